@@ -1,0 +1,1 @@
+"""How a summary is shown: terminal, JSON, live progress."""

@@ -1,0 +1,3 @@
+"""Makes the load: samples become requests, requests a plan, a plan precisely timed traffic."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,83 @@
+"""What a run is asked to do, as plain values: the command line fills these in, so does a Python caller."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TASKS = ("t2i", "i2i", "ti2i", "t2v", "i2v", "ti2v")
+IMAGE_INPUT_TASKS = frozenset({"i2i", "ti2i", "i2v", "ti2v"})
+VIDEO_TASKS = frozenset({"t2v", "i2v", "ti2v"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Size and effort of a generation as the flags give them; None leaves it to the sample or the server."""
+
+    width: int | None = None
+    height: int | None = None
+    num_frames: int | None = None
+    num_inference_steps: int | None = 50
+    seed: int | None = None
+    fps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """Which samples to send: `--dataset` and what goes with it."""
+
+    dataset: str = "vbench"
+    task: str = "t2v"
+    dataset_path: str | None = None
+    num_prompts: int = 10
+    shape: Shape = Shape()
+    enable_negative_prompt: bool = False
+    random_request_config: str | None = None
+    random_request_seed: int = 42
+    num_input_images: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalOptions:
+    """How planned send times are drawn. `rate` is in requests per second; inf is a closed loop."""
+
+    process: str = "constant"
+    rate: float = math.inf
+    burstiness: float = 1.0
+    trace_speedup: float = 1.0
+    seed: int = 0
+    duration_s: float | None = None
+
+    @property
+    def planned(self) -> bool:
+        """Whether arrival times are planned, so that latency may be counted from them."""
+        return self.process == "trace" or math.isfinite(self.rate)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetOptions:
+    """The server: where it is, which dialect it speaks, what it must be told in every request."""
+
+    base_url: str = "http://localhost:8091"
+    backend: str = "vllm-omni"
+    model: str = "default"
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WarmupOptions:
+    """Requests before time zero; they are in no statistic but the linear SLO may be taken from them."""
+
+    requests: int = 1
+    num_inference_steps: int | None = 2
+    num_frames: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SloOptions:
+    """Whether and how responses are held against a target."""
+
+    enabled: bool = False
+    scale: float = 3.0

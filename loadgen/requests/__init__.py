@@ -1,0 +1,1 @@
+"""Turns samples into bytes and bodies into replies: one file per endpoint."""
