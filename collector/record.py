@@ -55,5 +55,7 @@ class ErrorKind(IntEnum):
 
 
 def error_name(kind: int, status: int) -> str:
-    """Name of an error kind as reports print it: `http_503`, `no_media`, ..."""
-    return f"http_{status}" if kind == ErrorKind.HTTP else ErrorKind(kind).name.lower()
+    """Name of an error kind as reports print it: `http_503`, `no_media`, ...; one of a later layout is `kind_N`."""
+    if kind == ErrorKind.HTTP:
+        return f"http_{status}"
+    return ErrorKind(kind).name.lower() if kind in ErrorKind.__members__.values() else f"kind_{kind}"

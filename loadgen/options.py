@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 TASKS = ("t2i", "i2i", "ti2i", "t2v", "i2v", "ti2v")
 IMAGE_INPUT_TASKS = frozenset({"i2i", "ti2i", "i2v", "ti2v"})
@@ -81,3 +80,32 @@ class SloOptions:
 
     enabled: bool = False
     scale: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficOptions:
+    """How the load is carried: the shared budget, the processes, the HTTP client, and what latency counts from."""
+
+    max_concurrency: int = 1
+    senders: int = 1
+    transport: str = "aiohttp"
+    latency_from: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """All of it: one benchmark."""
+
+    data: DataOptions = DataOptions()
+    arrivals: ArrivalOptions = ArrivalOptions()
+    target: TargetOptions = TargetOptions()
+    warmup: WarmupOptions = WarmupOptions()
+    slo: SloOptions = SloOptions()
+    traffic: TrafficOptions = TrafficOptions()
+
+    @property
+    def latency_from(self) -> str:
+        """`scheduled` or `sent`: what `auto` comes to, for arrival times that were planned or not."""
+        if self.traffic.latency_from != "auto":
+            return self.traffic.latency_from
+        return "scheduled" if self.arrivals.planned else "sent"

@@ -10,4 +10,4 @@ class Request:
     method: str
     path: str
     content_type: str
-    body: bytes
+    body: bytes | memoryview

@@ -1,0 +1,59 @@
+"""The books of one run: what was planned, posted and recorded. Closing them gives the figures."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from collector import shared
+from collector.board import Board
+from collector.facts import Facts, Notes
+from collector.ledger import Ledger
+from collector.result import Figures
+from collector.summary import summarise
+
+
+class Books:
+    """Open in the collector; the parent can open them too, should the collector die."""
+
+    def __init__(self, setup: dict[str, Any]) -> None:
+        self._setup = setup
+        self._arrivals = shared.attach(setup["arrivals"], np.int64)
+        self._slo_ms = shared.attach(setup["slo_ms"], np.float64)
+        self.board = Board.attach(setup["board"])
+        self.ledger = Ledger(setup["ledger"])
+        self.notes = Notes()
+
+    @property
+    def planned(self) -> int:
+        """Number of requests in the plan."""
+        return len(self._arrivals)
+
+    @property
+    def last_arrival_s(self) -> float:
+        """Planned time of the last request, in seconds from time zero."""
+        return float(self._arrivals[-1]) / 1e9
+
+    def complete(self) -> bool:
+        """Whether every planned request has its record."""
+        return self.ledger.count >= self.planned
+
+    def close(self, started_ns: int, stopped_ns: int | None, died: tuple[str, ...]) -> Figures:
+        """Compute the figures, as of now."""
+        setup = self._setup
+        facts = Facts(
+            scheduled_ns=self._arrivals + started_ns,
+            slo_ms=np.array(self._slo_ms),
+            marked_ns=np.array(self.board.marks),
+            counted_sent=self.board.sent(),
+            started_ns=started_ns,
+            max_concurrency=setup["max_concurrency"],
+            asked_rate=float(setup["asked_rate"]),
+            latency_from=setup["latency_from"],
+            slo_enabled=setup["slo_enabled"],
+            slo_scale=setup["slo_scale"],
+            stopped_ns=stopped_ns,
+            ended_ns=time.monotonic_ns(),
+            died=died,
+        )
+        return summarise(self.ledger.records(), facts, self.notes)

@@ -1,0 +1,136 @@
+"""The collector process: receives records, keeps the live figures, and closes the books.
+
+    python -m collector.collect CHANNEL
+
+CHANNEL is the descriptor of its control line to the parent.
+"""
+
+import gc
+import math
+import sys
+import time
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import zmq
+
+from collector.books import Books
+from collector.channel import Channel, Closed, Message
+from collector.live import LiveFigures
+from collector.record import RECORD
+from collector.wire import NOTES, RECORDS
+
+SNAPSHOT_S: Final = 0.2
+STRAGGLERS_S: Final = 3.0  # how long records that were counted may be on their way
+MESSAGES_AT_ONCE: Final = 256  # then the parent is listened to
+
+
+class Collector:
+    """Takes messages off the records socket into the books."""
+
+    def __init__(self, setup: dict[str, Any], channel: Channel) -> None:
+        self._setup, self._channel = setup, channel
+        self.books = Books(setup)
+        self._live: LiveFigures | None = None
+        self._started_ns = 0
+        self._told_complete = False
+        self._next_snapshot = 0.0
+        self._context = zmq.Context()
+        self.socket: zmq.Socket[bytes] = self._context.socket(zmq.PULL)
+        self.socket.set_hwm(0)
+        self.socket.bind(f"ipc://{setup['folder']}/records")
+
+    def start(self, started_ns: int) -> None:
+        """Begin the live figures; time zero is `started_ns`."""
+        self._started_ns = started_ns
+        self._live = LiveFigures(
+            planned=self.books.planned,
+            asked_rate=float(self._setup["asked_rate"]),
+            last_arrival_s=self.books.last_arrival_s,
+            started_ns=started_ns,
+            latency_from=self._setup["latency_from"],
+        )
+        gc.collect()
+        gc.freeze()
+
+    def take(self) -> None:
+        """Take what has come."""
+        for _ in range(MESSAGES_AT_ONCE):
+            try:
+                message = self.socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            if message[:1] == RECORDS:
+                self._record(np.frombuffer(message, RECORD, offset=1))
+            elif message[:1] == NOTES:
+                self._note(orjson.loads(memoryview(message)[1:]))
+
+    def _record(self, batch: np.ndarray[Any, np.dtype[np.void]]) -> None:
+        self.books.ledger.append(batch)
+        if self._live:
+            self._live.add(batch)
+
+    def _note(self, notes: list[tuple[int, dict[str, Any]]]) -> None:
+        known = self.books.notes
+        for _, note in notes:
+            for stage, duration_s in note.get("stages", {}).items():
+                known.stage_durations.setdefault(stage, []).append(duration_s)
+            if "error" in note:
+                known.error_examples.setdefault(note["error"], note["example"])
+
+    def report(self) -> None:
+        """Tell the parent how far the run is, now and then, and once that it is complete."""
+        if self._live and time.monotonic() >= self._next_snapshot:
+            self._next_snapshot = time.monotonic() + SNAPSHOT_S
+            self._channel.send("snapshot", **self._live.snapshot(time.monotonic_ns(), self.books.board.sent()))
+        if self.books.complete() and not self._told_complete:
+            self._told_complete = True
+            if self._live:
+                self._channel.send("snapshot", **self._live.snapshot(time.monotonic_ns(), self.books.board.sent()))
+            self._channel.send("complete")
+
+    def finish(self, stopped_ns: int | None, died: list[str]) -> None:
+        """Wait for records that were counted but have not come, then close the books and send the figures."""
+        deadline = time.monotonic() + (STRAGGLERS_S / 3 if died else STRAGGLERS_S)
+        while self.books.ledger.count < self.books.board.finished() and time.monotonic() < deadline:
+            self.socket.poll(50)
+            self.take()
+        self._channel.send("figures", figures=self.books.close(self._started_ns, stopped_ns, tuple(died)))
+
+
+def main(descriptor: int) -> None:
+    """Live until the parent says `exit` or goes away."""
+    channel = Channel.inherited(descriptor)
+    poller = zmq.Poller()
+    poller.register(channel.fileno(), zmq.POLLIN)
+    collector: Collector | None = None
+    while True:
+        poller.poll(math.ceil(SNAPSHOT_S * 1000))
+        try:
+            for message in channel.receive():
+                collector = _obey(message, collector, channel, poller)
+        except Closed:
+            return
+        if collector:
+            collector.take()
+            collector.report()
+
+
+def _obey(message: Message, collector: Collector | None, channel: Channel, poller: zmq.Poller) -> Collector:
+    kind = message["kind"]
+    if kind == "setup":
+        collector = Collector(message, channel)
+        poller.register(collector.socket, zmq.POLLIN)
+        channel.send("ready")
+    elif kind == "exit" or collector is None:
+        raise Closed
+    elif kind == "start":
+        collector.start(message["started_ns"])
+    elif kind == "finish":
+        collector.finish(message["stopped_ns"], message["died"])
+    return collector
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,54 @@
+"""What the collector knows of a run besides its records."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The plan and what the other processes counted; arrays have one entry per planned request.
+
+    All `_ns` are CLOCK_MONOTONIC nanoseconds of one host. `marked_ns` is what the senders wrote to shared memory when
+    they sent (0: never), so it survives a sender's death; `counted_sent` is the sum of their own counters, kept apart
+    so that the books can be checked. `slo_ms` is nan where a request has no target.
+    """
+
+    scheduled_ns: NDArray[np.int64]
+    slo_ms: NDArray[np.float64]
+    marked_ns: NDArray[np.int64]
+    counted_sent: int
+    started_ns: int
+    max_concurrency: int
+    asked_rate: float  # requests/s; inf is a closed loop
+    latency_from: str  # "scheduled" or "sent"
+    slo_enabled: bool
+    slo_scale: float
+    stopped_ns: int | None  # when the run was interrupted
+    ended_ns: int  # when the collector closed the books
+    died: tuple[str, ...]  # names of our processes that died
+
+    @property
+    def planned(self) -> int:
+        """Number of requests in the plan."""
+        return len(self.scheduled_ns)
+
+    @property
+    def closed_loop(self) -> bool:
+        """Whether requests are sent as soon as the budget lets them, so that lateness has no meaning."""
+        return math.isinf(self.asked_rate)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody stopped the run before its plan was through."""
+        return self.stopped_ns is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What does not fit into fixed-size records: seconds per server stage, and one text per error name."""
+
+    stage_durations: dict[str, list[float]] = field(default_factory=dict)
+    error_examples: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,40 @@
+"""Quantities as people read them: three digits and a unit, "-" for what is not known."""
+
+UNKNOWN = "-"
+
+
+def seconds(value_s: float | None) -> str:
+    """Write a time in us, ms or s, whichever gives one to three digits before the point."""
+    if value_s is None:
+        return UNKNOWN
+    unit, scale = next((u, s) for u, s, least in _SCALES if abs(value_s) >= least)
+    return f"{_three_digits(value_s * scale)} {unit}"
+
+
+def rate(per_s: float | str | None) -> str:
+    """Write requests per second, such as "12.5/s" or "inf"."""
+    if per_s is None:
+        return UNKNOWN
+    return per_s if isinstance(per_s, str) else f"{_three_digits(per_s)}/s"
+
+
+def share(value: float | None) -> str:
+    """Write a share of one in per cent, such as "97.5 %"; never "100 %" for less than all, nor "0 %" for some."""
+    if value is None:
+        return UNKNOWN
+    rounded = round(100 * value, 1)
+    if rounded in (0.0, 100.0) and value not in (0.0, 1.0):
+        return "< 0.1 %" if rounded == 0 else "> 99.9 %"
+    return f"{rounded:g} %"
+
+
+# A value that would print as 1000 of a unit is printed as 1.00 of the next.
+_SCALES = (("s", 1.0, 0.9995), ("ms", 1e3, 0.9995e-3), ("us", 1e6, 0.0))
+
+
+def _three_digits(value: float) -> str:
+    size = abs(value)
+    if size < 0.995:
+        return f"{value:.3g}"
+    decimals = 0 if size >= 99.95 else 1 if size >= 9.995 else 2
+    return f"{value:,.{decimals}f}"

@@ -1,0 +1,76 @@
+"""The JSON report: figures and circumstances in one document, keys in the order of WIRE.md."""
+
+import math
+from collections.abc import Mapping
+from typing import Final, cast
+
+import orjson
+
+from collector.result import Figures, Result
+
+KEYS: Final = (
+    *("duration", "completed_requests", "failed_requests", "throughput_qps"),
+    *("latency_mean", "latency_median", "latency_p50", "latency_p95", "latency_p99"),
+    *("peak_memory_mb_max", "peak_memory_mb_mean", "peak_memory_mb_median"),
+    *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99"),
+    *("slo_attainment_rate", "slo_met_success", "slo_scale", "backend", "model", "dataset", "task"),
+    *("offered", "lag", "wait", "service", "response", "latency_from", "outcomes", "errors", "max_in_flight"),
+    *("slo", "warmup", "config", "environment", "partial", "verdict"),
+)
+
+
+def assemble(
+    figures: Figures,
+    *,
+    config: Mapping[str, object],
+    environment: Mapping[str, object],
+    warmup: Mapping[str, object],
+    slo: Mapping[str, object],
+    backend: str,
+    model: str,
+    dataset: str,
+    task: str,
+) -> Result:
+    """Put figures and circumstances together, JSON-native; `slo` (unit_ms, ...) joins what the figures say of the SLO.
+
+    Secrets must not be in `config`: nothing is taken out here.
+    """
+    whole: dict[str, object] = {
+        **figures,
+        "backend": backend,
+        "model": model,
+        "dataset": dataset,
+        "task": task,
+        "slo": {**figures["slo"], **slo},
+        "warmup": warmup,
+        "config": config,
+        "environment": environment,
+    }
+    return cast("Result", {key: _native(whole[key]) for key in KEYS})
+
+
+def dump(result: Mapping[str, object]) -> bytes:
+    """Write a result as UTF-8 JSON, indented by two, with a newline at the end; see `_native` for odd values."""
+    return orjson.dumps(_native(result), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _native(value: object) -> object:
+    """Make a value JSON can hold: nan is null, infinity "inf", an unknown type its text.
+
+    A run must not be lost to an odd path or server message in its report, so bytes that are no UTF-8 become "?".
+    """
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None if math.isnan(value) else str(value)
+        case Mapping():
+            return {_text(key): _native(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_native(item) for item in value]
+        case _:
+            return _text(value)
+
+
+def _text(value: object) -> str:
+    return str(value).encode(errors="replace").decode()

@@ -1,0 +1,138 @@
+"""The report for people: the verdict first, then what was offered, what came of it and how long it took."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from collector import quantity
+from collector.result import Result, Spread
+
+STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
+MEANING = {
+    "VALID": "the load that was asked for is the load that was sent",
+    "CAPPED": "the concurrency budget shaped the load",
+    "INVALID": "do not believe these figures",
+}
+EXAMPLE_LENGTH = 300  # characters of a server's message that are worth a reader's time
+TimeName = Literal["response", "service", "wait", "lag"]
+TIMES: tuple[TimeName, ...] = ("response", "service", "wait", "lag")
+ROWS: tuple[tuple[str, Literal["mean", "p50", "p90", "p95", "p99", "p99_9", "max"]], ...] = (
+    *(("mean", "mean"), ("p50", "p50"), ("p90", "p90"), ("p95", "p95")),
+    *(("p99", "p99"), ("p99.9", "p99_9"), ("max", "max")),
+)
+
+
+def render(result: Result, console: Console) -> None:
+    """Print the whole report; text from the server is shown as text, never as markup."""
+    sections = (_verdict, _offered, _times, _slo, _server, _errors)
+    console.print(Group(*(part for section in sections for part in section(result))), highlight=False)
+
+
+def _verdict(result: Result) -> Iterator[RenderableType]:
+    state = result["verdict"]["state"]
+    partial = " (partial)" if result["partial"] else ""
+    yield Text.assemble((state + partial, STYLES[state]), f": {MEANING[state]}")
+    for reason in result["verdict"]["reasons"]:
+        yield Padding(Text(f"{reason['by']}: {reason['text']}"), (0, 0, 0, 2))
+
+
+def _offered(result: Result) -> Iterator[RenderableType]:
+    offered, outcomes = result["offered"], result["outcomes"]
+    table = _grid()
+    _row(table, "target", f"{result['backend']}, {result['model']}, {result['task']}, {result['dataset']}")
+    _row(table, "offered", f"{quantity.rate(offered['achieved_rate'])} of {quantity.rate(offered['asked_rate'])} asked")
+    due = f" ({offered['due']} were due)" if result["partial"] else ""
+    _row(table, "requests", f"{offered['planned']} planned, {offered['sent']} sent, {offered['unsent']} unsent{due}")
+    ended = {name: count for name, count in outcomes.items() if count or name == "ok"}
+    _row(table, "outcomes", ", ".join(f"{count} {name}" for name, count in ended.items()))
+    throughput = quantity.rate(result["throughput_qps"])
+    _row(table, "throughput", f"{throughput} succeeded, over {quantity.seconds(result['duration'])}")
+    _row(table, "in flight", f"{result['max_in_flight']} at most")
+    yield from (Text(), table)
+
+
+def _times(result: Result) -> Iterator[RenderableType]:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    for name in TIMES:
+        table.add_column(name, justify="right", no_wrap=True)
+    for label, key in ROWS:
+        table.add_row(label, *(quantity.seconds(_spread(result, name)[key]) for name in TIMES))
+    latency = "response" if result["latency_from"] == "scheduled" else "service"
+    succeeded, failed = result["completed_requests"], result["failed_requests"]
+    notes = (
+        f"latency_* in the JSON is {latency}. response = wait (budget) + lag (this tool) + service (server).",
+        f"response and service of {succeeded} that succeeded ({failed} failed); wait and lag of all sent.",
+    )
+    yield from (Text(), table)
+    yield from (Text(note, style="dim") for note in notes)
+    outcomes = result["outcomes"]
+    endless = outcomes["timeout"] + outcomes["cancelled"] + outcomes["unfinished"] + outcomes["lost"]
+    if endless:
+        text = f'{endless} requests never ended and rank as infinity: "-" is a percentile that falls among them.'
+        yield Text(text, style="dim")
+
+
+def _spread(result: Result, name: TimeName) -> Spread:
+    return result[name]
+
+
+def _slo(result: Result) -> Iterator[RenderableType]:
+    if result["slo_met_success"] is None:
+        return
+    share = quantity.share(result["slo_attainment_rate"])
+    table = _grid()
+    _row(table, "SLO met", f"{share}: {result['slo_met_success']} of {result['slo'].get('requests')} with a target")
+    yield from (Text(), table)
+
+
+def _server(result: Result) -> Iterator[RenderableType]:
+    """Yield what the server says of itself: stages and memory."""
+    table = _grid()
+    for stage, p50_s in result["stage_durations_p50"].items():
+        mean, p99 = result["stage_durations_mean"][stage], result["stage_durations_p99"][stage]
+        times = f"mean {quantity.seconds(mean)}, p50 {quantity.seconds(p50_s)}, p99 {quantity.seconds(p99)}"
+        _row(table, "stage " + stage, times)
+    if result["peak_memory_mb_max"] is not None:
+        figures = (f"{name} {result[key]:,.0f} MB" for name, key in _MEMORY)
+        _row(table, "peak memory", ", ".join(figures))
+    if table.row_count:
+        yield from (Text(), table)
+
+
+_MEMORY: tuple[tuple[str, Literal["peak_memory_mb_mean", "peak_memory_mb_median", "peak_memory_mb_max"]], ...] = (
+    ("mean", "peak_memory_mb_mean"),
+    ("median", "peak_memory_mb_median"),
+    ("max", "peak_memory_mb_max"),
+)
+
+
+def _errors(result: Result) -> Iterator[RenderableType]:
+    if not result["errors"]:
+        return
+    table = _grid()
+    for kind, error in result["errors"].items():
+        _row(table, f"{error['count']} x {kind}", error["example"] or "")
+    yield from (Text(), Text("errors, with an example each", style="bold red"), table)
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", max_width=24)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _row(table: Table, label: str, value: str) -> None:
+    table.add_row(Text(_printable(label)), Text(_printable(value)))
+
+
+def _printable(text: str) -> str:
+    """One line of `text` without control characters, which could drive the terminal; a long one is cut."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= EXAMPLE_LENGTH else line[: EXAMPLE_LENGTH - 3] + "..."

@@ -1,0 +1,144 @@
+"""The result: the shapes of the JSON that a run leaves behind, key by key as dashboards read them.
+
+Everything is JSON-native, so a value may cross a process as JSON: an infinite rate is the string "inf", and what is
+not known (an empty set, a percentile that falls among requests that never ended) is null. Times are seconds.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypedDict
+
+Rate = float | Literal["inf"]
+
+
+class Spread(TypedDict):
+    """Mean and order statistics of one kind of time, in seconds; `max` is rank n."""
+
+    mean: float | None
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    p99_9: float | None
+    max: float | None
+
+
+class Offered(TypedDict):
+    """The load: requests planned, sent, unsent and due (of an interrupted run: before the stop); rates in 1/s."""
+
+    planned: int
+    sent: int
+    unsent: int
+    due: int
+    asked_rate: Rate
+    achieved_rate: float | None
+
+
+class Outcomes(TypedDict):
+    """How the sent requests ended; the sum is `sent`."""
+
+    ok: int
+    error: int
+    timeout: int
+    cancelled: int
+    unfinished: int
+    lost: int
+
+
+class ErrorCount(TypedDict):
+    """How often an error kind was seen, and what one of them said (null where nothing was said)."""
+
+    count: int
+    example: str | None
+
+
+class Reason(TypedDict):
+    """Why a verdict is what it is: whose doing, which rule (one word), and a sentence with the remedy."""
+
+    by: Literal["tool", "machine", "budget", "user"]
+    what: str
+    text: str
+
+
+class Verdict(TypedDict):
+    """Whether these numbers may be believed, and why not."""
+
+    state: Literal["VALID", "CAPPED", "INVALID"]
+    reasons: list[Reason]
+
+
+class Headline(TypedDict):
+    """What dashboards read first: seconds, requests, requests/s."""
+
+    duration: float
+    completed_requests: int
+    failed_requests: int
+    throughput_qps: float | None
+    latency_mean: float | None
+    latency_median: float | None
+    latency_p50: float | None
+    latency_p95: float | None
+    latency_p99: float | None
+
+
+class ServerFigures(TypedDict):
+    """What the server says of itself: MB, and seconds per stage."""
+
+    peak_memory_mb_max: float | None
+    peak_memory_mb_mean: float | None
+    peak_memory_mb_median: float | None
+    stage_durations_mean: dict[str, float | None]
+    stage_durations_p50: dict[str, float | None]
+    stage_durations_p99: dict[str, float | None]
+
+
+class SloFigures(TypedDict):
+    """Attainment, null where no SLO was asked for; `slo` says of how many requests, and how targets were found."""
+
+    slo_attainment_rate: float | None
+    slo_met_success: int | None
+    slo_scale: float
+    slo: Mapping[str, object]
+
+
+class Figures(Headline, ServerFigures, SloFigures):
+    """Everything that follows from the records and the facts of the run; see WIRE.md for the flat keys."""
+
+    offered: Offered
+    lag: Spread
+    wait: Spread
+    service: Spread
+    response: Spread
+    latency_from: str
+    outcomes: Outcomes
+    errors: dict[str, ErrorCount]
+    max_in_flight: int
+    partial: bool
+    verdict: Verdict
+
+
+class Result(Figures):
+    """The whole JSON: the figures, and what was run, against what, on which machine."""
+
+    backend: str
+    model: str
+    dataset: str
+    task: str
+    warmup: Mapping[str, object]
+    config: Mapping[str, object]
+    environment: Mapping[str, object]
+
+
+class Snapshot(TypedDict):
+    """The run so far. `done` counts every request that ended, `failed` those of them that did not succeed."""
+
+    planned: int
+    sent: int
+    in_flight: int
+    done: int
+    failed: int
+    elapsed_s: float
+    asked_rate: Rate
+    achieved_rate: float | None
+    p50_s: float | None
+    p99_s: float | None
+    left_s: float | None

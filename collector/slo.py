@@ -1,0 +1,77 @@
+"""Service-level objectives: the linear model that derives a target from warm-ups, and how many requests met theirs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from collector.facts import Facts
+from collector.stats import percentile
+from collector.times import Times
+
+PIXELS_PER_UNIT = 256
+NS_PER_MS = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Attainment:
+    """How many of the planned requests that have a target there were, and how many met it."""
+
+    requests: int
+    met: int
+
+    @property
+    def rate(self) -> float | None:
+        """Share of requests that met their target; None where none has one."""
+        return self.met / self.requests if self.requests else None
+
+
+def units(width: ArrayLike, height: ArrayLike, frames: ArrayLike, steps: ArrayLike) -> NDArray[np.float64]:
+    """Give the work in the linear model of WIRE.md: max(w h / 256, 1) max(frames, 1) max(steps, 1), element by element.
+
+    What is unknown (nan or 0) counts as 1, so a request of unknown size is the smallest there is.
+    """
+    pixels = np.asarray(width, dtype=np.float64) * np.asarray(height, dtype=np.float64)
+    return _at_least_one(pixels / PIXELS_PER_UNIT) * _at_least_one(frames) * _at_least_one(steps)
+
+
+def linear_unit_ms(latency_ms: ArrayLike, units: ArrayLike) -> float | None:
+    """Take the median of milliseconds per unit over the successful warm-ups; None where there are none.
+
+    Latencies and units are those of the same warm-ups, in the same order.
+    """
+    return percentile(np.asarray(latency_ms, dtype=np.float64) / np.asarray(units, dtype=np.float64), 0.5)
+
+
+def linear_slo_ms(own_ms: ArrayLike, units: ArrayLike, unit_ms: float, scale: float) -> NDArray[np.float64]:
+    """Give the target of each request in ms: its own where it has one (not nan), else unit_ms * units * scale."""
+    own = np.asarray(own_ms, dtype=np.float64)
+    return np.where(np.isnan(own), unit_ms * np.asarray(units, dtype=np.float64) * scale, own)
+
+
+def attainment(times: Times, facts: Facts) -> Attainment:
+    """Count met against planned requests that have a target; met is OK with a latency of at most the target.
+
+    What failed, never ended or was never sent is not met. Of an interrupted run only what was `due` counts.
+    """
+    target_ns = facts.slo_ms * NS_PER_MS
+    met = times.ok & (times.latency_ns(facts.latency_from) <= target_ns[times.index])  # False where it is nan
+    return Attainment(requests=int(np.sum(due(times, facts) & ~np.isnan(target_ns))), met=int(met.sum()))
+
+
+def due(times: Times, facts: Facts) -> NDArray[np.bool_]:
+    """Tell which planned requests had to be sent: all, or those due before the stop of an interrupted run.
+
+    In a closed loop a request is due when its permit comes free, so there it is those that were sent.
+    """
+    wanted = np.zeros(facts.planned, dtype=np.bool_)
+    wanted[times.index] = True
+    if facts.stopped_ns is None:
+        wanted[:] = True
+    elif not facts.closed_loop:
+        wanted |= facts.scheduled_ns <= facts.stopped_ns
+    return wanted
+
+
+def _at_least_one(values: ArrayLike) -> NDArray[np.float64]:
+    return np.fmax(np.asarray(values, dtype=np.float64), 1.0)  # fmax, unlike maximum, passes over nan

@@ -1,0 +1,135 @@
+"""The summary: every figure of a run, from its records and the facts around it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector import slo, stats, verdict
+from collector import times as clock
+from collector.facts import Facts, Notes
+from collector.record import Outcome, error_name
+from collector.result import ErrorCount, Figures, Headline, Offered, Outcomes, ServerFigures, SloFigures, Spread
+from collector.times import Times
+
+__all__ = ["Facts", "Notes", "summarise"]
+
+
+def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
+    """Compute the figures of a run from all records that came (dtype `record.RECORD`, in any order).
+
+    Lag and wait are over all sent requests, since leaving failures out would hide lateness; service and response are
+    over those that succeeded, with the ones that never ended ranking as +infinity.
+    """
+    kept = clock.first_records(records, facts.planned)
+    times = clock.of_run(kept, facts)
+    service, response = _of_successes(times, times.service_ns), _of_successes(times, times.response_ns)
+    latency = response if facts.latency_from == "scheduled" else service
+    return {
+        **_headline(times, _duration_s(kept, facts), latency),
+        **_server(kept, notes),
+        **_slo(times, facts),
+        "offered": _offered(times, facts),
+        "lag": stats.spread(stats.seconds(times.lag_ns)),
+        "wait": stats.spread(stats.seconds(times.wait_ns)),
+        "service": service,
+        "response": response,
+        "latency_from": facts.latency_from,
+        "outcomes": _outcomes(times),
+        "errors": _errors(kept, notes),
+        "max_in_flight": times.max_in_flight,
+        "partial": facts.interrupted or bool(facts.died),
+        "verdict": verdict.judge(times, facts, verdict.conservation(records, times, facts)),
+    }
+
+
+def _headline(times: Times, duration_s: float, latency: Spread) -> Headline:
+    completed = int(times.ok.sum())
+    return Headline(
+        duration=duration_s,
+        completed_requests=completed,
+        failed_requests=len(times.index) - completed,
+        throughput_qps=completed / duration_s if duration_s > 0 else None,
+        latency_mean=latency["mean"],
+        latency_median=latency["p50"],
+        latency_p50=latency["p50"],
+        latency_p95=latency["p95"],
+        latency_p99=latency["p99"],
+    )
+
+
+def _server(kept: NDArray[np.void], notes: Notes) -> ServerFigures:
+    memory = kept["peak_memory_mb"][kept["outcome"] == Outcome.OK].astype(np.float64)
+    memory = memory[np.isfinite(memory)]
+    stages = notes.stage_durations
+    return ServerFigures(
+        peak_memory_mb_max=stats.percentile(memory, 1.0),
+        peak_memory_mb_mean=stats.mean(memory),
+        peak_memory_mb_median=stats.percentile(memory, 0.5),
+        stage_durations_mean=_per_stage(stages, stats.mean),
+        stage_durations_p50=_per_stage(stages, lambda values: stats.percentile(values, 0.5)),
+        stage_durations_p99=_per_stage(stages, lambda values: stats.percentile(values, 0.99)),
+    )
+
+
+def _slo(times: Times, facts: Facts) -> SloFigures:
+    met = slo.attainment(times, facts) if facts.slo_enabled else None
+    return SloFigures(
+        slo_attainment_rate=met.rate if met else None,
+        slo_met_success=met.met if met else None,
+        slo_scale=facts.slo_scale,
+        slo={"enabled": facts.slo_enabled, "requests": met.requests if met else None},
+    )
+
+
+def _of_successes(times: Times, part_ns: NDArray[np.int64]) -> Spread:
+    return stats.spread(stats.seconds(part_ns[times.ok]), times.endless)
+
+
+def _duration_s(kept: NDArray[np.void], facts: Facts) -> float:
+    """Seconds from time zero to the last completion on record, 0 where there is none."""
+    return max(int(kept["done_ns"].max()) - facts.started_ns, 0) / stats.NS_PER_S if len(kept) else 0.0
+
+
+def _per_stage(
+    durations: Mapping[str, Sequence[float]], figure: Callable[[NDArray[np.float64]], float | None]
+) -> dict[str, float | None]:
+    return {stage: figure(np.array(values, dtype=np.float64)) for stage, values in durations.items()}
+
+
+def _offered(times: Times, facts: Facts) -> Offered:
+    sent = len(times.index)
+    span_s = int(np.ptp(times.sent_ns)) / stats.NS_PER_S if sent else 0.0
+    return Offered(
+        planned=facts.planned,
+        sent=sent,
+        unsent=facts.planned - sent,
+        due=int(slo.due(times, facts).sum()),
+        asked_rate="inf" if facts.closed_loop else facts.asked_rate,
+        achieved_rate=(sent - 1) / span_s if span_s > 0 else None,
+    )
+
+
+def _outcomes(times: Times) -> Outcomes:
+    def count(outcome: Outcome) -> int:
+        return int(np.sum(times.outcome == outcome))
+
+    return Outcomes(
+        ok=count(Outcome.OK),
+        error=count(Outcome.ERROR),
+        timeout=count(Outcome.TIMEOUT),
+        cancelled=count(Outcome.CANCELLED),
+        unfinished=count(Outcome.UNFINISHED),
+        lost=count(Outcome.LOST),
+    )
+
+
+def _errors(kept: NDArray[np.void], notes: Notes) -> dict[str, ErrorCount]:
+    """Error kinds, the most frequent first."""
+    failed = kept[kept["outcome"] == Outcome.ERROR]
+    kinds = zip(failed["error"].tolist(), failed["status"].tolist(), strict=True)
+    counts = Counter(error_name(kind, status) for kind, status in kinds)
+    return {
+        name: ErrorCount(count=count, example=notes.error_examples.get(name)) for name, count in counts.most_common()
+    }

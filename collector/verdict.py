@@ -1,0 +1,138 @@
+"""The verdict: may these numbers be believed? Rules of DESIGN.md section 5, each a reason with its remedy."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector import quantity
+from collector.facts import Facts
+from collector.record import Outcome
+from collector.result import Reason, Verdict
+from collector.stats import percentile, seconds
+from collector.times import Times
+
+MOVED = 0.05  # share by which p50 or p99 of response may rest on lag, or on wait
+SPAN_OFF = 0.01  # share by which the span of sends may differ from the planned one
+SPAN_LEAST = 100  # requests from which on a span is worth judging
+
+
+def judge(times: Times, facts: Facts, breaches: list[str]) -> Verdict:
+    """Decide the state and give all its reasons; `breaches` are those of `conservation`. INVALID outranks CAPPED."""
+    capped = _capped(times, facts)
+    invalid = [*_died(facts), *_unbalanced(breaches), *_late(times, facts), *_off_rate(times, facts, bool(capped))]
+    state: Literal["VALID", "CAPPED", "INVALID"] = "INVALID" if invalid else "CAPPED" if capped else "VALID"
+    return Verdict(state=state, reasons=[*invalid, *capped, *_interrupted(times, facts)])
+
+
+def conservation(records: NDArray[np.void], times: Times, facts: Facts) -> list[str]:
+    """List the equations between independent counts that do not hold, a sentence each; empty where the books balance.
+
+    `records` are all that came, before duplicates and strays were put aside.
+    """
+    index = records["index"].astype(np.int64)
+    strays = int(np.sum(index >= facts.planned))
+    recorded = np.unique(index[index < facts.planned])
+    duplicates = len(index) - strays - len(recorded)
+    unmarked = int(np.sum(facts.marked_ns[recorded] == 0))
+    lost, sent = int(np.sum(times.outcome == Outcome.LOST)), len(times.index)
+    unnamed = int(np.sum(times.outcome > max(Outcome)))
+    unsent = facts.planned - int(np.count_nonzero(facts.marked_ns))
+    equations = [
+        (facts.counted_sent == sent, f"senders counted {facts.counted_sent} sends, records and lost ones make {sent}"),
+        (unmarked == 0, f"{unmarked} records are of requests that no sender marked as sent"),
+        (duplicates == 0, f"{duplicates} requests have a second record"),
+        (strays == 0, f"{strays} records name a request that is not in the plan"),
+        (unnamed == 0, f"{unnamed} records end in an outcome that has no name"),
+        (lost == 0 or bool(facts.died), f"{lost} requests were sent and left no record, though no process died"),
+        (unsent == 0 or bool(facts.died) or facts.interrupted, f"{unsent} planned requests were never sent"),
+        (
+            lost > 0 or times.max_in_flight <= facts.max_concurrency,
+            f"{times.max_in_flight} requests were in flight where {facts.max_concurrency} were allowed",
+        ),
+    ]
+    return [text for holds, text in equations if not holds]
+
+
+def _of_tool(what: str, text: str) -> Reason:
+    # The machine sampler, once there is one, decides here between "tool" and "machine".
+    return Reason(by="tool", what=what, text=text)
+
+
+def _died(facts: Facts) -> Iterator[Reason]:
+    if facts.died:
+        names = ", ".join(facts.died)
+        yield _of_tool(
+            "died",
+            f"A process of this tool died ({names}), and what it held is lost. "
+            "Run again with fewer --senders or more memory; if it dies again, please report it.",
+        )
+
+
+def _unbalanced(breaches: list[str]) -> Iterator[Reason]:
+    for breach in breaches:
+        yield _of_tool(
+            "conservation",
+            f"The books do not balance: {breach}. Do not use these figures; run again, and report it if it repeats.",
+        )
+
+
+def _late(times: Times, facts: Facts) -> Iterator[Reason]:
+    moved = None if facts.closed_loop else _moved(times, times.lag_ns)
+    if moved:
+        yield _of_tool(
+            "lag",
+            f"The tool sent late: without its own lag, {moved}. "
+            "Use more --senders, a lower --request-rate, or a machine with idle cores.",
+        )
+
+
+def _capped(times: Times, facts: Facts) -> list[Reason]:
+    moved = None if facts.closed_loop else _moved(times, times.wait_ns)
+    if not moved:
+        return []
+    waited = quantity.share(float(np.mean(times.wait_ns > 0)))
+    text = (
+        f"These figures describe {facts.max_concurrency} in flight, not the asked {quantity.rate(facts.asked_rate)}: "
+        f"{waited} of the requests waited for the budget; without their wait, {moved}. "
+        "Raise --max-concurrency to measure the asked rate."
+    )
+    return [Reason(by="budget", what="wait", text=text)]
+
+
+def _moved(times: Times, part_ns: NDArray[np.int64]) -> str | None:
+    """Say what response would be without `part_ns`, where that moves its p50 or p99 by more than 5 %."""
+    response_s, part_s = seconds(times.response_ns[times.ok]), seconds(part_ns[times.ok])
+    for name, p in (("p50", 0.5), ("p99", 0.99)):
+        whole = percentile(response_s, p, times.endless)
+        rest = percentile(response_s - part_s, p, times.endless)
+        if whole is not None and rest is not None and abs(whole - rest) > MOVED * abs(whole):
+            return f"{name} of response would be {quantity.seconds(rest)} instead of {quantity.seconds(whole)}"
+    return None
+
+
+def _off_rate(times: Times, facts: Facts, capped: bool) -> Iterator[Reason]:
+    """Hold the span of sends against the planned one, the budget's doing left out.
+
+    That is the span of `released`: the planned one exactly where none waited, and just where a few had to.
+    """
+    if facts.closed_loop or capped or len(times.index) < SPAN_LEAST:
+        return
+    planned_s, sent_s = float(np.ptp(times.released_ns)) / 1e9, float(np.ptp(times.sent_ns)) / 1e9
+    if planned_s > 0 and abs(sent_s - planned_s) > SPAN_OFF * planned_s:
+        yield _of_tool(
+            "rate",
+            f"The sends took {quantity.seconds(sent_s)} where the plan has {quantity.seconds(planned_s)}, "
+            "so the asked rate was not offered. Use more --senders, a lower --request-rate, or idle cores.",
+        )
+
+
+def _interrupted(times: Times, facts: Facts) -> Iterator[Reason]:
+    if facts.interrupted:
+        yield Reason(
+            by="user",
+            what="interrupted",
+            text=f"The run was interrupted after {len(times.index)} of {facts.planned} requests were sent: "
+            "the figures are partial. Let it finish for whole ones.",
+        )

@@ -1,0 +1,72 @@
+"""The command `loadgen bench`: options, plan, run, report, exit code."""
+
+import argparse
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Final
+
+from rich.console import Console
+
+from collector.report import json, progress, terminal
+from loadgen.command import output, usage
+from loadgen.command.exits import exit_code
+from loadgen.command.result import assemble
+from loadgen.command.simulated import parse_simulator, simulated
+from loadgen.options import VIDEO_TASKS, BenchOptions
+from loadgen.plan import Plan, build_plan
+from loadgen.reach import wait_for_server
+from loadgen.run import Measured, run
+from loadgen.target import resolve
+
+Tell = Callable[[str], None]
+ENCODED_AT_ONCE: Final = 50_000  # plans longer than this say how far they are
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Carry out `loadgen bench`; return its exit code."""
+    options = usage.read_options(arguments)
+    output.check_writable(arguments.output_file)
+    errors = Console(stderr=True, highlight=False)
+    people = errors if arguments.output_file == output.STDOUT else Console(highlight=False)
+    tell: Tell = _silence if arguments.disable_tqdm else lambda text: errors.print(text, markup=False)
+    with ExitStack() as stack:
+        if arguments.simulate is not None:
+            media = "video" if options.data.task in VIDEO_TASKS else "image"
+            url = stack.enter_context(simulated(parse_simulator(arguments.simulate, media)))
+            options = replace(options, target=replace(options.target, base_url=url))
+        wait_for_server(resolve(options.target), arguments.wait_for_server, tell)
+        plan = build_plan(options.data, options.arrivals, options.target, options.warmup, progress=_encoding(tell))
+        _announce(plan, options, tell)
+        measured = _watched(plan, options, tell, errors, enabled=not arguments.disable_tqdm)
+    result = assemble(measured, plan, options)
+    terminal.render(result, people)
+    output.write(arguments.output_file, json.dump(result))
+    return exit_code(result, measured, arguments.strict, arguments.min_slo_attainment)
+
+
+def _watched(plan: Plan, options: BenchOptions, tell: Tell, errors: Console, *, enabled: bool) -> Measured:
+    """Run the plan under a progress display that begins at time zero."""
+    with ExitStack() as stack:
+        display = progress.progress(enabled=enabled, console=errors)
+        return run(plan, options, display.show, tell, on_start=lambda: stack.enter_context(display))
+
+
+def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:
+    if len(plan) < plan.wanted and options.arrivals.duration_s is None:
+        tell(f"the trace is replayed once: its {len(plan)} rows will be sent, not {plan.wanted} requests")
+    pace = f"over {plan.span_s:.3g} s" if options.arrivals.planned else "as fast as the budget allows"
+    senders, permits = options.traffic.senders, options.traffic.max_concurrency
+    tell(f"{len(plan)} requests from {plan.source}, {pace}, at most {permits} in flight, {senders} sender(s)")
+
+
+def _encoding(tell: Tell) -> Callable[[int, int], None]:
+    def progressed(done: int, total: int) -> None:
+        if done and done % ENCODED_AT_ONCE == 0:
+            tell(f"encoded {done} of {total} requests")
+
+    return progressed
+
+
+def _silence(_: str) -> None:
+    pass

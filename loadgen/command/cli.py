@@ -1,0 +1,90 @@
+"""The command line: one subcommand each for making load and for the simulated server."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from loadgen import __version__
+from loadgen.command import flags
+from loadgen.command.bench import bench
+from loadgen.command.exits import INTERRUPTED
+from loadgen.errors import LoadgenError
+from loadgen.simulator import options as simulator
+
+SERVE_EXAMPLES = """\
+examples:
+  two replicas, each busy for 200 ms and more by size, at random
+    loadgen serve --replicas 2 --base-ms 200 --unit-ms 0.0005 --service exponential
+
+  then, in another terminal
+    loadgen bench --task t2i --dataset random --num-prompts 100 --request-rate 5 --max-concurrency 20
+"""
+
+
+def entry() -> NoReturn:
+    """Run the command and exit with its code."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(words: Sequence[str], **defaults: object) -> int:
+    """Run one command line; `defaults` replace those of the flags of `bench`. Every fault is one line and a code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    arguments = _parser(defaults).parse_args(words)
+    try:
+        return int(arguments.run(arguments))
+    except LoadgenError as fault:
+        print(f"loadgen: {fault}", file=sys.stderr)  # noqa: T201
+        return fault.exit_code
+    except KeyboardInterrupt:
+        print("loadgen: interrupted before the start", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
+    except BrokenPipeError:  # somebody closed our standard output, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM is Ctrl-C: everything started gets put away."""
+    raise KeyboardInterrupt
+
+
+def _parser(defaults: dict[str, object]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="loadgen",
+        description="Open-loop load generator for image and video generation servers: sends on time, counts honestly.",
+        epilog="start with: loadgen bench --simulate --dataset random --task t2i --request-rate 5",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_bench(commands, defaults)
+    serve = _command(commands, "serve", "a simulated server, to try things out against", SERVE_EXAMPLES)
+    simulator.add_arguments(serve)
+    serve.set_defaults(run=_serve)
+    return parser
+
+
+def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", defaults: dict[str, object]) -> None:
+    parser = _command(commands, "bench", "replay a workload on an open-loop schedule and report on it", flags.EXAMPLES)
+    flags.add_arguments(parser)
+    parser.set_defaults(run=bench, **defaults)
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, purpose: str, examples: str
+) -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    return commands.add_parser(
+        name, help=purpose, description=purpose, epilog=examples, formatter_class=formatter, allow_abbrev=False
+    )
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from loadgen.simulator.server import serve
+
+    options = simulator.from_arguments(arguments)
+    serve(options, lambda port: print(f"serving on http://{options.host}:{port} (Ctrl-C ends it)", flush=True))  # noqa: T201
+    return 0

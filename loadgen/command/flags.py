@@ -1,0 +1,220 @@
+"""The flags of `loadgen bench`: what they are called, what they default to, what they mean."""
+
+import argparse
+import math
+import os
+from typing import Final
+
+from loadgen.command.numbers import count, not_negative, positive, rate, share, whole
+from loadgen.options import TASKS
+from loadgen.requests import ENDPOINTS
+
+EXAMPLES: Final = """\
+examples:
+  try it without a server: 200 requests at 50/s against an embedded one, with an SLO
+    loadgen bench --simulate --dataset random --task t2i --num-prompts 200 --request-rate 50 \\
+      --max-concurrency 64 --slo
+
+  does my server hold 2 requests a second? (a trace, targets from warm-ups, JSON for a dashboard)
+    loadgen bench --base-url http://gpu:8091 --model Qwen/Qwen-Image --task t2i --dataset trace \\
+      --dataset-path trace.txt --request-rate 2 --max-concurrency 100 --slo --warmup-requests 3 \\
+      --output-file result.json
+
+  bursts: Poisson arrivals for five minutes, and a gate for CI
+    loadgen bench --task t2i --arrival poisson --request-rate 2 --duration 300 --max-concurrency 100 \\
+      --slo --strict --min-slo-attainment 0.99
+
+  the trace's own timing, twice as fast
+    loadgen bench --task t2i --dataset trace --dataset-path trace.txt --arrival trace --trace-speedup 2 \\
+      --max-concurrency 100
+
+exit codes: 0 fine, 1 a fault of ours, 2 bad usage or input, 3 a gate failed, 4 no request succeeded, 130 interrupted
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add every flag of `loadgen bench`."""
+    _target(parser.add_argument_group("server"))
+    _data(parser.add_argument_group("what to ask for"))
+    _load(parser.add_argument_group("load"))
+    _slo(parser.add_argument_group("warm-up and SLO"))
+    _output(parser.add_argument_group("output"))
+
+
+def _target(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--base-url", metavar="URL", help="the server, path prefix included (default: http://HOST:PORT)")
+    group.add_argument("--host", default="localhost", help="used without --base-url (default: %(default)s)")
+    group.add_argument("--port", type=int, default=8091, help="used without --base-url (default: %(default)s)")
+    group.add_argument(
+        "--simulate",
+        nargs="?",
+        const="",
+        metavar="'SERVE FLAGS'",
+        help="start the embedded server for this run; see `loadgen serve --help`",
+    )
+    group.add_argument(
+        "--backend", default="vllm-omni", choices=tuple(ENDPOINTS), help="the dialect it speaks (default: %(default)s)"
+    )
+    group.add_argument("--model", default="default", help="model name in every request (default: %(default)s)")
+    group.add_argument(
+        "--api-key", metavar="KEY", help="sent as a bearer token, never shown (default: $OPENAI_API_KEY)"
+    )
+    group.add_argument(
+        "--header", action="append", default=[], metavar="K=V", help="further header for every request; repeatable"
+    )
+    group.add_argument(
+        "--timeout", type=positive, metavar="S", help="give a request up after this long (default: never)"
+    )
+    group.add_argument(
+        "--wait-for-server",
+        type=not_negative,
+        default=0.0,
+        metavar="S",
+        help="how long the server may take to come up (default: one try)",
+    )
+
+
+def _data(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--dataset",
+        default="vbench",
+        choices=("vbench", "trace", "random"),
+        help="where samples come from (default: %(default)s)",
+    )
+    group.add_argument("--task", default="t2v", choices=TASKS, help="text/image to image/video (default: %(default)s)")
+    group.add_argument(
+        "--dataset-path",
+        metavar="PATH",
+        help="file, folder, glob, or several by commas (default: the data set's own, downloaded)",
+    )
+    group.add_argument(
+        "--num-prompts", type=count, default=10, metavar="N", help="requests to send (default: %(default)s)"
+    )
+    group.add_argument("--width", type=count, help="pixels; with --height, for every request")
+    group.add_argument("--height", type=count, help="pixels")
+    group.add_argument("--num-frames", type=count, help="where the sample does not say")
+    group.add_argument("--fps", type=count, help="where the sample does not say")
+    group.add_argument(
+        "--num-inference-steps", type=count, default=50, help="where the sample does not say (default: %(default)s)"
+    )
+    group.add_argument("--seed", type=int, help="generation seed, where the sample does not say")
+    group.add_argument("--enable-negative-prompt", action="store_true", help="send a negative prompt too")
+    group.add_argument(
+        "--random-request-config",
+        metavar="JSON",
+        help="random: list of profiles (width, height, num_inference_steps, num_frames, fps, weight)",
+    )
+    group.add_argument(
+        "--random-request-seed",
+        type=int,
+        default=42,
+        metavar="SEED",
+        help="random: seed of the profile draw (default: %(default)s)",
+    )
+    group.add_argument(
+        "--num-input-images",
+        type=count,
+        default=1,
+        metavar="N",
+        help="random: images in each request of an image task (default: %(default)s)",
+    )
+
+
+def _load(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--request-rate",
+        type=rate,
+        default=math.inf,
+        metavar="R",
+        help="requests per second; inf sends as fast as the budget allows (default: inf)",
+    )
+    group.add_argument(
+        "--max-concurrency",
+        type=count,
+        default=1,
+        metavar="C",
+        help="most requests in flight, over all senders (default: %(default)s)",
+    )
+    group.add_argument(
+        "--arrival",
+        default="constant",
+        choices=("constant", "poisson", "gamma", "trace"),
+        help="how send times are drawn (default: %(default)s)",
+    )
+    group.add_argument(
+        "--burstiness",
+        type=positive,
+        default=1.0,
+        metavar="K",
+        help="gamma: shape; below 1 bursts, 1 is poisson, above 1 evens out (default: 1)",
+    )
+    group.add_argument(
+        "--arrival-seed", type=whole, default=0, metavar="SEED", help="seed of the arrival times (default: %(default)s)"
+    )
+    group.add_argument(
+        "--trace-speedup",
+        type=positive,
+        default=1.0,
+        metavar="X",
+        help="arrival trace: play its timestamps X times as fast (default: 1)",
+    )
+    group.add_argument(
+        "--duration", type=positive, metavar="S", help="send for this long, instead of --num-prompts; samples repeat"
+    )
+    group.add_argument(
+        "--senders",
+        type=count,
+        default=default_senders(),
+        metavar="N",
+        help="sender processes (default: half the cores, here %(default)s)",
+    )
+    group.add_argument(
+        "--latency-from",
+        default="auto",
+        choices=("auto", "scheduled", "sent"),
+        help="what latency_* and the SLO count from (default: auto, which is scheduled where arrivals are planned)",
+    )
+
+
+def _slo(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--warmup-requests", type=whole, default=1, metavar="N", help="requests before time zero (default: %(default)s)"
+    )
+    group.add_argument(
+        "--warmup-num-inference-steps", type=count, default=2, metavar="N", help="their steps (default: %(default)s)"
+    )
+    group.add_argument(
+        "--warmup-num-frames", type=count, metavar="N", help="their frames (default: 1 for t2v, else the request's own)"
+    )
+    group.add_argument(
+        "--slo",
+        action="store_true",
+        help="hold latencies against a target: a request's slo_ms, else one from the warm-ups",
+    )
+    group.add_argument(
+        "--slo-scale",
+        type=positive,
+        default=3.0,
+        metavar="X",
+        help="target = X times what the warm-ups predict (default: %(default)s)",
+    )
+    group.add_argument(
+        "--min-slo-attainment", type=share, metavar="P", help="exit 3 where attainment is below P (0 to 1)"
+    )
+
+
+def _output(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--output-file",
+        metavar="PATH",
+        help="write the result as JSON; - is standard output, all else then goes to standard error",
+    )
+    group.add_argument("--save-dir", metavar="DIR", help="save the images and videos of the answers here")
+    group.add_argument("--strict", action="store_true", help="exit 3 unless the verdict is VALID")
+    group.add_argument("--disable-tqdm", action="store_true", help="no progress display")
+
+
+def default_senders() -> int:
+    """Half the cores that this process may use, and at least one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // 2)

@@ -1,0 +1,39 @@
+"""`--simulate`: an embedded server on a free loopback port, for as long as one command runs."""
+
+import argparse
+import dataclasses
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from loadgen.errors import UsageError
+from loadgen.group import Group
+from loadgen.simulator import options as simulator
+
+_START_S = 30.0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"--simulate: {message}; see `loadgen serve --help` for what it takes")
+
+
+def parse_simulator(text: str, media: str) -> simulator.SimulatorOptions:
+    """Read the flags of `loadgen serve` out of the value of `--simulate`; `media` is what the task asks for."""
+    parser = _Parser(add_help=False)
+    simulator.add_arguments(parser)
+    parser.set_defaults(port=0, media=media)
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--simulate {text!r}: {error}") from None
+    return simulator.from_arguments(parser.parse_args(words))
+
+
+@contextmanager
+def simulated(options: simulator.SimulatorOptions) -> Iterator[str]:
+    """Run a simulated server; give its base URL."""
+    with Group() as group:
+        server = group.start("simulator", "loadgen.simulator", options=dataclasses.asdict(options))
+        ready = group.wait_for("ready", [server], _START_S)[server]
+        yield f"http://{options.host}:{ready['port']}"

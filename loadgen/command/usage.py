@@ -1,0 +1,79 @@
+"""What the flags come to: options for a benchmark, or a UsageError that says what does not go together."""
+
+import argparse
+import math
+import os
+
+from loadgen.errors import UsageError
+from loadgen.options import (
+    ArrivalOptions,
+    BenchOptions,
+    DataOptions,
+    Shape,
+    SloOptions,
+    TargetOptions,
+    TrafficOptions,
+    WarmupOptions,
+)
+from loadgen.requests import endpoint
+
+
+def read_options(arguments: argparse.Namespace) -> BenchOptions:
+    """Turn parsed flags into options; raise UsageError where they do not go together."""
+    _check(arguments)
+    a = arguments
+    shape = Shape(a.width, a.height, a.num_frames, a.num_inference_steps, a.seed, a.fps)
+    return BenchOptions(
+        data=DataOptions(
+            dataset=a.dataset,
+            task=a.task,
+            dataset_path=a.dataset_path,
+            num_prompts=a.num_prompts,
+            shape=shape,
+            enable_negative_prompt=a.enable_negative_prompt,
+            random_request_config=a.random_request_config,
+            random_request_seed=a.random_request_seed,
+            num_input_images=a.num_input_images,
+        ),
+        arrivals=ArrivalOptions(a.arrival, a.request_rate, a.burstiness, a.trace_speedup, a.arrival_seed, a.duration),
+        target=TargetOptions(
+            base_url=a.base_url or f"http://{a.host}:{a.port}",
+            backend=a.backend,
+            model=a.model,
+            api_key=a.api_key or os.environ.get("OPENAI_API_KEY") or None,
+            headers=_headers(a.header),
+            timeout_s=a.timeout,
+        ),
+        warmup=WarmupOptions(a.warmup_requests, a.warmup_num_inference_steps, a.warmup_num_frames),
+        slo=SloOptions(a.slo, a.slo_scale),
+        traffic=TrafficOptions(a.max_concurrency, a.senders, latency_from=a.latency_from),
+    )
+
+
+def _check(a: argparse.Namespace) -> None:
+    endpoint(a.backend, a.task)
+    finite = math.isfinite(a.request_rate)
+    if a.arrival == "trace" and finite:
+        raise UsageError(
+            "--arrival trace takes its times from the trace; drop --request-rate, or change the pace by --trace-speedup"
+        )
+    if a.arrival in ("poisson", "gamma") and not finite:
+        raise UsageError(f"--arrival {a.arrival} needs a finite --request-rate, such as --request-rate 2")
+    if a.duration is not None and a.arrival != "trace" and not finite:
+        raise UsageError("--duration needs planned arrivals: give --request-rate, or --arrival trace")
+    if a.random_request_config is not None and a.dataset != "random":
+        raise UsageError(f"--random-request-config is for --dataset random, not {a.dataset}; drop one of them")
+    if (a.width is None) != (a.height is None):
+        raise UsageError("--width and --height go together: give both or neither")
+    if a.min_slo_attainment is not None and not a.slo:
+        raise UsageError("--min-slo-attainment needs --slo")
+
+
+def _headers(pairs: list[str]) -> dict[str, str]:
+    headers = {}
+    for pair in pairs:
+        name, mark, value = pair.partition("=")
+        if not mark or not name.strip() or any(c in pair for c in "\r\n"):
+            raise UsageError("--header takes NAME=VALUE, such as --header X-Team=video")
+        headers[name.strip()] = value.strip()
+    return headers

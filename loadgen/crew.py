@@ -1,0 +1,91 @@
+"""The crew: the processes of one run, and what can be asked of them."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from collector import shared
+from collector.board import Board
+from collector.shared import Descriptor
+from loadgen.group import Group, Member
+from loadgen.options import BenchOptions
+from loadgen.plan import Plan
+from loadgen.target import Target
+
+READY_S: Final = 60.0
+CONNECTIONS: Final = 256  # a sender opens at most this many ahead of time
+
+
+class Crew:
+    """One collector, one scheduler, N senders, all ready to start."""
+
+    def __init__(self, group: Group, plan: Plan, options: BenchOptions, target: Target) -> None:
+        self.group = group
+        self.books = self._open_books(plan, options)
+        self.collector = group.start("collector", "collector.collect", **self.books)
+        arrivals, senders = self.books["arrivals"], options.traffic.senders
+        self.scheduler = group.start("scheduler", "loadgen.scheduler", arrivals=arrivals, senders=senders)
+        self.senders = self._start_senders(plan, options, target)
+        everybody = [self.collector, self.scheduler, *self.senders]
+        self.ready = group.wait_for("ready", everybody, READY_S)
+
+    def _open_books(self, plan: Plan, options: BenchOptions) -> dict[str, Any]:
+        return {
+            "arrivals": shared.share(plan.arrivals_ns),
+            "slo_ms": shared.share(plan.slo_ms),
+            "board": Board.create(options.traffic.senders, len(plan)),
+            "ledger": shared.nameless_file(),
+            "max_concurrency": options.traffic.max_concurrency,
+            "asked_rate": _asked_rate(plan, options),
+            "latency_from": options.latency_from,
+            "slo_enabled": options.slo.enabled,
+            "slo_scale": options.slo.scale,
+        }
+
+    def _start_senders(self, plan: Plan, options: BenchOptions, target: Target) -> list[Member]:
+        traffic = options.traffic
+        pipes = [tuple(map(Descriptor, os.pipe())) for _ in range(traffic.senders)]
+        for _, bell in pipes:
+            os.set_blocking(bell.fileno(), False)
+        entries = shared.share(plan.entries)
+        share = math.ceil(min(traffic.max_concurrency, len(plan)) / traffic.senders)
+        return [
+            self.group.start(
+                f"sender {number}",
+                "loadgen.sender_process",
+                number=number,
+                target=dataclasses.asdict(target),
+                store=plan.store,
+                entries=entries,
+                board=self.books["board"],
+                bell=pipes[number][0],
+                bells=[bell for _, bell in pipes],
+                backend=options.target.backend,
+                task=options.data.task,
+                transport=traffic.transport,
+                timeout_s=options.target.timeout_s,
+                max_concurrency=traffic.max_concurrency,
+                connections=min(share, CONNECTIONS),
+            )
+            for number in range(traffic.senders)
+        ]
+
+    def set_slo(self, slo_ms: "np.ndarray[Any, np.dtype[np.float64]]") -> None:
+        """Give every request its target (ms, nan: none), before the start."""
+        shared.attach(self.books["slo_ms"].fileno(), np.float64, writable=True)[:] = slo_ms
+
+    def tell(self, kind: str, members: Sequence[Member] | None = None, **fields: Any) -> None:
+        """Send the same message to several members; to all of the crew if none are named."""
+        for member in members if members is not None else [self.collector, self.scheduler, *self.senders]:
+            member.channel.send(kind, **fields)
+
+
+def _asked_rate(plan: Plan, options: BenchOptions) -> str:
+    """As text, since JSON has no infinity."""
+    if not options.arrivals.planned:
+        return "inf"
+    return str(plan.rate if options.arrivals.process == "trace" else options.arrivals.rate)

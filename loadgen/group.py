@@ -1,0 +1,135 @@
+"""The group: our child processes, their control lines, and the news from them, deaths included."""
+
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from collector.channel import Channel, Closed, Message
+from collector.shared import Descriptor
+from loadgen.errors import ProcessError, UsageError
+
+_SOCKET_PATH_LIMIT = 100  # of the 107 bytes that a unix socket's address can have, what we may need
+
+
+class Member:
+    """One child process: its name, its control line, and what it wrote to standard error."""
+
+    def __init__(self, name: str, module: str, inherit: Sequence[int]) -> None:
+        self.name, self.alive = name, True
+        self.channel, theirs = Channel.pair()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
+        with theirs:
+            self.process = self._start(module, theirs, inherit)
+
+    def _start(self, module: str, end: socket.socket, inherit: Sequence[int]) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", module, str(end.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=self._errors,
+            stderr=self._errors,
+            pass_fds=[end.fileno(), *inherit],
+            process_group=0,  # a Ctrl-C at the terminal is for the parent, which stops the others in order
+        )
+
+    def last_words(self) -> str:
+        """Last line that the process wrote before it died, and how it ended."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(1)
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        ending = f"exit code {self.process.returncode}"
+        return f"{ending}: {lines[-1]}" if lines else ending
+
+
+class Group:
+    """Child processes that live no longer than this; a private 0700 folder holds their sockets."""
+
+    def __init__(self) -> None:
+        self.folder = _private_folder()
+        self.members: list[Member] = []
+
+    def __enter__(self) -> "Group":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for member in self.members:
+            member.channel.send("exit")
+            member.channel.close()
+        deadline = time.monotonic() + 3
+        for member in self.members:
+            try:
+                member.process.wait(max(deadline - time.monotonic(), 0.01))
+            except subprocess.TimeoutExpired:
+                member.process.kill()
+                member.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, name: str, module: str, **setup: Any) -> Member:
+        """Start `python -m MODULE CHANNEL` and send it `setup`; it inherits every Descriptor in there."""
+        member = Member(name, module, list(_descriptors(setup)))
+        self.members.append(member)
+        member.channel.send("setup", folder=str(self.folder), **setup)
+        return member
+
+    def news(self, timeout_s: float | None, wake: Sequence[int] = ()) -> Iterator[tuple[Member, Message]]:
+        """Wait for messages; a death is the message `died`. A descriptor in `wake` ends the waiting too."""
+        living = {member.channel.fileno(): member for member in self.members if member.alive}
+        ready, _, _ = select.select([*living, *wake], [], [], timeout_s)
+        for descriptor in ready:
+            if member := living.get(descriptor):
+                try:
+                    for message in member.channel.receive():
+                        yield member, message
+                except Closed:
+                    member.alive = False
+                    yield member, {"kind": "died"}
+
+    def wait_for(self, kind: str, members: Sequence[Member], timeout_s: float) -> dict[Member, Message]:
+        """Wait until each of `members` has sent a message of this kind; a death or silence is a ProcessError."""
+        answers: dict[Member, Message] = {}
+        deadline = time.monotonic() + timeout_s
+        while missing := [member for member in members if member not in answers]:
+            if time.monotonic() > deadline:
+                names = ", ".join(member.name for member in missing)
+                raise ProcessError(
+                    f"{names} did not get {kind} within {timeout_s:g} s; the machine may be overloaded, try again"
+                )
+            for member, message in self.news(0.5):
+                if message["kind"] == "died":
+                    raise ProcessError(f"{member.name} died before the start ({member.last_words()})")
+                if message["kind"] == kind:
+                    answers[member] = message
+        return answers
+
+
+def _descriptors(value: Any) -> Iterator[int]:
+    """Find every Descriptor in a message."""
+    if isinstance(value, Descriptor):
+        yield value.fileno()
+    elif isinstance(value, Mapping):
+        yield from _descriptors(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _descriptors(each)
+
+
+def _private_folder() -> Path:
+    """Make the folder for sockets, where their paths are short enough for the system."""
+    for parent in (None, "/tmp"):  # noqa: S108  (mkdtemp makes it 0700)
+        folder = Path(tempfile.mkdtemp(prefix="loadgen-", dir=parent))
+        if len(os.fsencode(folder)) < _SOCKET_PATH_LIMIT - len("/tokens-999"):
+            return folder
+        folder.rmdir()
+    raise UsageError("TMPDIR is too long for unix sockets; set it to a shorter path, such as /tmp")

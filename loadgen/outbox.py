@@ -1,0 +1,68 @@
+"""The outbox: a sender's records on their way to the collector, in batches, off the timed path."""
+
+import asyncio
+import struct
+from typing import Final
+
+import zmq
+
+from collector.record import RECORD, ErrorKind, Outcome
+from collector.wire import RECORDS, Note, pack_notes
+
+FLUSH_S: Final = 0.02
+_ROW: Final = struct.Struct("<IHHBBHfqqqqq")
+assert _ROW.size == RECORD.itemsize
+
+
+class Outbox:
+    """Packs a row when a request ends; sends what has gathered a little later."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, socket: zmq.Socket[bytes], sender: int) -> None:
+        self._loop, self._socket, self._sender = loop, socket, sender
+        self._rows: list[bytes] = []
+        self._notes: list[tuple[int, Note]] = []
+        self._explained: set[str] = set()
+        self._armed = False
+
+    def record(
+        self,
+        index: int,
+        outcome: Outcome,
+        times: tuple[int, int, int, int],
+        *,
+        error: ErrorKind = ErrorKind.NONE,
+        status: int = 0,
+        flags: int = 0,
+        peak_memory_mb: float = float("nan"),
+        received: int = 0,
+    ) -> None:
+        """Add the row of one request; `times` are scheduled, sent, first byte, done (ns)."""
+        row = _ROW.pack(index, self._sender, status, outcome, error, flags, peak_memory_mb, *times, received)
+        self._rows.append(row)
+        self._arm()
+
+    def note(self, index: int, note: Note) -> None:
+        """Add what does not fit a row."""
+        self._notes.append((index, note))
+        self._arm()
+
+    def explain(self, index: int, error: str, example: str) -> None:
+        """Give an example of an error, once for each kind."""
+        if error not in self._explained:
+            self._explained.add(error)
+            self.note(index, {"error": error, "example": example[:300]})
+
+    def _arm(self) -> None:
+        if not self._armed:
+            self._armed = True
+            self._loop.call_later(FLUSH_S, self.flush)
+
+    def flush(self) -> None:
+        """Send what has gathered. The socket has no limit, so this never blocks."""
+        self._armed = False
+        if self._rows:
+            self._socket.send(RECORDS + b"".join(self._rows), zmq.NOBLOCK)
+            self._rows.clear()
+        if self._notes:
+            self._socket.send(pack_notes(self._notes), zmq.NOBLOCK)
+            self._notes.clear()

@@ -1,0 +1,112 @@
+"""The plan: requests plus arrival times. Everything random or costly is decided here, before time zero."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.arrivals import plan_arrivals
+from loadgen.errors import UsageError
+from loadgen.options import ArrivalOptions, DataOptions, TargetOptions, WarmupOptions
+from loadgen.requests import endpoint
+from loadgen.samples import SampleSet, load
+from loadgen.samples.downloads import Hub
+from loadgen.samples.sample import Sample
+from loadgen.store import StoreWriter
+
+Progress = Callable[[int, int], None]  # encoded so far, to encode
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be sent and when.
+
+    For n requests in schedule order: `arrivals_ns` int64[n] from time zero; `entries` int32[n], where each is in
+    the store (as `warmups` are); `slo_ms` float64[n], their own targets, nan where they have none. `shapes`
+    int32[m, 4] is width, height, frames, steps of each of the m store entries, 0 where the server decides.
+    """
+
+    arrivals_ns: NDArray[np.int64]
+    entries: NDArray[np.int32]
+    slo_ms: NDArray[np.float64]
+    shapes: NDArray[np.int32]
+    warmups: tuple[int, ...]
+    store: dict[str, Any]
+    source: str
+    wanted: int
+
+    def __len__(self) -> int:
+        return len(self.arrivals_ns)
+
+    @property
+    def span_s(self) -> float:
+        """Planned time of the last arrival, in seconds from time zero."""
+        return float(self.arrivals_ns[-1]) / 1e9
+
+    @property
+    def rate(self) -> float:
+        """Requests per second that the plan asks for; inf where all are due at once."""
+        span_ns = int(self.arrivals_ns[-1] - self.arrivals_ns[0])
+        return (len(self) - 1) * 1e9 / span_ns if span_ns else math.inf
+
+
+def build_plan(
+    data: DataOptions,
+    arrivals: ArrivalOptions,
+    target: TargetOptions,
+    warmup: WarmupOptions,
+    hub: Hub | None = None,
+    progress: Progress = lambda _done, _all: None,
+) -> Plan:
+    """Load the samples, draw the arrival times and encode every distinct request."""
+    traced = arrivals.process == "trace"
+    count = None if arrivals.duration_s is not None else data.num_prompts
+    found = load(data, count=count, arrival_timestamps=traced, hub=hub or Hub())
+    times = _times(found, arrivals, data.num_prompts)
+    distinct = found.samples if len(found.samples) <= len(times) else found.samples[: len(times)]
+    return _encode(distinct, found.source, times, data, target, warmup, progress)
+
+
+def _times(found: SampleSet, arrivals: ArrivalOptions, wanted: int) -> NDArray[np.int64]:
+    count = wanted if found.repeats else min(wanted, len(found.samples))
+    timestamps = [s.timestamp_s or 0.0 for s in found.samples] if arrivals.process == "trace" else ()
+    times = plan_arrivals(arrivals, count, timestamps)
+    if not len(times):
+        raise UsageError("--duration is too short for one arrival at this rate; make either larger")
+    return times
+
+
+def _encode(
+    samples: Sequence[Sample],
+    source: str,
+    times: NDArray[np.int64],
+    data: DataOptions,
+    target: TargetOptions,
+    warmup: WarmupOptions,
+    progress: Progress,
+) -> Plan:
+    dialect, writer = endpoint(target.backend, data.task), StoreWriter()
+    warm = [_warm(samples[i % len(samples)], data.task, warmup) for i in range(warmup.requests)]
+    total = len(samples) + len(warm)
+    shapes, slo_ms = np.zeros((total, 4), np.int32), np.full(total, np.nan)
+    for k in range(total):
+        sample = samples[k] if k < len(samples) else warm[k - len(samples)]
+        writer.add(dialect.encode(sample, target.model, data.task))
+        shapes[k] = [s or 0 for s in (sample.width, sample.height, sample.num_frames, sample.num_inference_steps)]
+        slo_ms[k] = math.nan if sample.slo_ms is None else sample.slo_ms
+        if k % 1000 == 0:
+            progress(k, total)
+    entries = (np.arange(len(times)) % len(samples)).astype(np.int32)
+    warmups = tuple(range(len(samples), total))
+    return Plan(times, entries, slo_ms[entries], shapes, warmups, writer.finish(), source, data.num_prompts)
+
+
+def _warm(sample: Sample, task: str, options: WarmupOptions) -> Sample:
+    """A warm-up is a request of the plan with fewer steps, and for video with fewer frames."""
+    frames = options.num_frames or (1 if task == "t2v" else sample.num_frames)
+    return replace(
+        sample, num_inference_steps=options.num_inference_steps or sample.num_inference_steps, num_frames=frames
+    )

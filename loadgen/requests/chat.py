@@ -1,0 +1,149 @@
+"""The endpoint `vllm-omni`: POST /v1/chat/completions, for images and videos alike."""
+
+import base64
+import math
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from collector.record import ErrorKind
+from loadgen import media
+from loadgen.errors import InputError, UsageError
+from loadgen.options import IMAGE_INPUT_TASKS, TASKS, VIDEO_TASKS
+from loadgen.requests.reply import Reply
+from loadgen.requests.request import Request
+from loadgen.samples.sample import Sample
+
+name: Final = "vllm-omni"
+path: Final = "/v1/chat/completions"
+tasks: Final = TASKS
+
+_DETAIL_CHARS: Final = 200
+_MEDIA_URL: Final = re.compile(r"data:(image|video)/[^,;]{1,64}(?:;[^,;]{1,64})*;base64,[A-Za-z0-9+/]", re.IGNORECASE)
+
+
+def encode(sample: Sample, model: str, task: str) -> Request:
+    """Write one user message; images go along only where `task` takes them.
+
+    Raises InputError for an image that cannot be read and UsageError for a value that JSON cannot hold.
+    """
+    images = sample.images if task in IMAGE_INPUT_TASKS else ()
+    message = {"role": "user", "content": _parts(sample.prompt, images) if images else sample.prompt}
+    payload: dict[str, object] = {"model": model, "messages": [message]}
+    if extra_body := _extra_body(sample):
+        payload["extra_body"] = extra_body
+    try:
+        body = orjson.dumps(payload)
+    except orjson.JSONEncodeError as fault:
+        row = sample.request_id or sample.prompt[:40]
+        raise UsageError(f"sample {row!r}: JSON cannot hold a value of it ({fault}); change that value") from fault
+    return Request("POST", path, "application/json", body)
+
+
+def _parts(prompt: str, images: tuple[Path | bytes, ...]) -> list[dict[str, object]]:
+    text: list[dict[str, object]] = [{"type": "text", "text": prompt}] if prompt else []
+    return text + [{"type": "image_url", "image_url": {"url": _data_url(image)}} for image in images]
+
+
+@lru_cache(maxsize=32)  # data sets repeat their images; the base64 text of one may be megabytes
+def _data_url(image: Path | bytes) -> str:
+    place = image if isinstance(image, Path) else "image in memory"
+    try:
+        data = image.read_bytes() if isinstance(image, Path) else image
+    except OSError as fault:
+        raise InputError(place, None, f"cannot be read ({fault.strerror}); every input image must exist") from fault
+    found = media.describe(data)
+    if found is None or found.kind != "image":
+        raise InputError(place, None, "not an image; replace it by a PNG, JPEG or WebP")
+    return f"data:{found.mime};base64,{base64.b64encode(data).decode()}"
+
+
+def _extra_body(sample: Sample) -> dict[str, object]:
+    sized = sample.width is not None and sample.height is not None
+    fields = {
+        "height": sample.height if sized else None,
+        "width": sample.width if sized else None,
+        "num_frames": sample.num_frames,
+        "num_inference_steps": sample.num_inference_steps,
+        "seed": sample.seed,
+        "fps": sample.fps,
+    }
+    return {key: value for key, value in fields.items() if value is not None} | dict(sample.extra)
+
+
+def read(body: bytes | bytearray | memoryview, task: str) -> Reply:
+    """Say what a 200 body holds: a success carries the asked-for medium as a base64 data URL in `image_url.url`.
+
+    A link (http...) is no success: the bytes were asked for and did not come. Only the beginning of a data URL is
+    looked at, so a body of megabytes costs one JSON parse.
+    """
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError as fault:
+        return Reply(ErrorKind.INVALID_BODY, _short(f"not JSON: {fault}"))
+    if not isinstance(answer, dict):
+        return Reply(ErrorKind.INVALID_BODY, "not a JSON object")
+    if error := answer.get("error"):
+        return Reply(ErrorKind.SERVER_ERROR, _error_text(error))
+    try:
+        content = answer["choices"][0]["message"]["content"]
+    except (KeyError, IndexError, TypeError):
+        return Reply(ErrorKind.INVALID_BODY, "no choices[0].message.content")
+    return _read_content(content, answer, "video" if task in VIDEO_TASKS else "image")
+
+
+def _read_content(content: object, answer: Mapping[str, object], wanted: str) -> Reply:
+    if isinstance(content, str):
+        return Reply(ErrorKind.NO_MEDIA, _short(f"content is text: {content[:_DETAIL_CHARS]}"))
+    if not content:
+        return Reply(ErrorKind.NO_MEDIA, "content is empty")
+    if not isinstance(content, list):
+        return Reply(ErrorKind.INVALID_BODY, "content is not a list")
+    urls = list(_urls(content))
+    if not any((found := _MEDIA_URL.match(url)) and found[1].lower() == wanted for url in urls):
+        held = ", ".join(url[:32] for url in urls[:3]) or "no URL"
+        return Reply(ErrorKind.NO_MEDIA, _short(f"no {wanted} in content, but {held}"))
+    sources = [source for source in (content[0], answer.get("metrics"), answer) if isinstance(source, dict)]
+    return Reply(stage_durations=_stage_durations(sources), peak_memory_mb=_peak_memory_mb(sources))
+
+
+def _urls(content: list[object]) -> Iterator[str]:
+    for item in content:
+        holder = item.get("image_url") if isinstance(item, dict) else None
+        url = holder.get("url") if isinstance(holder, dict) else None
+        if isinstance(url, str):
+            yield url
+
+
+def _stage_durations(sources: list[dict[str, object]]) -> dict[str, float]:
+    for source in sources:
+        stages = source.get("stage_durations")
+        if isinstance(stages, dict):
+            return {stage: value for stage, held in stages.items() if (value := _amount(held)) is not None}
+    return {}
+
+
+def _peak_memory_mb(sources: list[dict[str, object]]) -> float:
+    amounts = (_amount(source.get("peak_memory_mb")) for source in sources)
+    return next((amount for amount in amounts if amount is not None), math.nan)
+
+
+def _amount(value: object) -> float | None:
+    """Return a finite number >= 0 as a float, and None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) and value >= 0 else None
+
+
+def _error_text(error: object) -> str:
+    message = error.get("message") if isinstance(error, dict) else error
+    return _short(message if isinstance(message, str) and message else orjson.dumps(error).decode())
+
+
+def _short(text: str) -> str:
+    """One line of at most 200 characters."""
+    return " ".join(text[: 4 * _DETAIL_CHARS].split())[:_DETAIL_CHARS]

@@ -1,0 +1,95 @@
+"""The scheduler process: emits every token ahead of its time, and never waits for anybody.
+
+    python -m loadgen.scheduler CHANNEL
+
+CHANNEL is the descriptor of its control line to the parent. Request i goes to sender i mod N; a batch is cut so that
+each token leaves LEAD before it is due, which a stall of the machine may eat into without anybody being late.
+"""
+
+import select
+import sys
+from typing import Any, Final
+
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from collector import shared
+from collector.channel import Channel, Closed
+from loadgen.clock import SECOND_NS, now_ns
+from loadgen.quiet import quieten
+from loadgen.tokens import TOKEN
+
+LEAD_NS: Final = 250_000_000  # a token leaves this long before it is due
+BATCH_NS: Final = 20_000_000  # and a batch covers this much of the schedule, or all that is due
+
+
+class Scheduler:
+    """Holds the arrival times and the sockets to the senders."""
+
+    def __init__(self, setup: dict[str, Any]) -> None:
+        self._arrivals: NDArray[np.int64] = shared.attach(setup["arrivals"], np.int64)
+        self._context = zmq.Context()
+        self._sockets = [self._bind(f"ipc://{setup['folder']}/tokens-{k}") for k in range(setup["senders"])]
+        self._next = 0
+
+    def _bind(self, address: str) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.PUSH)
+        socket.set_hwm(0)  # no limit: a full queue would make the schedule wait; the plan bounds it
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.bind(address)
+        return socket
+
+    def emit(self, started_ns: int) -> float | None:
+        """Emit what is due within the lead; return seconds until the next batch, None after the last one."""
+        horizon = now_ns() - started_ns + LEAD_NS + BATCH_NS
+        until = int(np.searchsorted(self._arrivals, horizon))
+        if until > self._next:
+            self._send(self._next, until, started_ns)
+            self._next = until
+        if until == len(self._arrivals):
+            return None
+        return max(0.0, (int(self._arrivals[until]) - LEAD_NS - (now_ns() - started_ns)) / SECOND_NS)
+
+    def _send(self, first: int, until: int, started_ns: int) -> None:
+        batch = np.empty(until - first, TOKEN)
+        batch["index"] = np.arange(first, until)
+        batch["scheduled_ns"] = self._arrivals[first:until] + started_ns
+        senders = len(self._sockets)
+        for k, socket in enumerate(self._sockets):
+            mine = batch[(k - first) % senders :: senders]
+            if len(mine):
+                socket.send(mine.tobytes(), zmq.NOBLOCK)
+
+    def close(self) -> None:
+        """Close the sockets; what was not taken is dropped."""
+        self._context.destroy()
+
+
+def main(descriptor: int) -> None:
+    """Live until the parent says `exit` or goes away."""
+    channel = Channel.inherited(descriptor)
+    scheduler: Scheduler | None = None
+    started_ns, wait_s = 0, None
+    while True:
+        select.select([channel], [], [], wait_s)
+        try:
+            for message in channel.receive():
+                if message["kind"] == "setup":
+                    scheduler = Scheduler(message)
+                    channel.send("ready")
+                elif message["kind"] == "start":
+                    started_ns, wait_s = message["started_ns"], 0.0
+                    quieten()
+                elif message["kind"] in ("stop", "exit"):
+                    raise Closed
+        except Closed:
+            break
+        if scheduler and wait_s is not None:
+            wait_s = scheduler.emit(started_ns)
+    if scheduler:
+        scheduler.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

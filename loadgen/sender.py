@@ -1,0 +1,205 @@
+"""A sender: turns tokens into HTTP exchanges, each at its time and within the shared budget."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from collector.board import SENT, STRIDE, Board
+from collector.record import ErrorKind, Outcome, error_name
+from loadgen.alarm import best_alarm
+from loadgen.budget import Budget
+from loadgen.clock import SECOND_NS, now_ns
+from loadgen.outbox import Outbox
+from loadgen.requests import Endpoint
+from loadgen.requests.reply import Reply
+from loadgen.requests.request import Request
+from loadgen.tokens import TokenQueue
+from loadgen.transport.seam import Answer, Exchange, Transport
+
+BURST: Final = 16  # requests sent in one go before answers are let in
+
+
+class Flight:
+    """One request on its way; `answered` is what the transport calls."""
+
+    __slots__ = ("exchange", "index", "scheduled_ns", "sender")
+    exchange: Exchange
+
+    def __init__(self, sender: "Sender", index: int, scheduled_ns: int) -> None:
+        self.sender, self.index, self.scheduled_ns = sender, index, scheduled_ns
+
+    def answered(self, answer: Answer) -> None:
+        self.sender.land(self, answer)
+
+
+class Sender:
+    """Waits for the head of its queue, for a permit, then sends: in schedule order, never early."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        transport: Transport,
+        endpoint: Endpoint,
+        requests: Callable[[int], Request],
+        budget: Budget,
+        board: Board,
+        number: int,
+        outbox: Outbox,
+        *,
+        task: str,
+        timeout_s: float | None,
+    ) -> None:
+        self._loop, self._transport, self._endpoint, self._requests = loop, transport, endpoint, requests
+        self._budget, self._outbox, self._task = budget, outbox, task
+        self._marks, self._counters, self._sent = (
+            board.marks.data,
+            board.counters.data,
+            number * STRIDE + SENT,
+        )
+        self._tokens = TokenQueue()
+        self._flying: dict[int, Flight] = {}
+        self._deadlines = Deadlines(loop, timeout_s, self._overdue)
+        self._alarm = best_alarm(loop, self.pump)
+        self._going = self._stopped = False
+        self.on_idle: Callable[[], None] | None = None
+
+    @property
+    def alarm(self) -> str:
+        """How this sender waits for a planned time."""
+        return self._alarm.name
+
+    def take(self, message: bytes) -> None:
+        """Queue a batch of tokens."""
+        if not self._stopped:
+            self._tokens.extend(message)
+            self.pump()
+
+    def pump(self) -> None:
+        """Send what is due and admitted; see to it that the next one is not forgotten."""
+        for _ in range(BURST):
+            head = self._tokens.head()
+            if head is None:
+                return None
+            index, scheduled_ns = head
+            if scheduled_ns > now_ns():
+                return self._alarm.set(scheduled_ns)
+            if not self._budget.admits(index):
+                return None  # rung when it may go
+            self._tokens.pop()
+            self._send(index, scheduled_ns)
+        if not self._going:
+            self._going = True
+            self._loop.call_soon(self._go_on)
+        return None
+
+    def _go_on(self) -> None:
+        self._going = False
+        self.pump()
+
+    def rung(self) -> None:
+        """A permit that this sender waits for may have come free."""
+        self._budget.woken()
+        self.pump()
+
+    def _send(self, index: int, scheduled_ns: int) -> None:
+        request = self._requests(index)
+        flight = self._flying[index] = Flight(self, index, scheduled_ns)
+        self._marks[index] = now_ns()
+        self._counters[self._sent] += 1
+        flight.exchange = self._transport.send(request, flight.answered)
+        self._deadlines.add(flight)
+
+    def land(self, flight: Flight, answer: Answer) -> None:
+        """A request has its answer: first the permit and whoever waits for it, then the look into the body."""
+        del self._flying[flight.index]
+        self._budget.finish()
+        self.pump()
+        self._judge(flight, answer)
+        self._check_idle()
+
+    def _judge(self, flight: Flight, answer: Answer) -> None:
+        reply = judge(answer, self._endpoint, self._task)
+        self._outbox.record(
+            flight.index,
+            Outcome.ERROR if reply.error else Outcome.OK,
+            (flight.scheduled_ns, answer.sent_ns, answer.first_byte_ns, answer.done_ns),
+            error=reply.error,
+            status=answer.status,
+            flags=answer.flags,
+            peak_memory_mb=reply.peak_memory_mb,
+            received=len(answer.body),
+        )
+        if reply.error:
+            self._outbox.explain(flight.index, error_name(reply.error, answer.status), reply.detail)
+        elif reply.stage_durations:
+            self._outbox.note(flight.index, {"stages": dict(reply.stage_durations)})
+
+    def _overdue(self, flight: Flight) -> None:
+        if self._flying.get(flight.index) is flight:
+            self._give_up(flight, Outcome.TIMEOUT)
+            self.pump()
+
+    def _give_up(self, flight: Flight, outcome: Outcome) -> None:
+        del self._flying[flight.index]
+        flight.exchange.abandon()
+        done_ns = now_ns()
+        self._budget.finish()
+        self._outbox.record(flight.index, outcome, (flight.scheduled_ns, flight.exchange.sent_ns, 0, done_ns))
+
+    def stop(self) -> None:
+        """Send nothing more; `on_idle` is called once nothing is in flight."""
+        self._stopped = True
+        self._tokens.clear()
+        self._check_idle()
+
+    def abandon(self, outcome: Outcome) -> None:
+        """Give up everything in flight."""
+        for flight in list(self._flying.values()):
+            self._give_up(flight, outcome)
+        self._check_idle()
+
+    def _check_idle(self) -> None:
+        if self._stopped and not self._flying and self.on_idle:
+            self._outbox.flush()
+            self.on_idle()
+            self.on_idle = None
+
+
+def judge(answer: Answer, endpoint: Endpoint, task: str) -> Reply:
+    """Say what an answer amounts to: the failure of the exchange, of the status, or what the body holds."""
+    if answer.error:
+        return Reply(answer.error, answer.detail)
+    if answer.status != 200:
+        return Reply(ErrorKind.HTTP, bytes(answer.body[:300]).decode(errors="replace"))
+    return endpoint.read(answer.body, task)
+
+
+class Deadlines:
+    """Time-outs of requests. All are equally long, so the first sent is the first due and one timer serves all."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, timeout_s: float | None, overdue: Callable[[Flight], None]
+    ) -> None:
+        self._loop, self._overdue = loop, overdue
+        self._timeout_ns = None if timeout_s is None else int(timeout_s * SECOND_NS)
+        self._queue: deque[tuple[int, Flight]] = deque()
+        self._armed = False
+
+    def add(self, flight: Flight) -> None:
+        """Watch a request from now on."""
+        if self._timeout_ns is not None:
+            self._queue.append((now_ns() + self._timeout_ns, flight))
+            self._arm()
+
+    def _arm(self) -> None:
+        if self._queue and not self._armed:
+            self._armed = True
+            self._loop.call_later(max(self._queue[0][0] - now_ns(), 0) / SECOND_NS, self._expire)
+
+    def _expire(self) -> None:
+        self._armed = False
+        now = now_ns()
+        while self._queue and self._queue[0][0] <= now:
+            self._overdue(self._queue.popleft()[1])
+        self._arm()

@@ -1,0 +1,147 @@
+"""The sender process: an event loop, the sockets of one sender, and its control line.
+
+python -m loadgen.sender_process CHANNEL
+"""
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+import numpy as np
+import uvloop
+import zmq
+
+from collector import shared
+from collector.board import Board
+from collector.channel import Channel, Closed, Message
+from collector.record import Outcome, error_name
+from loadgen.budget import Budget
+from loadgen.outbox import Outbox
+from loadgen.quiet import quieten
+from loadgen.requests import ENDPOINTS
+from loadgen.sender import Sender, judge
+from loadgen.store import Store
+from loadgen.target import Target
+from loadgen.transport import make_transport
+from loadgen.transport.seam import Answer
+
+
+class SenderProcess:
+    """Builds a sender from the parent's setup message and passes messages and tokens on to it."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._loop = asyncio.get_running_loop()
+        self._context = zmq.Context()
+        self.ended = self._loop.create_future()
+        self._loop.add_reader(channel.fileno(), self._hear)
+
+    def _hear(self) -> None:
+        try:
+            for message in self._channel.receive():
+                self._obey(message)
+        except Closed:
+            self._end()
+
+    def _obey(self, message: Message) -> None:
+        match message["kind"]:
+            case "setup":
+                self._starting = self._loop.create_task(self._set_up(message))
+                self._starting.add_done_callback(self._set_up_done)
+            case "warmup":
+                self._warm_up(message["entry"])
+            case "start":
+                quieten()
+            case "stop":
+                self._sender.stop()
+            case "abandon":
+                self._sender.abandon(Outcome[message["outcome"]])
+            case "exit":
+                self._end()
+
+    async def _set_up(self, setup: dict[str, Any]) -> None:
+        number, target = setup["number"], Target.from_message(setup["target"])
+        self._store = Store.attach(setup["store"])
+        entries = shared.attach(setup["entries"], np.int32).data
+        self._task, self._endpoint = setup["task"], ENDPOINTS[setup["backend"]]
+        self._transport = make_transport(setup["transport"], target)
+        board = Board.attach(setup["board"])
+        budget = Budget(board, number, setup["max_concurrency"], setup["bells"])
+        outbox = Outbox(self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number)
+        self._sender = Sender(
+            self._loop,
+            self._transport,
+            self._endpoint,
+            lambda index: self._store.request(entries[index]),
+            budget,
+            board,
+            number,
+            outbox,
+            task=self._task,
+            timeout_s=setup["timeout_s"],
+        )
+        self._sender.on_idle = lambda: self._channel.send("idle")
+        self._watch_bell(setup["bell"])
+        self._tokens = self._connect(zmq.PULL, f"ipc://{setup['folder']}/tokens-{number}")
+        self._loop.add_reader(self._tokens.fileno(), self._take_tokens)
+        opened = await self._transport.open(setup["connections"])
+        self._channel.send("ready", opened=opened, alarm=self._sender.alarm, transport=self._transport.name)
+
+    def _set_up_done(self, task: "asyncio.Task[None]") -> None:
+        """A sender that cannot be built must die loudly, not sit there."""
+        if error := task.exception():
+            self.ended.set_exception(error)
+
+    def _connect(self, kind: int, address: str) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = self._context.socket(kind)
+        socket.set_hwm(0)
+        socket.setsockopt(zmq.LINGER, 2000)
+        socket.connect(address)
+        return socket
+
+    def _watch_bell(self, bell: int) -> None:
+        def ring() -> None:
+            os.read(bell, 4096)
+            self._sender.rung()
+
+        os.set_blocking(bell, False)
+        self._loop.add_reader(bell, ring)
+
+    def _take_tokens(self) -> None:
+        """The descriptor tells of a change only, so read until there is nothing more."""
+        while True:
+            try:
+                message = self._tokens.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._sender.take(message)
+
+    def _warm_up(self, entry: int) -> None:
+        """Send one request outside the plan and report it to the parent."""
+
+        def done(answer: Answer) -> None:
+            reply = judge(answer, self._endpoint, self._task)
+            error = error_name(reply.error, answer.status) if reply.error else None
+            latency_ns = answer.done_ns - answer.sent_ns
+            self._channel.send("warmed", entry=entry, error=error, detail=reply.detail[:300], latency_ns=latency_ns)
+
+        self._transport.send(self._store.request(entry), done)
+
+    def _end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    async def close(self) -> None:
+        """Let records that are on their way arrive; leave the connections to the system."""
+        self._context.destroy(linger=2000)
+
+
+async def _live(channel: Channel) -> None:
+    process = SenderProcess(channel)
+    await process.ended
+    await process.close()
+
+
+if __name__ == "__main__":
+    uvloop.run(_live(Channel.inherited(int(sys.argv[1]))))

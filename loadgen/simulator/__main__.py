@@ -1,0 +1,21 @@
+"""The simulated server as a child process of a run: `python -m loadgen.simulator CHANNEL`."""
+
+import select
+import sys
+
+from collector.channel import Channel
+from loadgen.simulator.options import SimulatorOptions
+from loadgen.simulator.server import serve
+
+
+def main(descriptor: int) -> None:
+    """Serve as the parent's setup message says, tell it the port, and end when it goes away."""
+    channel = Channel.inherited(descriptor)
+    select.select([channel], [], [])
+    (setup,) = channel.receive()
+    options = SimulatorOptions(**setup["options"])
+    serve(options, lambda port: channel.send("ready", port=port), until_eof_fd=channel.fileno())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

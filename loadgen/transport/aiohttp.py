@@ -1,0 +1,175 @@
+"""aiohttp as a transport: one task a request, every limit and time-out of its own turned off."""
+
+import asyncio
+import errno
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from collector.record import RETRIED, ErrorKind
+from loadgen.clock import now_ns
+from loadgen.requests.request import Request
+from loadgen.target import Target
+from loadgen.transport.seam import Answer
+
+_NO_LIMIT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+_OPENING = aiohttp.ClientTimeout(total=None, connect=10)
+_OPEN_AT_ONCE = 32  # a listen queue holds some 100
+_DROPPED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+
+
+class AiohttpTransport:
+    """Requests through one aiohttp session whose connections live until the server closes them."""
+
+    name = "aiohttp"
+
+    def __init__(self, target: Target) -> None:
+        self._url = URL(target.origin + target.prefix, encoded=True)
+        self._connector = aiohttp.TCPConnector(
+            limit=0, resolver=_Known(target), ttl_dns_cache=None, keepalive_timeout=86_400, enable_cleanup_closed=False
+        )
+        self._session = aiohttp.ClientSession(
+            connector=self._connector,
+            timeout=_NO_LIMIT,
+            headers=target.headers,
+            skip_auto_headers=("Accept-Encoding",),  # a compressed answer would cost us time that is not the server's
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[_stamps()],
+        )
+
+    async def open(self, connections: int) -> int:
+        """Open connections ahead of time, a few at once; return how many there are now."""
+        opened: list[aiohttp.connector.Connection] = []
+        for first in range(0, connections, _OPEN_AT_ONCE):
+            group = range(min(_OPEN_AT_ONCE, connections - first))
+            found = await asyncio.gather(*(self._connect() for _ in group), return_exceptions=True)
+            opened += [each for each in found if isinstance(each, aiohttp.connector.Connection)]
+            if len(opened) < first + len(group):
+                break  # the server takes no more; requests will find out for themselves
+        for connection in opened:
+            connection.release()
+        return len(opened)
+
+    async def _connect(self) -> aiohttp.connector.Connection:
+        request = aiohttp.ClientRequest("GET", self._url, loop=asyncio.get_running_loop())
+        return await self._connector.connect(request, [], _OPENING)
+
+    def send(self, request: Request, done: Callable[[Answer], None]) -> "AiohttpExchange":
+        """Start an exchange in a task of its own."""
+        return AiohttpExchange(self._session, self._url, request, done)
+
+    async def close(self) -> None:
+        """Close the session and its connections."""
+        await self._session.close()
+
+
+class AiohttpExchange:
+    """One request and its answer."""
+
+    __slots__ = ("_done", "_request", "_reused", "_session", "_stamped", "_task", "_url", "first_byte_ns", "sent_ns")
+
+    def __init__(
+        self, session: aiohttp.ClientSession, url: URL, request: Request, done: Callable[[Answer], None]
+    ) -> None:
+        self._session, self._url, self._request, self._done = session, url, request, done
+        self._stamped = self._reused = False
+        self.sent_ns, self.first_byte_ns = now_ns(), 0
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def stamp(self, reused: bool) -> None:
+        """Note that the first write, or the connecting before it, comes next. A retry keeps the first stamp."""
+        self._reused = reused
+        if not self._stamped:
+            self._stamped, self.sent_ns = True, now_ns()
+
+    def abandon(self) -> None:
+        """Give up; aiohttp closes the connection of a cancelled request."""
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            self._done(await self._exchange())
+        except Exception as error:
+            self._done(self._failure(error, now_ns()))
+
+    async def _exchange(self) -> Answer:
+        try:
+            return await self._once(0)
+        except _DROPPED:
+            if not self._reused or self.first_byte_ns:
+                raise
+        # The kept-alive connection was closed by the server as we wrote: nothing was answered, so ask once more.
+        return await self._once(RETRIED)
+
+    async def _once(self, flags: int) -> Answer:
+        request = self._request
+        url = self._url.joinpath(request.path.lstrip("/"), encoded=True)
+        headers = {"Content-Type": request.content_type} if request.content_type else None
+        async with self._session.request(
+            request.method,
+            url,
+            data=request.body or None,
+            headers=headers,
+            allow_redirects=False,
+            trace_request_ctx=self,
+        ) as response:
+            self.first_byte_ns = now_ns()
+            body = await response.read()
+            return Answer(self.sent_ns, self.first_byte_ns, now_ns(), response.status, body, flags=flags)
+
+    def _failure(self, error: Exception, done_ns: int) -> Answer:
+        kind = error_kind(error)
+        return Answer(self.sent_ns, self.first_byte_ns, done_ns, error=kind, detail=f"{type(error).__name__}: {error}")
+
+
+def error_kind(error: Exception) -> ErrorKind:
+    """Which kind of failure an exception of aiohttp's is."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return ErrorKind.DNS
+        case aiohttp.ClientSSLError():
+            return ErrorKind.TLS
+        case aiohttp.ClientConnectorError():
+            return ErrorKind.CONNECT
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
+            return ErrorKind.DISCONNECTED
+        case aiohttp.ClientResponseError() | aiohttp.http.HttpProcessingError():
+            return ErrorKind.PROTOCOL
+        case OSError(errno=errno.ECONNRESET | errno.EPIPE):
+            return ErrorKind.RESET
+        case aiohttp.ClientConnectionError() | OSError():
+            return ErrorKind.DISCONNECTED
+    return ErrorKind.CLIENT
+
+
+def _stamps() -> aiohttp.TraceConfig:
+    """Stamp at the two moments that can be the first on the wire: a connection taken from the pool, or a new one."""
+
+    async def reuse(_session: Any, context: SimpleNamespace, _params: Any) -> None:
+        context.trace_request_ctx.stamp(reused=True)
+
+    async def create(_session: Any, context: SimpleNamespace, _params: Any) -> None:
+        context.trace_request_ctx.stamp(reused=False)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(reuse)
+    trace.on_connection_create_start.append(create)
+    return trace
+
+
+class _Known(AbstractResolver):
+    """Answers with the address that was looked up before time zero."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        return [ResolveResult(hostname=host, host=self._target.address, port=port, family=family, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        pass

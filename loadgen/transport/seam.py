@@ -1,0 +1,48 @@
+"""The seam to the network: what a sender asks of an HTTP client, and what it gets back."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from collector.record import ErrorKind
+from loadgen.requests.request import Request
+
+
+class Answer(NamedTuple):
+    """How one exchange ended. Stamps are CLOCK_MONOTONIC ns, taken before anything is parsed.
+
+    `sent_ns`: just before the first write, or before connecting where no open connection was at hand.
+    `first_byte_ns` is 0 where nothing came; `done_ns` is the last byte received, or the instant of the failure.
+    """
+
+    sent_ns: int
+    first_byte_ns: int
+    done_ns: int
+    status: int = 0
+    body: bytes | memoryview = b""
+    error: ErrorKind = ErrorKind.NONE
+    detail: str = ""
+    flags: int = 0
+
+
+class Exchange(Protocol):
+    """One request on its way."""
+
+    sent_ns: int
+
+    def abandon(self) -> None:
+        """Give up: close what it used. Its callback is never called after this."""
+
+
+class Transport(Protocol):
+    """An HTTP client for one server, used by one event loop."""
+
+    name: str
+
+    async def open(self, connections: int) -> int:
+        """Open connections ahead of time; return how many there are now."""
+
+    def send(self, request: Request, done: Callable[[Answer], None]) -> Exchange:
+        """Start an exchange at once; `done` gets its answer, from the event loop and never from inside `send`."""
+
+    async def close(self) -> None:
+        """Close every connection."""

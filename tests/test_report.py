@@ -1,0 +1,195 @@
+import io
+import json as std_json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from collector import quantity
+from collector.live import LiveFigures
+from collector.record import ErrorKind, Outcome
+from collector.report import json, terminal
+from collector.report.progress import fill, progress
+from collector.result import Figures, Result, Snapshot
+from collector.summary import Facts, Notes, summarise
+from tests.runs import START, S, facts, records
+
+
+def whole(figures: Figures, **config: object) -> Result:
+    return json.assemble(
+        figures,
+        config=config,
+        environment={"cores": 2},
+        warmup={"ok": 1},
+        slo={"unit_ms": 1.5},
+        backend="vllm-omni",
+        model="default",
+        dataset="trace",
+        task="t2i",
+    )
+
+
+def small_run(example: str = "busy", **config: object) -> Result:
+    """Ten requests: one fails with 503, one times out, one waits for the single permit."""
+    ends = [Outcome.ERROR, Outcome.TIMEOUT, *[Outcome.OK] * 8]
+    found = records(*[(i, float(i), i + 0.5, end) for i, end in enumerate(ends)])
+    found["error"][0], found["status"][0] = ErrorKind.HTTP, 503
+    found["peak_memory_mb"][5] = 30000
+    known = facts([float(i) for i in range(10)], [float(i) for i in range(10)])
+    return whole(summarise(found, known, Notes({"vae[x]": [0.0125]}, {"http_503": example})), **config)
+
+
+def empty_run() -> Result:
+    none = np.zeros(0, np.int64)
+    known = Facts(none, none.astype(float), none, 0, 0, 1, float("inf"), "sent", True, 3.0, None, 0, ())
+    return whole(summarise(records(), known, Notes()))
+
+
+def printed(result: Result, width: int) -> str:
+    screen = io.StringIO()
+    terminal.render(result, Console(file=screen, width=width))
+    return screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value_s", "text"),
+    [
+        (None, "-"),
+        (0.0, "0 us"),
+        (1e-6, "1.00 us"),
+        (0.000_123_4, "123 us"),
+        (0.000_999_4, "999 us"),
+        (0.000_999_6, "1.00 ms"),
+        (0.012_34, "12.3 ms"),
+        (0.009_996, "10.0 ms"),
+        (0.9996, "1.00 s"),
+        (75.25, "75.2 s"),
+        (1234.5, "1,234 s"),
+        (-0.002, "-2.00 ms"),
+    ],
+)
+def test_times_are_written_in_the_unit_of_their_magnitude(value_s: float | None, text: str) -> None:
+    assert quantity.seconds(value_s) == text
+
+
+@pytest.mark.parametrize(("per_s", "text"), [(None, "-"), ("inf", "inf"), (0.05, "0.05/s"), (12.34, "12.3/s")])
+def test_rates_are_written_per_second(per_s: float | str | None, text: str) -> None:
+    assert quantity.rate(per_s) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (1.0, "100 %"), (0.9999, "> 99.9 %"), (0.975, "97.5 %"), (0.0, "0 %"), (0.0001, "< 0.1 %")],
+)
+def test_a_share_is_never_rounded_to_all_or_none(value: float | None, text: str) -> None:
+    assert quantity.share(value) == text
+
+
+def test_the_json_has_every_documented_key_in_the_documented_order() -> None:
+    assert set(json.KEYS) == set(Result.__annotations__) == set(small_run())
+    assert tuple(std_json.loads(json.dump(small_run()))) == json.KEYS
+
+
+def test_infinity_is_a_string_and_nan_is_null_wherever_they_stand() -> None:
+    result = small_run(rates=[1.0, float("inf")], deep={"nan": float("nan"), "low": -float("inf")})
+    config = std_json.loads(json.dump(result))["config"]
+    assert config == {"rates": [1.0, "inf"], "deep": {"nan": None, "low": "-inf"}}
+
+
+def test_a_file_name_that_is_no_utf8_does_not_cost_the_report() -> None:
+    assert std_json.loads(json.dump(small_run(path="a\udcff")))["config"] == {"path": "a?"}
+
+
+def test_the_json_ends_in_a_newline_and_survives_a_second_trip() -> None:
+    text = json.dump(small_run())
+    assert text.endswith(b"}\n")
+    assert json.dump(std_json.loads(text)) == text
+
+
+def test_what_the_run_knows_of_its_slo_joins_what_was_counted() -> None:
+    assert small_run()["slo"] == {"enabled": False, "requests": None, "unit_ms": 1.5}
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_the_report_begins_with_the_verdict_and_stays_within_the_width(width: int) -> None:
+    for result in (small_run("word " * 80), empty_run()):
+        text = printed(result, width)
+        assert text.startswith("VALID: ")
+        assert max(map(len, text.splitlines())) <= width
+
+
+def test_the_table_shows_service_and_response_and_explains_its_gaps() -> None:
+    text = printed(small_run(), 80)
+    assert re.search(r"response +service +wait +lag", text)
+    assert re.search(r"p50 +500 ms +500 ms +0 us +0 us", text)
+    assert re.search(r"p99 +- +- +0 us +0 us", text)
+    assert "1 requests never ended and rank as infinity" in text
+    assert "latency_* in the JSON is response" in text
+    assert "8 that succeeded (2 failed)" in text
+    assert "latency_* in the JSON is service" in printed(empty_run(), 80)
+
+
+def test_reasons_stand_below_the_verdict_before_any_figure() -> None:
+    known = replace(facts([0.0], [0.0]), died=("sender-1",))
+    text = printed(whole(summarise(records((0, 0, 1, Outcome.OK)), known, Notes())), 80)
+    assert text.startswith("INVALID (partial): ")
+    assert text.index("tool: A process of this tool died (sender-1)") < text.index("offered")
+
+
+def test_what_a_server_says_is_shown_as_text_and_cannot_drive_the_terminal() -> None:
+    text = printed(small_run("[bold red]no[/] \x1b[2J\x07\nsecond line"), 80)
+    assert "[bold red]no[/] [2J second line" in text
+    assert not re.search(r"[\x1b\x07]", text)
+    assert "stage vae[x]" in text
+
+
+def test_an_slo_is_shown_with_its_counts_only_where_it_was_asked_for() -> None:
+    assert "SLO met" not in printed(small_run(), 80)
+    assert "SLO met  -: 0 of 0 with a target" in printed(empty_run(), 80)
+
+
+def snapshots(*elapsed_s: float) -> list[Snapshot]:
+    figures = LiveFigures(planned=9, asked_rate=1.0, last_arrival_s=8.0, started_ns=START, latency_from="sent")
+    figures.add(records((0, 0, 1, Outcome.OK)))
+    return [figures.snapshot(START + round(at * S), 2) for at in elapsed_s]
+
+
+def shown(*elapsed_s: float, enabled: bool = True, terminal: bool = False, width: int = 80) -> str:
+    screen = io.StringIO()
+    console = Console(file=screen, width=width, force_terminal=terminal, color_system=None, _environ={"TERM": "xterm"})
+    with progress(enabled=enabled, console=console) as display:
+        for snapshot in snapshots(*elapsed_s):
+            display.show(snapshot)
+    return screen.getvalue()
+
+
+def test_without_a_terminal_a_line_comes_every_five_seconds_and_at_the_end() -> None:
+    lines = shown(0, 1, 4.9, 5.0, 6, 9, 10.5, 11, 12).splitlines()
+    assert [re.findall(r"(\S+) gone", line) for line in lines] == [["0:00"], ["0:05"], ["0:10"], ["0:12"]]
+
+
+def test_the_last_line_is_not_said_twice() -> None:
+    assert len(shown(0, 5).splitlines()) == 2
+
+
+def test_a_plain_line_is_never_broken_and_holds_every_figure() -> None:
+    (line,) = shown(4, width=20).splitlines()
+    for piece in ("1/9 done", "0 failed", "1 in flight", "2 sent", "0.25/s of 1.00/s", "p50 ", "p99 ", "0:04 gone"):
+        assert piece in line
+
+
+def test_nothing_is_shown_where_progress_is_disabled() -> None:
+    assert shown(0, 5, enabled=False, terminal=True) == ""
+
+
+@pytest.mark.parametrize("width", [5, 20, 40, 120])
+def test_a_live_display_fits_the_narrowest_terminal(width: int) -> None:
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown(1, 2, terminal=True, width=width)).replace("\r", "\n")
+    assert max(map(len, text.splitlines())) < width
+    assert width < 40 or "1/9 done  0 failed" in text
+
+
+def test_pieces_are_laid_out_without_breaking_one() -> None:
+    assert fill(["aa", "bbb", "c", "dddddddd"], 7) == ["aa  bbb", "c", "dddddddd"]
