@@ -38,6 +38,10 @@ class Board:
         """See the board that the parent made."""
         return cls(*(shared.attach(descriptors[name], np.int64, writable=True) for name in ("counters", "marks")))
 
+    def posts(self, sender: int) -> "Posts":
+        """Where sender number `sender` posts what it has sent."""
+        return Posts(self.counters.data, self.marks.data, sender * STRIDE + SENT)
+
     def sent(self) -> int:
         """Requests sent so far, over all senders."""
         return int(self.counters[SENT::STRIDE].sum())
@@ -45,3 +49,17 @@ class Board:
     def finished(self) -> int:
         """Requests that have ended so far, over all senders."""
         return int(self.counters[FINISHED::STRIDE].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Posts:
+    """One sender's cells for what it has sent."""
+
+    counters: memoryview
+    marks: memoryview
+    cell: int
+
+    def sent(self, index: int, time_ns: int) -> None:
+        """Mark request `index` as sent, before it is: whatever becomes of this process, it is then accounted for."""
+        self.marks[index] = time_ns
+        self.counters[self.cell] += 1

@@ -10,6 +10,7 @@ from collector import quantity
 from collector.facts import Facts
 from collector.record import Outcome
 from collector.result import Reason, Verdict
+from collector.slo import due
 from collector.stats import percentile, seconds
 from collector.times import Times
 
@@ -89,10 +90,15 @@ def _late(times: Times, facts: Facts) -> Iterator[Reason]:
 
 
 def _capped(times: Times, facts: Facts) -> list[Reason]:
-    moved = None if facts.closed_loop else _moved(times, times.wait_ns)
+    if facts.closed_loop:
+        return []
+    moved = _moved(times, times.wait_ns)
+    held = int(due(times, facts).sum()) - len(times.index)
+    if not moved and held > MOVED * (held + len(times.index)):
+        moved = f"{held} more, due before the stop, would have been sent"
     if not moved:
         return []
-    waited = quantity.share(float(np.mean(times.wait_ns > 0)))
+    waited = quantity.share(float(np.sum(times.wait_ns > 0)) / max(len(times.index), 1))
     text = (
         f"These figures describe {facts.max_concurrency} in flight, not the asked {quantity.rate(facts.asked_rate)}: "
         f"{waited} of the requests waited for the budget; without their wait, {moved}. "
@@ -102,12 +108,19 @@ def _capped(times: Times, facts: Facts) -> list[Reason]:
 
 
 def _moved(times: Times, part_ns: NDArray[np.int64]) -> str | None:
-    """Say what response would be without `part_ns`, where that moves its p50 or p99 by more than 5 %."""
-    response_s, part_s = seconds(times.response_ns[times.ok]), seconds(part_ns[times.ok])
+    """Say what response would be without `part_ns`, where that moves its p50 or p99 by more than 5 %.
+
+    A percentile that falls among requests that never ended is judged by the times until all sent ones were given up.
+    """
     for name, p in (("p50", 0.5), ("p99", 0.99)):
-        whole = percentile(response_s, p, times.endless)
-        rest = percentile(response_s - part_s, p, times.endless)
-        if whole is not None and rest is not None and abs(whole - rest) > MOVED * abs(whole):
+        for which, endless in ((times.ok, times.endless), (np.ones_like(times.ok), 0)):
+            response_s, part_s = seconds(times.response_ns[which]), seconds(part_ns[which])
+            whole, rest = percentile(response_s, p, endless), percentile(response_s - part_s, p, endless)
+            if whole is not None and rest is not None:
+                break
+        else:
+            return None
+        if abs(whole - rest) > MOVED * abs(whole):
             return f"{name} of response would be {quantity.seconds(rest)} instead of {quantity.seconds(whole)}"
     return None
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -23,13 +24,13 @@ CONNECTIONS: Final = 256  # a sender opens at most this many ahead of time
 class Crew:
     """One collector, one scheduler, N senders, all ready to start."""
 
-    def __init__(self, group: Group, plan: Plan, options: BenchOptions, target: Target) -> None:
+    def __init__(self, group: Group, plan: Plan, options: BenchOptions, target: Target, answers: Path | None) -> None:
         self.group = group
         self.books = self._open_books(plan, options)
         self.collector = group.start("collector", "collector.collect", **self.books)
         arrivals, senders = self.books["arrivals"], options.traffic.senders
         self.scheduler = group.start("scheduler", "loadgen.scheduler", arrivals=arrivals, senders=senders)
-        self.senders = self._start_senders(plan, options, target)
+        self.senders = self._start_senders(plan, options, target, answers)
         everybody = [self.collector, self.scheduler, *self.senders]
         self.ready = group.wait_for("ready", everybody, READY_S)
 
@@ -46,7 +47,7 @@ class Crew:
             "slo_scale": options.slo.scale,
         }
 
-    def _start_senders(self, plan: Plan, options: BenchOptions, target: Target) -> list[Member]:
+    def _start_senders(self, plan: Plan, options: BenchOptions, target: Target, answers: Path | None) -> list[Member]:
         traffic = options.traffic
         pipes = [tuple(map(Descriptor, os.pipe())) for _ in range(traffic.senders)]
         for _, bell in pipes:
@@ -70,6 +71,7 @@ class Crew:
                 timeout_s=options.target.timeout_s,
                 max_concurrency=traffic.max_concurrency,
                 connections=min(share, CONNECTIONS),
+                answers=str(answers) if answers else None,
             )
             for number in range(traffic.senders)
         ]

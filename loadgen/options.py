@@ -90,6 +90,7 @@ class TrafficOptions:
     senders: int = 1
     transport: str = "aiohttp"
     latency_from: str = "auto"
+    save_dir: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

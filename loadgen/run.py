@@ -1,34 +1,31 @@
 """One run, from ready processes to closed books. This file is the order of events, and the only place that knows it."""
 
-import time
-from collections.abc import Callable
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Any
 
-from collector.books import Books
-from collector.channel import Message
-from collector.record import Outcome
-from collector.result import Figures, Snapshot
+from collector.result import Figures
 from loadgen import warmup
-from loadgen.clock import now_ns
+from loadgen.course import Course, Watch
 from loadgen.crew import Crew
-from loadgen.group import Group, Member
+from loadgen.gallery import Losses, develop
+from loadgen.group import Group
 from loadgen.interrupts import Interrupts
 from loadgen.options import BenchOptions
 from loadgen.plan import Plan
+from loadgen.requests import endpoint
 from loadgen.target import resolve
-
-LEAD_NS: Final = 300_000_000  # from the last "ready" to time zero: everybody hears of it, the first tokens arrive
-GRACE_S: Final = 5.0  # what is in flight may take this long after a stop
-CLOSING_S: Final = 60.0  # the collector computes the figures
-
-Watch = Callable[[Snapshot], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a run leaves behind. `unit_ms` is what the SLO was taken from; `died` names processes of ours."""
+    """What a run leaves behind. `unit_ms` is what the SLO was taken from; `died` names processes of ours.
+
+    `senders` are what each said when it was ready; `saved` files are in `--save-dir`, `unsaved` answers are not.
+    """
 
     figures: Figures
     warmups: list[warmup.Warmup]
@@ -36,6 +33,8 @@ class Measured:
     interrupted: bool
     died: tuple[str, ...]
     senders: list[dict[str, Any]]
+    saved: int
+    unsaved: Losses
 
 
 def run(
@@ -53,92 +52,46 @@ def run(
     warmup.check(plan, options.slo)
     target = resolve(options.target)
     with ExitStack() as stack:
-        crew = Crew(stack.enter_context(Group()), plan, options, target)
+        answers = stack.enter_context(_answers(options.traffic.save_dir))
+        crew = Crew(stack.enter_context(Group()), plan, options, target, answers)
         warmups = warmup.warm_up(crew, plan, tell)
         slo_ms, unit_ms = warmup.targets_ms(plan, warmups, options.slo)
         crew.set_slo(slo_ms)
         interrupts = stack.enter_context(Interrupts())
         on_start()
-        course = _Course(crew, interrupts, watch)
+        course = Course(crew, interrupts, watch)
         course.follow()
         figures = course.close()
+        saved, unsaved = _saved(answers, options, course, tell)
     return Measured(
         figures=figures,
         warmups=warmups,
         unit_ms=unit_ms,
-        interrupted=course.stopped_ns is not None,
+        interrupted=course.interrupted,
         died=tuple(course.died),
         senders=[crew.ready[sender] for sender in crew.senders],
+        saved=saved,
+        unsaved=unsaved,
     )
 
 
-class _Course:
-    """A run under way: follows it to its end, or to a stop."""
+@contextmanager
+def _answers(save_dir: str | None) -> Iterator[Path | None]:
+    """A folder for answers as they come, inside `--save-dir`, for as long as the run goes on."""
+    if save_dir is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix=".answers-", dir=save_dir, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
-    def __init__(self, crew: Crew, interrupts: Interrupts, watch: Watch) -> None:
-        self._crew, self._interrupts, self._watch = crew, interrupts, watch
-        self.died: list[str] = []
-        self.stopped_ns: int | None = None
-        self.started_ns = now_ns() + LEAD_NS
-        self._complete = False
-        self._idle: set[str] = set()
-        self._figures: Figures | None = None
-        crew.tell("start", started_ns=self.started_ns)
 
-    def follow(self) -> None:
-        """Return when every request is accounted for, or when what was in flight at a stop has ended."""
-        while not (self._complete or self.died or self._interrupts.count):
-            self._hear(None)
-        if self._complete:
-            return
-        self.stopped_ns = self._interrupts.first_ns or now_ns()
-        self._crew.tell("stop", [self._crew.scheduler, *self._crew.senders])
-        self._wait_until(self._all_idle, GRACE_S)
-        if not self._all_idle():
-            outcome = Outcome.CANCELLED if self._interrupts.count else Outcome.UNFINISHED
-            self._crew.tell("abandon", self._crew.senders, outcome=outcome.name)
-            self._wait_until(self._all_idle, 2.0, patient=True)
-
-    def close(self) -> Figures:
-        """Have the collector close the books; close them here if it is dead."""
-        if "collector" not in self.died:
-            self._crew.tell("finish", [self._crew.collector], stopped_ns=self.stopped_ns, died=self.died)
-            self._wait_until(lambda: self._figures is not None or "collector" in self.died, CLOSING_S, patient=True)
-        return self._figures or self._close_here()
-
-    def _close_here(self) -> Figures:
-        if "collector" not in self.died:
-            self.died.append("collector")
-        descriptors = {
-            name: getattr(value, "fileno", lambda value=value: value)() for name, value in self._crew.books.items()
-        }
-        descriptors["board"] = {name: memory.fileno() for name, memory in self._crew.books["board"].items()}
-        books = Books(descriptors)
-        return books.close(self.started_ns, self.stopped_ns, tuple(self.died))
-
-    def _wait_until(self, reached: Callable[[], bool], limit_s: float, *, patient: bool = False) -> None:
-        """Listen until something is reached, for `limit_s` at most; a second Ctrl-C ends it unless `patient`."""
-        deadline = time.monotonic() + limit_s
-        while not reached() and time.monotonic() < deadline and (patient or self._interrupts.count < 2):
-            self._hear(max(deadline - time.monotonic(), 0.001))
-
-    def _all_idle(self) -> bool:
-        return all(sender.name in self._idle or not sender.alive for sender in self._crew.senders)
-
-    def _hear(self, timeout_s: float | None) -> None:
-        for member, message in self._crew.group.news(timeout_s, [self._interrupts.fileno()]):
-            self._note(member, message)
-        self._interrupts.drain()
-
-    def _note(self, member: Member, message: Message) -> None:
-        match message.pop("kind"):
-            case "snapshot":
-                self._watch(message)  # type: ignore[arg-type]
-            case "complete":
-                self._complete = True
-            case "idle":
-                self._idle.add(member.name)
-            case "figures":
-                self._figures = message["figures"]
-            case "died":
-                self.died.append(member.name)
+def _saved(
+    answers: Path | None, options: BenchOptions, course: Course, tell: Callable[[str], None]
+) -> tuple[int, Losses]:
+    if answers is None:
+        return 0, Losses()
+    media = endpoint(options.target.backend, options.data.task).media
+    saved, unsaved = develop(answers, answers.parent, media, tell)
+    for report in course.idle.values():
+        unsaved.add(report["unsaved"], report["example"])
+    return saved, unsaved

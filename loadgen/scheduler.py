@@ -8,6 +8,7 @@ each token leaves LEAD before it is due, which a stall of the machine may eat in
 
 import select
 import sys
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +16,7 @@ import zmq
 from numpy.typing import NDArray
 
 from collector import shared
-from collector.channel import Channel, Closed
+from collector.channel import Channel, Closed, Message
 from loadgen.clock import SECOND_NS, now_ns
 from loadgen.quiet import quieten
 from loadgen.tokens import TOKEN
@@ -32,6 +33,7 @@ class Scheduler:
         self._context = zmq.Context()
         self._sockets = [self._bind(f"ipc://{setup['folder']}/tokens-{k}") for k in range(setup["senders"])]
         self._next = 0
+        self._started_ns: int | None = None
 
     def _bind(self, address: str) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(zmq.PUSH)
@@ -40,16 +42,27 @@ class Scheduler:
         socket.bind(address)
         return socket
 
-    def emit(self, started_ns: int) -> float | None:
-        """Emit what is due within the lead; return seconds until the next batch, None after the last one."""
-        horizon = now_ns() - started_ns + LEAD_NS + BATCH_NS
-        until = int(np.searchsorted(self._arrivals, horizon))
+    def start(self, started_ns: int) -> None:
+        """Begin; time zero is `started_ns`."""
+        self._started_ns = started_ns
+        quieten()
+
+    def stop(self) -> None:
+        """Emit nothing more."""
+        self._next = len(self._arrivals)
+
+    def emit(self) -> float | None:
+        """Emit what is due within the lead; return seconds until the next batch, None where there is none."""
+        if self._started_ns is None or self._next == len(self._arrivals):
+            return None
+        passed_ns = now_ns() - self._started_ns
+        until = int(np.searchsorted(self._arrivals, passed_ns + LEAD_NS + BATCH_NS))
         if until > self._next:
-            self._send(self._next, until, started_ns)
+            self._send(self._next, until, self._started_ns)
             self._next = until
         if until == len(self._arrivals):
             return None
-        return max(0.0, (int(self._arrivals[until]) - LEAD_NS - (now_ns() - started_ns)) / SECOND_NS)
+        return max(0.0, (int(self._arrivals[until]) - LEAD_NS - passed_ns) / SECOND_NS)
 
     def _send(self, first: int, until: int, started_ns: int) -> None:
         batch = np.empty(until - first, TOKEN)
@@ -70,25 +83,29 @@ def main(descriptor: int) -> None:
     """Live until the parent says `exit` or goes away."""
     channel = Channel.inherited(descriptor)
     scheduler: Scheduler | None = None
-    started_ns, wait_s = 0, None
-    while True:
-        select.select([channel], [], [], wait_s)
-        try:
+    wait_s: float | None = None
+    with suppress(Closed):
+        while True:
+            select.select([channel], [], [], wait_s)
             for message in channel.receive():
-                if message["kind"] == "setup":
-                    scheduler = Scheduler(message)
-                    channel.send("ready")
-                elif message["kind"] == "start":
-                    started_ns, wait_s = message["started_ns"], 0.0
-                    quieten()
-                elif message["kind"] in ("stop", "exit"):
-                    raise Closed
-        except Closed:
-            break
-        if scheduler and wait_s is not None:
-            wait_s = scheduler.emit(started_ns)
+                scheduler = _obey(message, scheduler, channel)
+            wait_s = scheduler.emit() if scheduler else None
     if scheduler:
         scheduler.close()
+
+
+def _obey(message: Message, scheduler: Scheduler | None, channel: Channel) -> Scheduler:
+    kind = message["kind"]
+    if kind == "setup":
+        scheduler = Scheduler(message)
+        channel.send("ready")
+    elif kind == "exit" or scheduler is None:
+        raise Closed
+    elif kind == "start":
+        scheduler.start(message["started_ns"])
+    elif kind == "stop":
+        scheduler.stop()
+    return scheduler
 
 
 if __name__ == "__main__":

@@ -5,14 +5,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from collector.board import SENT, STRIDE, Board
-from collector.record import ErrorKind, Outcome, error_name
+from collector.board import Posts
+from collector.record import Outcome
 from loadgen.alarm import best_alarm
 from loadgen.budget import Budget
 from loadgen.clock import SECOND_NS, now_ns
-from loadgen.outbox import Outbox
-from loadgen.requests import Endpoint
-from loadgen.requests.reply import Reply
+from loadgen.intake import Intake
 from loadgen.requests.request import Request
 from loadgen.tokens import TokenQueue
 from loadgen.transport.seam import Answer, Exchange, Transport
@@ -40,23 +38,14 @@ class Sender:
         self,
         loop: asyncio.AbstractEventLoop,
         transport: Transport,
-        endpoint: Endpoint,
         requests: Callable[[int], Request],
         budget: Budget,
-        board: Board,
-        number: int,
-        outbox: Outbox,
-        *,
-        task: str,
+        posts: Posts,
+        intake: Intake,
         timeout_s: float | None,
     ) -> None:
-        self._loop, self._transport, self._endpoint, self._requests = loop, transport, endpoint, requests
-        self._budget, self._outbox, self._task = budget, outbox, task
-        self._marks, self._counters, self._sent = (
-            board.marks.data,
-            board.counters.data,
-            number * STRIDE + SENT,
-        )
+        self._loop, self._transport, self._requests = loop, transport, requests
+        self._budget, self._posts, self._intake = budget, posts, intake
         self._tokens = TokenQueue()
         self._flying: dict[int, Flight] = {}
         self._deadlines = Deadlines(loop, timeout_s, self._overdue)
@@ -105,8 +94,7 @@ class Sender:
     def _send(self, index: int, scheduled_ns: int) -> None:
         request = self._requests(index)
         flight = self._flying[index] = Flight(self, index, scheduled_ns)
-        self._marks[index] = now_ns()
-        self._counters[self._sent] += 1
+        self._posts.sent(index, now_ns())
         flight.exchange = self._transport.send(request, flight.answered)
         self._deadlines.add(flight)
 
@@ -115,25 +103,8 @@ class Sender:
         del self._flying[flight.index]
         self._budget.finish()
         self.pump()
-        self._judge(flight, answer)
+        self._intake.take(flight.index, flight.scheduled_ns, answer)
         self._check_idle()
-
-    def _judge(self, flight: Flight, answer: Answer) -> None:
-        reply = judge(answer, self._endpoint, self._task)
-        self._outbox.record(
-            flight.index,
-            Outcome.ERROR if reply.error else Outcome.OK,
-            (flight.scheduled_ns, answer.sent_ns, answer.first_byte_ns, answer.done_ns),
-            error=reply.error,
-            status=answer.status,
-            flags=answer.flags,
-            peak_memory_mb=reply.peak_memory_mb,
-            received=len(answer.body),
-        )
-        if reply.error:
-            self._outbox.explain(flight.index, error_name(reply.error, answer.status), reply.detail)
-        elif reply.stage_durations:
-            self._outbox.note(flight.index, {"stages": dict(reply.stage_durations)})
 
     def _overdue(self, flight: Flight) -> None:
         if self._flying.get(flight.index) is flight:
@@ -145,7 +116,7 @@ class Sender:
         flight.exchange.abandon()
         done_ns = now_ns()
         self._budget.finish()
-        self._outbox.record(flight.index, outcome, (flight.scheduled_ns, flight.exchange.sent_ns, 0, done_ns))
+        self._intake.give_up(flight.index, outcome, (flight.scheduled_ns, flight.exchange.sent_ns, done_ns))
 
     def stop(self) -> None:
         """Send nothing more; `on_idle` is called once nothing is in flight."""
@@ -161,18 +132,8 @@ class Sender:
 
     def _check_idle(self) -> None:
         if self._stopped and not self._flying and self.on_idle:
-            self._outbox.flush()
-            self.on_idle()
-            self.on_idle = None
-
-
-def judge(answer: Answer, endpoint: Endpoint, task: str) -> Reply:
-    """Say what an answer amounts to: the failure of the exchange, of the status, or what the body holds."""
-    if answer.error:
-        return Reply(answer.error, answer.detail)
-    if answer.status != 200:
-        return Reply(ErrorKind.HTTP, bytes(answer.body[:300]).decode(errors="replace"))
-    return endpoint.read(answer.body, task)
+            on_idle, self.on_idle = self.on_idle, None
+            on_idle()
 
 
 class Deadlines:

@@ -6,7 +6,8 @@ python -m loadgen.sender_process CHANNEL
 import asyncio
 import os
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import uvloop
@@ -17,14 +18,19 @@ from collector.board import Board
 from collector.channel import Channel, Closed, Message
 from collector.record import Outcome, error_name
 from loadgen.budget import Budget
+from loadgen.clock import now_ns
+from loadgen.gallery import Gallery
+from loadgen.intake import Intake
 from loadgen.outbox import Outbox
 from loadgen.quiet import quieten
 from loadgen.requests import ENDPOINTS
-from loadgen.sender import Sender, judge
+from loadgen.sender import Sender
 from loadgen.store import Store
 from loadgen.target import Target
 from loadgen.transport import make_transport
 from loadgen.transport.seam import Answer
+
+_FOREVER_S: Final = 1e8
 
 
 class SenderProcess:
@@ -64,24 +70,23 @@ class SenderProcess:
         number, target = setup["number"], Target.from_message(setup["target"])
         self._store = Store.attach(setup["store"])
         entries = shared.attach(setup["entries"], np.int32).data
-        self._task, self._endpoint = setup["task"], ENDPOINTS[setup["backend"]]
+        self._timeout_s: float | None = setup["timeout_s"]
         self._transport = make_transport(setup["transport"], target)
         board = Board.attach(setup["board"])
         budget = Budget(board, number, setup["max_concurrency"], setup["bells"])
         outbox = Outbox(self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number)
+        gallery = Gallery(Path(setup["answers"])) if setup["answers"] else None
+        intake = self._intake = Intake(ENDPOINTS[setup["backend"]], setup["task"], outbox, gallery)
         self._sender = Sender(
             self._loop,
             self._transport,
-            self._endpoint,
             lambda index: self._store.request(entries[index]),
             budget,
-            board,
-            number,
-            outbox,
-            task=self._task,
-            timeout_s=setup["timeout_s"],
+            board.posts(number),
+            intake,
+            self._timeout_s,
         )
-        self._sender.on_idle = lambda: self._channel.send("idle")
+        self._sender.on_idle = lambda: self._channel.send("idle", **intake.close())
         self._watch_bell(setup["bell"])
         self._tokens = self._connect(zmq.PULL, f"ipc://{setup['folder']}/tokens-{number}")
         self._loop.add_reader(self._tokens.fileno(), self._take_tokens)
@@ -121,12 +126,20 @@ class SenderProcess:
         """Send one request outside the plan and report it to the parent."""
 
         def done(answer: Answer) -> None:
-            reply = judge(answer, self._endpoint, self._task)
-            error = error_name(reply.error, answer.status) if reply.error else None
-            latency_ns = answer.done_ns - answer.sent_ns
-            self._channel.send("warmed", entry=entry, error=error, detail=reply.detail[:300], latency_ns=latency_ns)
+            deadline.cancel()
+            reply = self._intake.judge(answer)
+            tell(error_name(reply.error, answer.status) if reply.error else None, reply.detail, answer.done_ns)
 
-        self._transport.send(self._store.request(entry), done)
+        def overdue() -> None:
+            exchange.abandon()
+            tell("timeout", f"no answer in {self._timeout_s:g} s", now_ns())
+
+        def tell(error: str | None, detail: str, done_ns: int) -> None:
+            latency_ns = done_ns - exchange.sent_ns
+            self._channel.send("warmed", entry=entry, error=error, detail=detail[:300], latency_ns=latency_ns)
+
+        exchange = self._transport.send(self._store.request(entry), done)
+        deadline = self._loop.call_later(_FOREVER_S if self._timeout_s is None else self._timeout_s, overdue)
 
     def _end(self) -> None:
         if not self.ended.done():

@@ -27,6 +27,7 @@ from loadgen.options import IMAGE_INPUT_TASKS, TASKS, VIDEO_TASKS
 from loadgen.requests import endpoint
 from loadgen.samples.sample import Sample
 from loadgen.simulator import SimulatorOptions, add_arguments, from_arguments, start
+from loadgen.simulator.answer import media_urls
 from loadgen.simulator.chat import BadRequestError, Generation, parse
 from loadgen.simulator.faults import Fault, Faults
 from loadgen.simulator.mp4 import mp4
@@ -182,6 +183,30 @@ def test_a_video_holds_one_track_whose_every_sample_is_a_picture_of_that_size() 
         assert image.size == (640, 480)
 
 
+@pytest.mark.parametrize(
+    ("media", "frames", "mimes"),
+    [
+        ("auto", 1, ["image/png", "video/mp4"]),
+        ("auto", 2, ["video/mp4"]),
+        ("image", 2, ["image/png"]),
+        ("video", 1, ["video/mp4"]),
+    ],
+)
+def test_media_says_what_an_answer_holds(media: str, frames: int, mimes: list[str]) -> None:
+    urls = media_urls(Generation("", 8, 8, frames, 1), 500, media)
+    assert [orjson.loads(orjson.dumps(url)).split(";")[0] for url in urls] == [f"data:{mime}" for mime in mimes]
+
+
+def test_the_server_answers_by_the_media_it_was_told() -> None:
+    async def scene() -> None:
+        async with simulator(base_ms=0, media="video") as client:
+            _, answer, _ = await post(client, ask(width=8, height=8))
+        items = answer["choices"][0]["message"]["content"]
+        assert [item["image_url"]["url"].split(";")[0] for item in items] == ["data:video/mp4"]
+
+    asyncio.run(scene())
+
+
 # Refusals
 
 
@@ -277,6 +302,7 @@ def test_any_message_is_understood_or_refused(value: object) -> None:
         ("stall", float("nan")),
         ("reset_rate", -0.1),
         ("model", ""),
+        ("media", "audio"),
     ],
 )
 def test_an_impossible_option_is_named_by_its_flag(flag: str, value: Any) -> None:

@@ -132,3 +132,17 @@ def test_counts_that_disagree_break_the_books() -> None:
         verdict = judged(records_, facts_)
         assert verdict["state"] == "INVALID", sentence
         assert any(sentence in reason["text"] for reason in verdict["reasons"]), (sentence, verdict)
+
+
+def test_a_budget_filled_by_requests_that_all_timed_out_still_caps_the_run() -> None:
+    found, known = capped_run()
+    found["outcome"] = Outcome.TIMEOUT
+    assert judged(found, known)["state"] == "CAPPED"
+
+
+def test_requests_that_were_due_and_held_back_at_an_interrupt_cap_the_run() -> None:
+    found = records((0, 0.0, 4.0, Outcome.CANCELLED))
+    known = replace(facts([0.0, 1.0, 2.0, 9.0], [0.0, None, None, None], cap=1), stopped_ns=START + 4 * S)
+    verdict = judged(found, known)
+    assert verdict["state"] == "CAPPED"
+    assert "2 more, due before the stop" in verdict["reasons"][0]["text"]

@@ -27,6 +27,7 @@ def bench(arguments: argparse.Namespace) -> int:
     """Carry out `loadgen bench`; return its exit code."""
     options = usage.read_options(arguments)
     output.check_writable(arguments.output_file)
+    output.check_save_dir(arguments.save_dir)
     errors = Console(stderr=True, highlight=False)
     people = errors if arguments.output_file == output.STDOUT else Console(highlight=False)
     tell: Tell = _silence if arguments.disable_tqdm else lambda text: errors.print(text, markup=False)
@@ -41,6 +42,7 @@ def bench(arguments: argparse.Namespace) -> int:
         measured = _watched(plan, options, tell, errors, enabled=not arguments.disable_tqdm)
     result = assemble(measured, plan, options)
     terminal.render(result, people)
+    _tell_saved(measured, options, people)
     output.write(arguments.output_file, json.dump(result))
     return exit_code(result, measured, arguments.strict, arguments.min_slo_attainment)
 
@@ -56,8 +58,18 @@ def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:
     if len(plan) < plan.wanted and options.arrivals.duration_s is None:
         tell(f"the trace is replayed once: its {len(plan)} rows will be sent, not {plan.wanted} requests")
     pace = f"over {plan.span_s:.3g} s" if options.arrivals.planned else "as fast as the budget allows"
+    shape = options.data.shape
+    if (shape.width is None) != (shape.height is None):
+        tell("only one of --width and --height is given, so no size at all is sent: the server decides")
     senders, permits = options.traffic.senders, options.traffic.max_concurrency
     tell(f"{len(plan)} requests from {plan.source}, {pace}, at most {permits} in flight, {senders} sender(s)")
+
+
+def _tell_saved(measured: Measured, options: BenchOptions, people: Console) -> None:
+    if options.traffic.save_dir is not None:
+        people.print(f"saved {measured.saved} files in {options.traffic.save_dir}", markup=False)
+    if measured.unsaved.count:
+        people.print(f"{measured.unsaved.count} answers could not be saved ({measured.unsaved.example})", markup=False)
 
 
 def _encoding(tell: Tell) -> Callable[[int, int], None]:

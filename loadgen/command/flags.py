@@ -49,8 +49,8 @@ def _target(group: "argparse._ArgumentGroup") -> None:
         "--simulate",
         nargs="?",
         const="",
-        metavar="'SERVE FLAGS'",
-        help="start the embedded server for this run; see `loadgen serve --help`",
+        metavar="FLAGS",
+        help="start the embedded server for this run, such as --simulate='--replicas 4'; see `loadgen serve --help`",
     )
     group.add_argument(
         "--backend", default="vllm-omni", choices=tuple(ENDPOINTS), help="the dialect it speaks (default: %(default)s)"

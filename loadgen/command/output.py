@@ -22,6 +22,18 @@ def check_writable(path: str | None) -> None:
         raise UsageError(f"--output-file {path}: may not be written; choose another place or change its permissions")
 
 
+def check_save_dir(path: str | None) -> None:
+    """Make the folder of `--save-dir`; raise UsageError where nothing can be saved there."""
+    if path is None:
+        return
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--save-dir {path}: {error.strerror}; name a folder that can be made") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UsageError(f"--save-dir {path}: may not be written; choose another place or change its permissions")
+
+
 def write(path: str | None, content: bytes) -> None:
     """Write the result where `--output-file` says; a reader never sees half of it."""
     if path is None:

@@ -46,7 +46,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
         ),
         warmup=WarmupOptions(a.warmup_requests, a.warmup_num_inference_steps, a.warmup_num_frames),
         slo=SloOptions(a.slo, a.slo_scale),
-        traffic=TrafficOptions(a.max_concurrency, a.senders, latency_from=a.latency_from),
+        traffic=TrafficOptions(a.max_concurrency, a.senders, latency_from=a.latency_from, save_dir=a.save_dir),
     )
 
 
@@ -63,8 +63,6 @@ def _check(a: argparse.Namespace) -> None:
         raise UsageError("--duration needs planned arrivals: give --request-rate, or --arrival trace")
     if a.random_request_config is not None and a.dataset != "random":
         raise UsageError(f"--random-request-config is for --dataset random, not {a.dataset}; drop one of them")
-    if (a.width is None) != (a.height is None):
-        raise UsageError("--width and --height go together: give both or neither")
     if a.min_slo_attainment is not None and not a.slo:
         raise UsageError("--min-slo-attainment needs --slo")
 

@@ -1,6 +1,6 @@
 """Turns samples into bytes and bodies into replies: one file per endpoint, and one table that names them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -33,6 +33,9 @@ class Endpoint(Protocol):
 
     def read(self, body: bytes | bytearray | memoryview, task: str) -> Reply:
         """Say what the body of a 200 answer holds; never raises."""
+
+    def media(self, body: bytes) -> Iterable[bytes]:
+        """Decode the images and videos of a body that `read` took for a success."""
 
 
 ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType({chat.name: chat})

@@ -11,11 +11,11 @@ from typing import Final
 import orjson
 
 from collector.record import ErrorKind
-from loadgen import media
-from loadgen.errors import InputError, UsageError
+from loadgen.errors import UsageError
 from loadgen.options import IMAGE_INPUT_TASKS, TASKS, VIDEO_TASKS
 from loadgen.requests.reply import Reply
 from loadgen.requests.request import Request
+from loadgen.samples.images import read_image
 from loadgen.samples.sample import Sample
 
 name: Final = "vllm-omni"
@@ -51,15 +51,8 @@ def _parts(prompt: str, images: tuple[Path | bytes, ...]) -> list[dict[str, obje
 
 @lru_cache(maxsize=32)  # data sets repeat their images; the base64 text of one may be megabytes
 def _data_url(image: Path | bytes) -> str:
-    place = image if isinstance(image, Path) else "image in memory"
-    try:
-        data = image.read_bytes() if isinstance(image, Path) else image
-    except OSError as fault:
-        raise InputError(place, None, f"cannot be read ({fault.strerror}); every input image must exist") from fault
-    found = media.describe(data)
-    if found is None or found.kind != "image":
-        raise InputError(place, None, "not an image; replace it by a PNG, JPEG or WebP")
-    return f"data:{found.mime};base64,{base64.b64encode(data).decode()}"
+    found = read_image(image)
+    return f"data:{found.mime};base64,{base64.b64encode(found.data).decode()}"
 
 
 def _extra_body(sample: Sample) -> dict[str, object]:
@@ -94,6 +87,13 @@ def read(body: bytes | bytearray | memoryview, task: str) -> Reply:
     except (KeyError, IndexError, TypeError):
         return Reply(ErrorKind.INVALID_BODY, "no choices[0].message.content")
     return _read_content(content, answer, "video" if task in VIDEO_TASKS else "image")
+
+
+def media(body: bytes) -> Iterator[bytes]:
+    """Decode the images and videos of a body that `read` took for a success."""
+    for url in _urls(orjson.loads(body)["choices"][0]["message"]["content"]):
+        if _MEDIA_URL.match(url):
+            yield base64.b64decode(url.partition(",")[2])
 
 
 def _read_content(content: object, answer: Mapping[str, object], wanted: str) -> Reply:

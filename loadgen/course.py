@@ -1,0 +1,102 @@
+"""The course of a run: from time zero to its end or a stop, and until the books are closed."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from collector.books import Books
+from collector.channel import Message
+from collector.record import Outcome
+from collector.result import Figures, Snapshot
+from collector.shared import Descriptor
+from loadgen.clock import now_ns
+from loadgen.crew import Crew
+from loadgen.group import Member
+from loadgen.interrupts import Interrupts
+
+LEAD_NS: Final = 300_000_000  # from the last "ready" to time zero: everybody hears of it, the first tokens arrive
+GRACE_S: Final = 5.0  # what is in flight may take this long after a stop
+ABANDON_S: Final = 2.0  # and to be given up
+SAVING_S: Final = 120.0  # senders may have answers to write
+CLOSING_S: Final = 60.0  # the collector computes the figures
+
+Watch = Callable[[Snapshot], None]
+
+
+class Course:
+    """Follows a run. `died` names processes of ours that died; `idle` is what each sender said when it was done."""
+
+    def __init__(self, crew: Crew, interrupts: Interrupts, watch: Watch) -> None:
+        self._crew, self._interrupts, self._watch = crew, interrupts, watch
+        self.died: list[str] = []
+        self.idle: dict[str, Message] = {}
+        self.interrupted = False
+        self._started_ns = now_ns() + LEAD_NS
+        self._stopped_ns: int | None = None
+        self._complete = False
+        self._figures: Figures | None = None
+        crew.tell("start", started_ns=self._started_ns)
+
+    def follow(self) -> None:
+        """Return when every request is accounted for, or when what was in flight at a stop has ended."""
+        while not (self._complete or self.died or self._interrupts.count):
+            self._hear(None)
+        if not self._complete:
+            self._stopped_ns = self._interrupts.first_ns or now_ns()
+            self.interrupted = self._interrupts.count > 0
+        self._crew.tell("stop", [self._crew.scheduler, *self._crew.senders])
+        if self._complete:
+            self._wait_until(self._all_idle, SAVING_S)
+            return
+        self._wait_until(self._all_idle, GRACE_S)
+        if not self._all_idle():
+            outcome = Outcome.CANCELLED if self.interrupted else Outcome.UNFINISHED
+            self._crew.tell("abandon", self._crew.senders, outcome=outcome.name)
+            self._wait_until(self._all_idle, ABANDON_S, patient=True)
+
+    def close(self) -> Figures:
+        """Have the collector close the books; close them here if it is dead."""
+        collector = self._crew.collector
+        if collector.alive:
+            collector.channel.send("finish", stopped_ns=self._stopped_ns, died=self.died)
+            self._wait_until(lambda: self._figures is not None or not collector.alive, CLOSING_S, patient=True)
+        return self._figures or self._close_here()
+
+    def _close_here(self) -> Figures:
+        if self._crew.collector.name not in self.died:
+            self.died.append(self._crew.collector.name)  # silent is as good as dead
+        return Books(_numbered(self._crew.books)).close(self._started_ns, self._stopped_ns, tuple(self.died))
+
+    def _wait_until(self, reached: Callable[[], bool], limit_s: float, *, patient: bool = False) -> None:
+        """Listen until something is reached, for `limit_s` at most; a second Ctrl-C ends it unless `patient`."""
+        deadline = time.monotonic() + limit_s
+        while not reached() and time.monotonic() < deadline and (patient or self._interrupts.count < 2):
+            self._hear(max(deadline - time.monotonic(), 0.001))
+
+    def _all_idle(self) -> bool:
+        return all(sender.name in self.idle or not sender.alive for sender in self._crew.senders)
+
+    def _hear(self, timeout_s: float | None) -> None:
+        for member, message in self._crew.group.news(timeout_s, [self._interrupts.fileno()]):
+            self._note(member, message)
+        self._interrupts.drain()
+
+    def _note(self, member: Member, message: Message) -> None:
+        match message.pop("kind"):
+            case "snapshot":
+                self._watch(message)  # type: ignore[arg-type]
+            case "complete":
+                self._complete = True
+            case "idle":
+                self.idle[member.name] = message
+            case "figures":
+                self._figures = message["figures"]
+            case "died":
+                self.died.append(member.name)
+
+
+def _numbered(setup: Any) -> Any:
+    """A setup message as a child gets it: descriptors are numbers."""
+    if isinstance(setup, dict):
+        return {name: _numbered(value) for name, value in setup.items()}
+    return setup.fileno() if isinstance(setup, Descriptor) else setup

@@ -1,0 +1,58 @@
+"""The intake: what happens to an answer once its stamps are taken and its permit is back."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from collector.record import ErrorKind, Outcome, error_name
+from loadgen.gallery import Gallery
+from loadgen.outbox import Outbox
+from loadgen.requests import Endpoint
+from loadgen.requests.reply import Reply
+from loadgen.transport.seam import Answer
+
+
+class Intake:
+    """Looks into bodies, writes the record, keeps what is to be saved."""
+
+    def __init__(self, endpoint: Endpoint, task: str, outbox: Outbox, gallery: Gallery | None) -> None:
+        self._endpoint, self._task, self._outbox, self._gallery = endpoint, task, outbox, gallery
+
+    def judge(self, answer: Answer) -> Reply:
+        """Say what an answer amounts to: the failure of the exchange, of the status, or what the body holds."""
+        if answer.error:
+            return Reply(answer.error, answer.detail)
+        if answer.status != 200:
+            return Reply(ErrorKind.HTTP, bytes(answer.body[:300]).decode(errors="replace"))
+        return self._endpoint.read(answer.body, self._task)
+
+    def take(self, index: int, scheduled_ns: int, answer: Answer) -> None:
+        """Judge the answer to request `index` and record it."""
+        reply = self.judge(answer)
+        self._outbox.record(
+            index,
+            Outcome.ERROR if reply.error else Outcome.OK,
+            (scheduled_ns, answer.sent_ns, answer.first_byte_ns, answer.done_ns),
+            error=reply.error,
+            status=answer.status,
+            flags=answer.flags,
+            peak_memory_mb=reply.peak_memory_mb,
+            received=len(answer.body),
+        )
+        if reply.error:
+            self._outbox.explain(index, error_name(reply.error, answer.status), reply.detail)
+            return
+        if reply.stage_durations:
+            self._outbox.note(index, {"stages": dict(reply.stage_durations)})
+        if self._gallery:
+            self._gallery.keep(index, answer.body)
+
+    def give_up(self, index: int, outcome: Outcome, stamps: Iterable[int]) -> None:
+        """Record a request that gets no answer; `stamps` are scheduled, sent, done (ns)."""
+        scheduled_ns, sent_ns, done_ns = stamps
+        self._outbox.record(index, outcome, (scheduled_ns, sent_ns, 0, done_ns))
+
+    def close(self) -> dict[str, Any]:
+        """Send and write what is left; return what could not be saved."""
+        self._outbox.flush()
+        losses = self._gallery.close() if self._gallery else None
+        return {"unsaved": losses.count, "example": losses.example} if losses else {}

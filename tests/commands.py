@@ -1,0 +1,57 @@
+"""Runs the real command in a process of its own, and talks to the simulated server."""
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from loadgen.command.simulated import simulated
+from loadgen.simulator.options import SimulatorOptions
+
+ROOT = Path(__file__).parent.parent
+T2I = ("--task", "t2i", "--dataset", "random", "--width", "256", "--height", "256", "--disable-tqdm")
+LIMIT_S = 90  # hangs fail, slow machines do not
+
+
+@contextmanager
+def server(**options: Any) -> Iterator[str]:
+    """A simulated server in a process of its own; gives its base URL."""
+    with simulated(SimulatorOptions(port=0, **options)) as url:
+        yield url
+
+
+def fetch(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return orjson.loads(answer.read())
+
+
+def command(*words: str, **environment: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "loadgen", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+
+
+def run(*words: str, **environment: str) -> tuple[int, str, str]:
+    """Run one command line to its end; return exit code, standard output and standard error."""
+    process = command(*words, **environment)
+    out, err = process.communicate(timeout=LIMIT_S)
+    return process.returncode, out, err
+
+
+def bench(*words: str, code: int = 0, **environment: str) -> dict[str, Any]:
+    """Run `loadgen bench` and return its JSON."""
+    returned, out, err = run("bench", *words, "--output-file", "-", **environment)
+    assert returned == code, f"exit {returned}\n{out}\n{err}"
+    result: dict[str, Any] = orjson.loads(out)
+    return result
