@@ -119,12 +119,36 @@ class AiohttpExchange:
             trace_request_ctx=self,
         ) as response:
             self.first_byte_ns = now_ns()
+            _end_with_connection(response)
             body = await response.read()
             return Answer(self.sent_ns, self.first_byte_ns, now_ns(), response.status, body, flags=flags)
 
     def _failure(self, error: Exception, done_ns: int) -> Answer:
         kind = error_kind(error)
         return Answer(self.sent_ns, self.first_byte_ns, done_ns, error=kind, detail=f"{type(error).__name__}: {error}")
+
+
+class _BrokenBody(aiohttp.ClientPayloadError):
+    """A body that breaks the rules of HTTP."""
+
+
+def _end_with_connection(response: aiohttp.ClientResponse) -> None:
+    """Fail a body that is still being read when its connection ends.
+
+    aiohttp 3.14 closes a connection that breaks the rules of chunks, and leaves whoever reads the body waiting.
+    """
+    connection, content = response.connection, response.content
+    protocol = connection.protocol if connection else None
+    if protocol is None or protocol.closed is None:
+        return
+
+    def ended(_: object) -> None:
+        if not content.is_eof() and content.exception() is None:
+            cause = protocol.exception()
+            kind = _BrokenBody if isinstance(cause, aiohttp.http.HttpProcessingError) else aiohttp.ClientPayloadError
+            content.set_exception(kind(f"the connection ended in the middle of the body ({cause!r})"))
+
+    protocol.closed.add_done_callback(ended)
 
 
 def error_kind(error: Exception) -> ErrorKind:
@@ -136,6 +160,8 @@ def error_kind(error: Exception) -> ErrorKind:
             return ErrorKind.TLS
         case aiohttp.ClientConnectorError():
             return ErrorKind.CONNECT
+        case _BrokenBody():
+            return ErrorKind.PROTOCOL
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
             return ErrorKind.DISCONNECTED
         case aiohttp.ClientResponseError() | aiohttp.http.HttpProcessingError():
