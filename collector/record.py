@@ -51,6 +51,7 @@ class ErrorKind(IntEnum):
     INVALID_BODY = 8  # 200, but the body is not what the dialect says
     SERVER_ERROR = 9  # 200, but the body reports an error
     NO_MEDIA = 10  # 200, but no image or video in it
+    OVERSIZED = 12  # a body beyond --max-body-bytes
     CLIENT = 11  # a fault of this tool
 
 

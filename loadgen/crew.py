@@ -16,6 +16,7 @@ from loadgen.group import Group, Member
 from loadgen.options import BenchOptions
 from loadgen.plan import Plan
 from loadgen.target import Target
+from loadgen.transport import choose
 
 READY_S: Final = 60.0
 CONNECTIONS: Final = 256  # a sender opens at most this many ahead of time
@@ -67,7 +68,8 @@ class Crew:
                 bells=[bell for _, bell in pipes],
                 backend=options.target.backend,
                 task=options.data.task,
-                transport=traffic.transport,
+                transport=choose(traffic.transport, options.target),
+                spin_us=traffic.spin_us,
                 timeout_s=options.target.timeout_s,
                 max_concurrency=traffic.max_concurrency,
                 connections=min(share, CONNECTIONS),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 TASKS = ("t2i", "i2i", "ti2i", "t2v", "i2v", "ti2v")
 IMAGE_INPUT_TASKS = frozenset({"i2i", "ti2i", "i2v", "ti2v"})
+MAX_BODY_BYTES = 1 << 30
 VIDEO_TASKS = frozenset({"t2v", "i2v", "ti2v"})
 
 
@@ -63,6 +64,10 @@ class TargetOptions:
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_s: float | None = None
+    ca_file: str | None = None
+    insecure: bool = False
+    proxy: str | None = field(default=None, repr=False)
+    max_body_bytes: int = MAX_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,8 @@ class TrafficOptions:
 
     max_concurrency: int = 1
     senders: int = 1
-    transport: str = "aiohttp"
+    transport: str = "auto"
+    spin_us: float = 100.0
     latency_from: str = "auto"
     save_dir: str | None = None
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from loadgen import __version__
 from loadgen.errors import UnreachableError, UsageError
-from loadgen.options import TargetOptions
+from loadgen.options import MAX_BODY_BYTES, TargetOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,11 @@ class Target:
     prefix: str
     address: str
     headers: dict[str, str] = field(repr=False)
+    ca_file: str | None = None
+    insecure: bool = False
+    proxy: str | None = field(default=None, repr=False)
+    proxy_address: str | None = None
+    max_body_bytes: int = MAX_BODY_BYTES
 
     @property
     def origin(self) -> str:
@@ -52,16 +57,38 @@ def resolve(options: TargetOptions) -> Target:
     if options.api_key:
         headers["Authorization"] = f"Bearer {options.api_key}"
     headers.update(options.headers)
-    return Target(url.scheme, url.hostname, port, url.path.rstrip("/"), look_up(url.hostname, port), headers)
+    proxy_address = _proxy_address(options.proxy) if options.proxy else None
+    # behind a proxy the name is looked up there
+    address = url.hostname if options.proxy else look_up(url.hostname, port, "--base-url")
+    return Target(
+        scheme=url.scheme,
+        host=url.hostname,
+        port=port,
+        prefix=url.path.rstrip("/"),
+        address=address,
+        headers=headers,
+        ca_file=options.ca_file,
+        insecure=options.insecure,
+        proxy=options.proxy,
+        proxy_address=proxy_address,
+        max_body_bytes=options.max_body_bytes,
+    )
 
 
-def look_up(host: str, port: int) -> str:
-    """Return the first address of `host` that a connection could use, IPv4 before IPv6."""
+def _proxy_address(proxy: str) -> str:
+    url = urlsplit(proxy)
+    if url.scheme != "http" or not url.hostname:
+        raise UsageError(f"--proxy {redacted(proxy)}: give http://HOST:PORT")
+    return look_up(url.hostname, url.port or 80, "--proxy")
+
+
+def look_up(host: str, port: int, flag: str) -> str:
+    """Return the first address of `host` that a connection could use, IPv4 before IPv6; `flag` named the host."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise UnreachableError(
-            f"--base-url: cannot look up the host {host} ({error.strerror or error}); check the name"
+            f"{flag}: cannot look up the host {host} ({error.strerror or error}); check the name"
         ) from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
     return str(found[0][4][0])

@@ -13,10 +13,10 @@ from loadgen.clock import now_ns
 from loadgen.options import TargetOptions
 from loadgen.requests.request import Request
 from loadgen.target import resolve
-from loadgen.transport import make_transport
+from loadgen.transport import NAMES, make_transport
 from loadgen.transport.seam import Answer, Transport
 
-TRANSPORTS = ("aiohttp",)
+TRANSPORTS = NAMES
 REQUEST = Request("POST", "/v1/x", "application/json", b'{"a":1}')
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Talk = Callable[[Transport], Awaitable[list[Answer]]]

@@ -1,0 +1,233 @@
+"""The native transport: uvloop and llhttp, no task a request, stamps at the system calls.
+
+A request is written by one `writev` right after its stamp; only what the socket does not take goes through the
+event loop. Connections are kept in a stack, the one used last on top, and opened on demand where none is idle.
+"""
+
+import asyncio
+import errno
+import os
+import ssl
+from collections.abc import Callable
+from typing import Final, cast
+
+from collector.record import RETRIED, ErrorKind
+from loadgen.clock import now_ns
+from loadgen.requests.request import Request
+from loadgen.target import Target
+from loadgen.transport.head import Heads
+from loadgen.transport.reader import SCRATCH, AnswerReader, BrokenAnswerError
+from loadgen.transport.seam import Answer
+from loadgen.transport.tls import tls_context
+
+_OPEN_AT_ONCE: Final = 32  # a listen queue holds some 100
+_OPENING_S: Final = 10.0
+
+
+class NativeTransport:
+    """Connections to one server."""
+
+    name = "native"
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._loop = asyncio.get_running_loop()
+        self._heads = Heads(target)
+        self._tls = tls_context(target)
+        self._scratch = memoryview(bytearray(SCRATCH))
+        self._connecting: set[asyncio.Task[None]] = set()
+        self.idle: dict[Connection, None] = {}  # in order of use
+
+    async def open(self, connections: int) -> int:
+        """Open connections ahead of time, a few at once; return how many there are now."""
+        for first in range(0, connections, _OPEN_AT_ONCE):
+            group = range(min(_OPEN_AT_ONCE, connections - first))
+            opening = (asyncio.wait_for(self.connect(), _OPENING_S) for _ in group)
+            found = await asyncio.gather(*opening, return_exceptions=True)
+            self.idle.update((each, None) for each in found if isinstance(each, Connection))
+            if len(self.idle) < first + len(group):
+                break  # the server takes no more; requests will find out for themselves
+        return len(self.idle)
+
+    async def connect(self) -> "Connection":
+        """Open one connection."""
+        target = self._target
+        _, connection = await self._loop.create_connection(
+            lambda: Connection(self, AnswerReader(self._scratch, target.max_body_bytes), self._tls is not None),
+            target.address,
+            target.port,
+            ssl=self._tls,
+            server_hostname=target.host if self._tls else None,
+        )
+        return connection
+
+    def send(self, request: Request, done: Callable[[Answer], None]) -> "NativeExchange":
+        """Write the request on an idle connection at once, or on a new one as soon as there is one."""
+        exchange = NativeExchange(self, self._heads.of(request), request.body, done)
+        if self.idle:
+            connection, _ = self.idle.popitem()
+            connection.write(exchange)
+        else:
+            self.connect_for(exchange)
+        return exchange
+
+    def connect_for(self, exchange: "NativeExchange") -> None:
+        """Open a connection for one exchange; that is part of its service."""
+        exchange.sent_ns = exchange.sent_ns or now_ns()
+        task = exchange.connecting = self._loop.create_task(self._connect_for(exchange))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    async def _connect_for(self, exchange: "NativeExchange") -> None:
+        try:
+            connection = await self.connect()
+        except (OSError, ssl.SSLError, ValueError) as error:
+            exchange.fail(_connect_kind(error), f"{type(error).__name__}: {error}", now_ns())
+        else:
+            connection.write(exchange)
+
+    async def close(self) -> None:
+        """Close what is idle; whatever is in flight has been abandoned by now."""
+        for connection in list(self.idle):
+            connection.abort()
+
+
+class NativeExchange:
+    """One request on its way."""
+
+    __slots__ = ("_done", "_transport", "body", "connecting", "connection", "first_byte_ns", "flags", "head", "sent_ns")
+
+    def __init__(
+        self, transport: NativeTransport, head: bytes, body: bytes | memoryview, done: Callable[[Answer], None]
+    ) -> None:
+        self._transport, self.head, self.body, self._done = transport, head, body, done
+        self.sent_ns = self.first_byte_ns = self.flags = 0
+        self.connection: Connection | None = None
+        self.connecting: asyncio.Task[None] | None = None
+
+    def abandon(self) -> None:
+        """Give up, and the connection with it."""
+        if self.connection is not None:
+            self.connection.exchange = None
+            self.connection.abort()
+        elif self.connecting is not None:
+            self.connecting.cancel()
+
+    def finish(self, status: int, body: bytes | memoryview, done_ns: int) -> None:
+        """Hand over a whole answer."""
+        self._done(Answer(self.sent_ns, self.first_byte_ns, done_ns, status, body, ErrorKind.NONE, "", self.flags))
+
+    def fail(self, kind: ErrorKind, detail: str, done_ns: int) -> None:
+        """Hand over a failure."""
+        self._done(Answer(self.sent_ns, self.first_byte_ns, done_ns, 0, b"", kind, detail, self.flags))
+
+    def lost(self, kind: ErrorKind, detail: str, done_ns: int, *, reused: bool) -> None:
+        """The connection ended without a whole answer: once more on a new one if the server just closed it."""
+        self.connection = None
+        if reused and not self.first_byte_ns and not self.flags & RETRIED:
+            self.flags |= RETRIED
+            self._transport.connect_for(self)
+        else:
+            self.fail(kind, detail, done_ns)
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One connection: idle, or with one exchange on it."""
+
+    def __init__(self, transport: NativeTransport, reader: AnswerReader, through_loop: bool) -> None:
+        self._pool, self._reader, self._through_loop = transport, reader, through_loop
+        self.exchange: NativeExchange | None = None
+        self._used = self._partial = False
+        self._descriptor = -1
+        self._error: OSError | None = None
+        self._ended_ns = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if not self._through_loop:
+            self._descriptor = transport.get_extra_info("socket").fileno()
+
+    def write(self, exchange: NativeExchange) -> None:
+        """Send a request; a failure to do so comes back as a lost connection, later."""
+        self.exchange, exchange.connection = exchange, self
+        self._reader.begin()
+        if self._through_loop:
+            exchange.sent_ns = exchange.sent_ns or now_ns()
+            self._transport.writelines([exchange.head, exchange.body])
+            return
+        parts = (exchange.head, exchange.body)
+        exchange.sent_ns = exchange.sent_ns or now_ns()
+        try:
+            written = os.writev(self._descriptor, parts)
+        except BlockingIOError:
+            written = 0
+        except OSError as error:
+            self._error = error
+            self._transport.abort()
+            return
+        if written < len(exchange.head) + len(exchange.body):
+            self._write_rest(exchange, written)
+
+    def _write_rest(self, exchange: NativeExchange, written: int) -> None:
+        self._partial = True
+        rest = memoryview(exchange.head)[written:]
+        if rest:
+            self._transport.write(rest)
+        self._transport.write(memoryview(exchange.body)[max(written - len(exchange.head), 0) :])
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._reader.buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        time_ns = now_ns()
+        exchange, reader = self.exchange, self._reader
+        if exchange is None:
+            self.abort()  # nobody asked: rubbish, or an answer to what was given up
+            return
+        if not exchange.first_byte_ns:
+            exchange.first_byte_ns = time_ns
+        try:
+            if reader.landed(nbytes):
+                self._answered(exchange, time_ns)
+        except BrokenAnswerError as broken:
+            self.exchange = None
+            self.abort()
+            exchange.fail(broken.kind, str(broken), time_ns)
+
+    def _answered(self, exchange: NativeExchange, time_ns: int) -> None:
+        """Free the connection first, so that whoever waits for a permit finds it."""
+        self.exchange, self._used = None, True
+        if not self._reader.reusable or (self._partial and self._transport.get_write_buffer_size()):
+            self.abort()
+        else:
+            self._pool.idle[self] = None
+        exchange.finish(self._reader.status, self._reader.body, time_ns)
+
+    def eof_received(self) -> None:
+        self._ended_ns = now_ns()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        time_ns = self._ended_ns or now_ns()
+        self._pool.idle.pop(self, None)
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
+            return
+        if exc is None and self._error is None and self._reader.ended():
+            exchange.finish(self._reader.status, self._reader.body, time_ns)
+            return
+        error = self._error or exc
+        reset = isinstance(error, OSError) and error.errno in (errno.ECONNRESET, errno.EPIPE)
+        kind = ErrorKind.RESET if reset else ErrorKind.DISCONNECTED
+        detail = f"{error}" if error else "the server closed the connection before the answer was whole"
+        exchange.lost(kind, detail, time_ns, reused=self._used)
+
+    def abort(self) -> None:
+        """Close at once and be used no more."""
+        self._pool.idle.pop(self, None)
+        self._transport.abort()
+
+
+def _connect_kind(error: Exception) -> ErrorKind:
+    if isinstance(error, ssl.SSLError | ssl.CertificateError | ValueError):
+        return ErrorKind.TLS
+    return ErrorKind.CONNECT
