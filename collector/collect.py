@@ -7,6 +7,7 @@ CHANNEL is the descriptor of its control line to the parent.
 
 import gc
 import math
+import os
 import sys
 import time
 from typing import Any, Final
@@ -120,9 +121,11 @@ def main(descriptor: int) -> None:
 def _obey(message: Message, collector: Collector | None, channel: Channel, poller: zmq.Poller) -> Collector:
     kind = message["kind"]
     if kind == "setup":
+        if message["cores"]:
+            os.sched_setaffinity(0, message["cores"])
         collector = Collector(message, channel)
         poller.register(collector.socket, zmq.POLLIN)
-        channel.send("ready")
+        channel.send("ready", cores=message["cores"])
     elif kind == "exit" or collector is None:
         raise Closed
     elif kind == "start":

@@ -14,12 +14,13 @@ from collector.board import Board
 from collector.shared import Descriptor
 from loadgen.group import Group, Member
 from loadgen.options import BenchOptions
+from loadgen.pins import parse_pins, usable_cores
 from loadgen.plan import Plan
 from loadgen.target import Target
 from loadgen.transport import choose
 
 READY_S: Final = 60.0
-CONNECTIONS: Final = 256  # a sender opens at most this many ahead of time
+CONNECTIONS: Final = 1024  # a sender opens at most this many ahead of time
 
 
 class Crew:
@@ -28,9 +29,17 @@ class Crew:
     def __init__(self, group: Group, plan: Plan, options: BenchOptions, target: Target, answers: Path | None) -> None:
         self.group = group
         self.books = self._open_books(plan, options)
-        self.collector = group.start("collector", "collector.collect", **self.books)
-        arrivals, senders = self.books["arrivals"], options.traffic.senders
-        self.scheduler = group.start("scheduler", "loadgen.scheduler", arrivals=arrivals, senders=senders)
+        traffic = options.traffic
+        self._pins = parse_pins(traffic.pin, usable_cores(), traffic.senders)
+        self.collector = group.start("collector", "collector.collect", cores=self._pins.of("collector"), **self.books)
+        self.scheduler = group.start(
+            "scheduler",
+            "loadgen.scheduler",
+            arrivals=self.books["arrivals"],
+            senders=traffic.senders,
+            cores=self._pins.of("scheduler"),
+            realtime=traffic.realtime,
+        )
         self.senders = self._start_senders(plan, options, target, answers)
         everybody = [self.collector, self.scheduler, *self.senders]
         self.ready = group.wait_for("ready", everybody, READY_S)
@@ -60,6 +69,8 @@ class Crew:
                 f"sender {number}",
                 "loadgen.sender_process",
                 number=number,
+                cores=self._pins.of("senders", number),
+                realtime=traffic.realtime,
                 target=dataclasses.asdict(target),
                 store=plan.store,
                 entries=entries,

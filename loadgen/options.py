@@ -95,6 +95,8 @@ class TrafficOptions:
     senders: int = 1
     transport: str = "auto"
     spin_us: float = 100.0
+    pin: str | None = None
+    realtime: bool = False
     latency_from: str = "auto"
     save_dir: str | None = None
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from collector import shared
 from collector.channel import Channel, Closed, Message
 from loadgen.clock import SECOND_NS, now_ns
+from loadgen.pins import settle
 from loadgen.quiet import quieten
 from loadgen.tokens import TOKEN
 
@@ -97,8 +98,9 @@ def main(descriptor: int) -> None:
 def _obey(message: Message, scheduler: Scheduler | None, channel: Channel) -> Scheduler:
     kind = message["kind"]
     if kind == "setup":
+        placed = settle(message)
         scheduler = Scheduler(message)
-        channel.send("ready")
+        channel.send("ready", **placed)
     elif kind == "exit" or scheduler is None:
         raise Closed
     elif kind == "start":

@@ -16,6 +16,7 @@ from loadgen.tokens import TokenQueue
 from loadgen.transport.seam import Answer, Exchange, Transport
 
 BURST: Final = 16  # requests sent in one go before answers are let in
+EARLY_NS: Final = 1_000  # a request may be sent this much before its time: less than it takes to look again
 
 
 class Flight:
@@ -43,7 +44,9 @@ class Sender:
         posts: Posts,
         intake: Intake,
         timeout_s: float | None,
+        spin_us: float,
     ) -> None:
+        self._spin_ns = int(spin_us * 1000)
         self._loop, self._transport, self._requests = loop, transport, requests
         self._budget, self._posts, self._intake = budget, posts, intake
         self._tokens = TokenQueue()
@@ -71,16 +74,26 @@ class Sender:
             if head is None:
                 return None
             index, scheduled_ns = head
-            if scheduled_ns > now_ns():
-                return self._alarm.set(scheduled_ns)
+            early_ns = scheduled_ns - now_ns()
+            if early_ns > EARLY_NS:
+                return self._wait(scheduled_ns, early_ns)
             if not self._budget.admits(index):
                 return None  # rung when it may go
             self._tokens.pop()
             self._send(index, scheduled_ns)
+        return self._go_round()
+
+    def _wait(self, scheduled_ns: int, early_ns: int) -> None:
+        """Sleep until shortly before the time, then go round the loop without sleeping, so that answers are read."""
+        if early_ns > self._spin_ns:
+            self._alarm.set(scheduled_ns - self._spin_ns)
+        else:
+            self._go_round()
+
+    def _go_round(self) -> None:
         if not self._going:
             self._going = True
             self._loop.call_soon(self._go_on)
-        return None
 
     def _go_on(self) -> None:
         self._going = False

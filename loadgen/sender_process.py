@@ -22,6 +22,7 @@ from loadgen.clock import now_ns
 from loadgen.gallery import Gallery
 from loadgen.intake import Intake
 from loadgen.outbox import Outbox
+from loadgen.pins import settle
 from loadgen.quiet import quieten
 from loadgen.requests import ENDPOINTS
 from loadgen.sender import Sender
@@ -39,7 +40,6 @@ class SenderProcess:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._loop = asyncio.get_running_loop()
-        self._context = zmq.Context()
         self.ended = self._loop.create_future()
         self._loop.add_reader(channel.fileno(), self._hear)
 
@@ -67,6 +67,8 @@ class SenderProcess:
                 self._end()
 
     async def _set_up(self, setup: dict[str, Any]) -> None:
+        placed = settle(setup)
+        self._context = zmq.Context()  # its thread inherits the cores
         number, target = setup["number"], Target.from_message(setup["target"])
         self._store = Store.attach(setup["store"])
         entries = shared.attach(setup["entries"], np.int32).data
@@ -85,13 +87,14 @@ class SenderProcess:
             board.posts(number),
             intake,
             self._timeout_s,
+            setup["spin_us"],
         )
         self._sender.on_idle = lambda: self._channel.send("idle", **intake.close())
         self._watch_bell(setup["bell"])
         self._tokens = self._connect(zmq.PULL, f"ipc://{setup['folder']}/tokens-{number}")
         self._loop.add_reader(self._tokens.fileno(), self._take_tokens)
         opened = await self._transport.open(setup["connections"])
-        self._channel.send("ready", opened=opened, alarm=self._sender.alarm, transport=self._transport.name)
+        self._channel.send("ready", opened=opened, alarm=self._sender.alarm, transport=self._transport.name, **placed)
 
     def _set_up_done(self, task: "asyncio.Task[None]") -> None:
         """A sender that cannot be built must die loudly, not sit there."""
@@ -147,7 +150,8 @@ class SenderProcess:
 
     async def close(self) -> None:
         """Let records that are on their way arrive; leave the connections to the system."""
-        self._context.destroy(linger=2000)
+        if hasattr(self, "_context"):
+            self._context.destroy(linger=2000)
 
 
 async def _live(channel: Channel) -> None:

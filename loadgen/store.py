@@ -25,8 +25,8 @@ class Store:
 
     def request(self, entry: int) -> Request:
         """Return request number `entry`; its body is a view, not a copy."""
-        body = self.bodies[self.offsets[entry] : self.offsets[entry + 1]]
-        return Request(self.method, self.path, self.content_type, body)
+        offsets = self.offsets
+        return Request(self.method, self.path, self.content_type, self.bodies[offsets[entry] : offsets[entry + 1]])
 
     @classmethod
     def attach(cls, message: dict[str, Any]) -> "Store":

@@ -1,7 +1,6 @@
 """Where and with what a run was made, for its report. No secret ever comes in here."""
 
 import dataclasses
-import os
 import platform
 import socket
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from loadgen.options import BenchOptions
+from loadgen.pins import usable_cores
 from loadgen.target import redacted
 
 _PACKAGES = ("diffusion-loadgen", "aiohttp", "numpy", "orjson", "pyzmq", "uvloop")
@@ -20,7 +20,7 @@ def environment() -> dict[str, Any]:
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),
         "system": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(usable_cores()),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
     }

@@ -2,12 +2,13 @@
 
 import argparse
 import math
-import os
 from typing import Final
 
 from loadgen.command.numbers import count, not_negative, positive, rate, share, whole
-from loadgen.options import TASKS
+from loadgen.options import MAX_BODY_BYTES, TASKS
+from loadgen.pins import usable_cores
 from loadgen.requests import ENDPOINTS
+from loadgen.transport import NAMES
 
 EXAMPLES: Final = """\
 examples:
@@ -61,6 +62,16 @@ def _target(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument(
         "--header", action="append", default=[], metavar="K=V", help="further header for every request; repeatable"
+    )
+    group.add_argument("--ca-file", metavar="PEM", help="https: trust these certificates")
+    group.add_argument("--insecure", action="store_true", help="https: trust any certificate")
+    group.add_argument("--proxy", metavar="URL", help="go through an HTTP proxy (aiohttp transport)")
+    group.add_argument(
+        "--max-body-bytes",
+        type=count,
+        default=MAX_BODY_BYTES,
+        metavar="N",
+        help="an answer with a larger body is a failure (default: 1 GiB)",
     )
     group.add_argument(
         "--timeout", type=positive, metavar="S", help="give a request up after this long (default: never)"
@@ -169,6 +180,27 @@ def _load(group: "argparse._ArgumentGroup") -> None:
         help="sender processes (default: half the cores, here %(default)s)",
     )
     group.add_argument(
+        "--transport",
+        default="auto",
+        choices=("auto", *NAMES),
+        help="HTTP client; auto is native unless a --proxy needs aiohttp (default: %(default)s)",
+    )
+    group.add_argument(
+        "--spin-us",
+        type=not_negative,
+        default=100.0,
+        metavar="US",
+        help="stay awake this long before each send, to be punctual; 0 sleeps (default: 100)",
+    )
+    group.add_argument(
+        "--pin",
+        metavar="CORES",
+        help="auto, or ROLE=CORES by commas: scheduler=0,collector=0,senders=1-3 (default: not pinned)",
+    )
+    group.add_argument(
+        "--realtime", action="store_true", help="SCHED_FIFO for scheduler and senders, where the system lets us"
+    )
+    group.add_argument(
         "--latency-from",
         default="auto",
         choices=("auto", "scheduled", "sent"),
@@ -216,5 +248,4 @@ def _output(group: "argparse._ArgumentGroup") -> None:
 
 def default_senders() -> int:
     """Half the cores that this process may use, and at least one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // 2)
+    return max(1, len(usable_cores()) // 2)

@@ -15,6 +15,7 @@ from loadgen.options import (
     TrafficOptions,
     WarmupOptions,
 )
+from loadgen.pins import parse_pins, usable_cores
 from loadgen.requests import endpoint
 
 
@@ -23,6 +24,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
     _check(arguments)
     a = arguments
     shape = Shape(a.width, a.height, a.num_frames, a.num_inference_steps, a.seed, a.fps)
+    parse_pins(a.pin, usable_cores(), a.senders)
     return BenchOptions(
         data=DataOptions(
             dataset=a.dataset,
@@ -43,10 +45,23 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             api_key=a.api_key or os.environ.get("OPENAI_API_KEY") or None,
             headers=_headers(a.header),
             timeout_s=a.timeout,
+            ca_file=a.ca_file,
+            insecure=a.insecure,
+            proxy=a.proxy,
+            max_body_bytes=a.max_body_bytes,
         ),
         warmup=WarmupOptions(a.warmup_requests, a.warmup_num_inference_steps, a.warmup_num_frames),
         slo=SloOptions(a.slo, a.slo_scale),
-        traffic=TrafficOptions(a.max_concurrency, a.senders, latency_from=a.latency_from, save_dir=a.save_dir),
+        traffic=TrafficOptions(
+            max_concurrency=a.max_concurrency,
+            senders=a.senders,
+            transport=a.transport,
+            spin_us=a.spin_us,
+            pin=a.pin,
+            realtime=a.realtime,
+            latency_from=a.latency_from,
+            save_dir=a.save_dir,
+        ),
     )
 
 

@@ -2,8 +2,7 @@
 
 import base64
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -23,7 +22,10 @@ path: Final = "/v1/chat/completions"
 tasks: Final = TASKS
 
 _DETAIL_CHARS: Final = 200
-_MEDIA_URL: Final = re.compile(r"data:(image|video)/[^,;]{1,64}(?:;[^,;]{1,64})*;base64,[A-Za-z0-9+/]", re.IGNORECASE)
+_HEADER_CHARS: Final = 200  # of a data URL: its media type and parameters end before this
+_PREFIXES: Final = {task: "data:video/" if task in VIDEO_TASKS else "data:image/" for task in TASKS}
+_FIGURES: Final = frozenset({"stage_durations", "peak_memory_mb", "metrics"})
+_PLAIN: Final = Reply()
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:
@@ -86,29 +88,46 @@ def read(body: bytes | bytearray | memoryview, task: str) -> Reply:
         content = answer["choices"][0]["message"]["content"]
     except (KeyError, IndexError, TypeError):
         return Reply(ErrorKind.INVALID_BODY, "no choices[0].message.content")
-    return _read_content(content, answer, "video" if task in VIDEO_TASKS else "image")
+    return _read_content(content, answer, _PREFIXES[task])
 
 
 def media(body: bytes) -> Iterator[bytes]:
     """Decode the images and videos of a body that `read` took for a success."""
     for url in _urls(orjson.loads(body)["choices"][0]["message"]["content"]):
-        if _MEDIA_URL.match(url):
+        if _is_medium(url, "data:image/") or _is_medium(url, "data:video/"):
             yield base64.b64decode(url.partition(",")[2])
 
 
-def _read_content(content: object, answer: Mapping[str, object], wanted: str) -> Reply:
+def _read_content(content: object, answer: dict[str, object], prefix: str) -> Reply:
+    if not isinstance(content, list) or not content:
+        return _no_list(content)
+    if not any(_is_medium(url, prefix) for url in _urls(content)):
+        held = ", ".join(url[:32] for url in list(_urls(content))[:3]) or "no URL"
+        return Reply(ErrorKind.NO_MEDIA, _short(f"no {prefix[5:-1]} in content, but {held}"))
+    first = content[0]
+    if not isinstance(first, dict):
+        first = {}
+    if not (first.keys() | answer.keys()) & _FIGURES:
+        return _PLAIN
+    sources = [source for source in (first, answer.get("metrics"), answer) if isinstance(source, dict)]
+    return Reply(stage_durations=_stage_durations(sources), peak_memory_mb=_peak_memory_mb(sources))
+
+
+def _no_list(content: object) -> Reply:
     if isinstance(content, str):
         return Reply(ErrorKind.NO_MEDIA, _short(f"content is text: {content[:_DETAIL_CHARS]}"))
     if not content:
         return Reply(ErrorKind.NO_MEDIA, "content is empty")
-    if not isinstance(content, list):
-        return Reply(ErrorKind.INVALID_BODY, "content is not a list")
-    urls = list(_urls(content))
-    if not any((found := _MEDIA_URL.match(url)) and found[1].lower() == wanted for url in urls):
-        held = ", ".join(url[:32] for url in urls[:3]) or "no URL"
-        return Reply(ErrorKind.NO_MEDIA, _short(f"no {wanted} in content, but {held}"))
-    sources = [source for source in (content[0], answer.get("metrics"), answer) if isinstance(source, dict)]
-    return Reply(stage_durations=_stage_durations(sources), peak_memory_mb=_peak_memory_mb(sources))
+    return Reply(ErrorKind.INVALID_BODY, "content is not a list")
+
+
+def _is_medium(url: str, prefix: str) -> bool:
+    """Whether a URL carries the medium itself; media types may be written in any case."""
+    start = url[:_HEADER_CHARS]
+    if not start.startswith(prefix):
+        start = start.lower()
+    mark = start.find(";base64,", len(prefix)) if start.startswith(prefix) else -1
+    return 0 < mark < len(url) - len(";base64,")
 
 
 def _urls(content: list[object]) -> Iterator[str]:

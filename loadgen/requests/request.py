@@ -1,10 +1,9 @@
 """A request: a sample turned into bytes for one endpoint."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request, encoded. `path` is joined to the base URL; `body` is sent as it stands."""
 
     method: str

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import os
 import ssl
+from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -20,12 +21,16 @@ from loadgen.transport.reader import SCRATCH, AnswerReader, BrokenAnswerError
 from loadgen.transport.seam import Answer
 from loadgen.transport.tls import tls_context
 
-_OPEN_AT_ONCE: Final = 32  # a listen queue holds some 100
+_OPEN_AT_ONCE: Final = 32  # a listen queue holds 100 or more
 _OPENING_S: Final = 10.0
 
 
 class NativeTransport:
-    """Connections to one server."""
+    """Connections to one server.
+
+    Where none is idle a request waits for the first one that is freed or opened. Few are opened at the same time:
+    that costs more than a request does, and a burst after a stall would otherwise open hundreds and be later still.
+    """
 
     name = "native"
 
@@ -35,22 +40,73 @@ class NativeTransport:
         self._heads = Heads(target)
         self._tls = tls_context(target)
         self._scratch = memoryview(bytearray(SCRATCH))
-        self._connecting: set[asyncio.Task[None]] = set()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._waiting: deque[NativeExchange] = deque()
         self.idle: dict[Connection, None] = {}  # in order of use
 
     async def open(self, connections: int) -> int:
         """Open connections ahead of time, a few at once; return how many there are now."""
         for first in range(0, connections, _OPEN_AT_ONCE):
             group = range(min(_OPEN_AT_ONCE, connections - first))
-            opening = (asyncio.wait_for(self.connect(), _OPENING_S) for _ in group)
+            opening = (asyncio.wait_for(self._connect(), _OPENING_S) for _ in group)
             found = await asyncio.gather(*opening, return_exceptions=True)
             self.idle.update((each, None) for each in found if isinstance(each, Connection))
             if len(self.idle) < first + len(group):
                 break  # the server takes no more; requests will find out for themselves
         return len(self.idle)
 
-    async def connect(self) -> "Connection":
-        """Open one connection."""
+    def send(self, request: Request, done: Callable[[Answer], None]) -> "NativeExchange":
+        """Write the request on an idle connection at once, or on the next one that there is."""
+        exchange = NativeExchange(self, self._heads.of(request), request.body, done)
+        if self.idle:
+            connection, _ = self.idle.popitem()
+            connection.write(exchange)
+        else:
+            self.wait(exchange)
+        return exchange
+
+    def wait(self, exchange: "NativeExchange") -> None:
+        """Queue an exchange for a connection."""
+        exchange.sent_ns = exchange.sent_ns or now_ns()  # of a retry, the first try's
+        self._waiting.append(exchange)
+        self._open_more()
+
+    def offer(self, connection: "Connection", opened_from_ns: int = 0) -> None:
+        """Give a connection to whoever waits. The time that it took to open, from `opened_from_ns`, is service."""
+        exchange = self._next_waiting()
+        if exchange is None:
+            self.idle[connection] = None
+            return
+        if not exchange.flags & RETRIED:
+            exchange.sent_ns = max(exchange.sent_ns, opened_from_ns) if opened_from_ns else 0
+        connection.write(exchange)
+
+    def _next_waiting(self) -> "NativeExchange | None":
+        while self._waiting:
+            exchange = self._waiting.popleft()
+            if not exchange.abandoned:
+                return exchange
+        return None
+
+    def _open_more(self) -> None:
+        if len(self._opening) < min(_OPEN_AT_ONCE, len(self._waiting)):
+            task = self._loop.create_task(self._open_one())
+            self._opening.add(task)
+            task.add_done_callback(self._opened)
+
+    def _opened(self, task: "asyncio.Task[None]") -> None:
+        self._opening.discard(task)
+        self._open_more()
+
+    async def _open_one(self) -> None:
+        from_ns = now_ns()
+        try:
+            self.offer(await self._connect(), from_ns)
+        except (OSError, ValueError) as error:
+            if (exchange := self._next_waiting()) is not None:
+                exchange.fail(_connect_kind(error), f"{type(error).__name__}: {error}", now_ns())
+
+    async def _connect(self) -> "Connection":
         target = self._target
         _, connection = await self._loop.create_connection(
             lambda: Connection(self, AnswerReader(self._scratch, target.max_body_bytes), self._tls is not None),
@@ -61,33 +117,10 @@ class NativeTransport:
         )
         return connection
 
-    def send(self, request: Request, done: Callable[[Answer], None]) -> "NativeExchange":
-        """Write the request on an idle connection at once, or on a new one as soon as there is one."""
-        exchange = NativeExchange(self, self._heads.of(request), request.body, done)
-        if self.idle:
-            connection, _ = self.idle.popitem()
-            connection.write(exchange)
-        else:
-            self.connect_for(exchange)
-        return exchange
-
-    def connect_for(self, exchange: "NativeExchange") -> None:
-        """Open a connection for one exchange; that is part of its service."""
-        exchange.sent_ns = exchange.sent_ns or now_ns()
-        task = exchange.connecting = self._loop.create_task(self._connect_for(exchange))
-        self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
-
-    async def _connect_for(self, exchange: "NativeExchange") -> None:
-        try:
-            connection = await self.connect()
-        except (OSError, ssl.SSLError, ValueError) as error:
-            exchange.fail(_connect_kind(error), f"{type(error).__name__}: {error}", now_ns())
-        else:
-            connection.write(exchange)
-
     async def close(self) -> None:
         """Close what is idle; whatever is in flight has been abandoned by now."""
+        for task in self._opening:
+            task.cancel()
         for connection in list(self.idle):
             connection.abort()
 
@@ -95,7 +128,7 @@ class NativeTransport:
 class NativeExchange:
     """One request on its way."""
 
-    __slots__ = ("_done", "_transport", "body", "connecting", "connection", "first_byte_ns", "flags", "head", "sent_ns")
+    __slots__ = ("_done", "_transport", "abandoned", "body", "connection", "first_byte_ns", "flags", "head", "sent_ns")
 
     def __init__(
         self, transport: NativeTransport, head: bytes, body: bytes | memoryview, done: Callable[[Answer], None]
@@ -103,15 +136,14 @@ class NativeExchange:
         self._transport, self.head, self.body, self._done = transport, head, body, done
         self.sent_ns = self.first_byte_ns = self.flags = 0
         self.connection: Connection | None = None
-        self.connecting: asyncio.Task[None] | None = None
+        self.abandoned = False
 
     def abandon(self) -> None:
         """Give up, and the connection with it."""
+        self.abandoned = True
         if self.connection is not None:
             self.connection.exchange = None
             self.connection.abort()
-        elif self.connecting is not None:
-            self.connecting.cancel()
 
     def finish(self, status: int, body: bytes | memoryview, done_ns: int) -> None:
         """Hand over a whole answer."""
@@ -126,7 +158,7 @@ class NativeExchange:
         self.connection = None
         if reused and not self.first_byte_ns and not self.flags & RETRIED:
             self.flags |= RETRIED
-            self._transport.connect_for(self)
+            self._transport.wait(self)
         else:
             self.fail(kind, detail, done_ns)
 
@@ -196,12 +228,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answered(self, exchange: NativeExchange, time_ns: int) -> None:
         """Free the connection first, so that whoever waits for a permit finds it."""
+        reader = self._reader
+        status, body = reader.status, reader.body
         self.exchange, self._used = None, True
-        if not self._reader.reusable or (self._partial and self._transport.get_write_buffer_size()):
+        if not reader.reusable or (self._partial and self._transport.get_write_buffer_size()):
             self.abort()
         else:
-            self._pool.idle[self] = None
-        exchange.finish(self._reader.status, self._reader.body, time_ns)
+            self._pool.offer(self)
+        exchange.finish(status, body, time_ns)
 
     def eof_received(self) -> None:
         self._ended_ns = now_ns()

@@ -1,0 +1,99 @@
+"""Pins: which process may use which cores."""
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from loadgen.errors import UsageError
+
+ROLES = ("scheduler", "collector", "senders")
+AUTO = "auto"
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Cores by role; a role that is not named is not pinned. Senders take their cores in turn, one each."""
+
+    cores: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def of(self, role: str, number: int = 0) -> list[int]:
+        """Cores of one process; `number` tells senders apart. Empty where it is not pinned."""
+        cores = self.cores.get(role, ())
+        return [cores[number % len(cores)]] if role == "senders" and cores else list(cores)
+
+
+def usable_cores() -> list[int]:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def parse_pins(text: str | None, usable: Sequence[int], senders: int) -> Pins:
+    """Read `--pin`: None, `auto`, or `ROLE=CORES,...` with cores such as 3, 1-3 or 0+2. Raises UsageError."""
+    if text is None:
+        return Pins()
+    if sys.platform != "linux":
+        raise UsageError("--pin works on Linux only; leave it out here")
+    if text == AUTO:
+        return automatic(usable, senders)
+    return Pins(dict(_role(part, usable) for part in text.split(",")))
+
+
+def automatic(usable: Sequence[int], senders: int) -> Pins:
+    """The first core for scheduler and collector, which do little; the others, the last ones first, for senders.
+
+    With one core there is nothing to choose, so nothing is pinned.
+    """
+    if len(usable) < 2:
+        return Pins()
+    others = tuple(reversed(usable[1:]))
+    return Pins({"scheduler": (usable[0],), "collector": (usable[0],), "senders": others[:senders]})
+
+
+def _role(part: str, usable: Sequence[int]) -> tuple[str, tuple[int, ...]]:
+    role, mark, cores = part.strip().partition("=")
+    if not mark or role not in ROLES:
+        raise UsageError(
+            f"--pin {part.strip()}: give ROLE=CORES with a role of {', '.join(ROLES)}, such as senders=1-3"
+        )
+    found = tuple(core for piece in cores.split("+") for core in _cores(piece, part))
+    if missing := [core for core in found if core not in usable]:
+        raise UsageError(f"--pin {part.strip()}: this process may not use core {missing[0]}; it has {_text(usable)}")
+    return role, found
+
+
+def _cores(piece: str, part: str) -> range:
+    found = _RANGE.fullmatch(piece.strip())
+    if found is None:
+        raise UsageError(f"--pin {part.strip()}: cores are numbers and ranges, such as 0 or 1-3 or 0+2")
+    first, last = int(found[1]), int(found[2] or found[1])
+    if last < first or last > 1 << 16:
+        raise UsageError(f"--pin {part.strip()}: {piece} is no range of cores")
+    return range(first, last + 1)
+
+
+def _text(cores: Sequence[int]) -> str:
+    return ", ".join(map(str, cores))
+
+
+def settle(setup: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the place that a setup message assigns, in the process itself; return what came of it, for the report.
+
+    `cores` pins it; `realtime` asks for SCHED_FIFO, which the system may refuse.
+    """
+    came: dict[str, Any] = {}
+    if cores := setup.get("cores"):
+        os.sched_setaffinity(0, cores)
+        came["cores"] = cores
+    if setup.get("realtime"):
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+            came["realtime"] = "SCHED_FIFO"
+        except (AttributeError, OSError) as error:
+            came["realtime"] = f"refused ({error})"
+    return came
