@@ -16,7 +16,7 @@ from loadgen.tokens import TokenQueue
 from loadgen.transport.seam import Answer, Exchange, Transport
 
 BURST: Final = 16  # requests sent in one go before answers are let in
-EARLY_NS: Final = 1_000  # a request may be sent this much before its time: less than it takes to look again
+EARLY_NS: Final = 5_000  # taken up this long before its time, which is what getting ready to write takes
 
 
 class Flight:
@@ -53,7 +53,7 @@ class Sender:
         self._flying: dict[int, Flight] = {}
         self._deadlines = Deadlines(loop, timeout_s, self._overdue)
         self._alarm = best_alarm(loop, self.pump)
-        self._going = self._stopped = False
+        self._going = self._blocked = self._stopped = False
         self.on_idle: Callable[[], None] | None = None
 
     @property
@@ -69,6 +69,7 @@ class Sender:
 
     def pump(self) -> None:
         """Send what is due and admitted; see to it that the next one is not forgotten."""
+        self._blocked = False
         for _ in range(BURST):
             head = self._tokens.head()
             if head is None:
@@ -78,7 +79,8 @@ class Sender:
             if early_ns > EARLY_NS:
                 return self._wait(scheduled_ns, early_ns)
             if not self._budget.admits(index):
-                return None  # rung when it may go
+                self._blocked = True  # until one of ours lands, or another sender rings
+                return None
             self._tokens.pop()
             self._send(index, scheduled_ns)
         return self._go_round()
@@ -108,14 +110,16 @@ class Sender:
         request = self._requests(index)
         flight = self._flying[index] = Flight(self, index, scheduled_ns)
         self._posts.sent(index, now_ns())
-        flight.exchange = self._transport.send(request, flight.answered)
+        flight.exchange = self._transport.send(request, flight.answered, scheduled_ns)
         self._deadlines.add(flight)
 
     def land(self, flight: Flight, answer: Answer) -> None:
         """A request has its answer: first the permit and whoever waits for it, then the look into the body."""
         del self._flying[flight.index]
+        del flight.exchange  # they know each other, and nobody collects cycles during a run
         self._budget.finish()
-        self.pump()
+        if self._blocked:
+            self.pump()
         self._intake.take(flight.index, flight.scheduled_ns, answer)
         self._check_idle()
 

@@ -59,8 +59,8 @@ class AiohttpTransport:
         request = aiohttp.ClientRequest("GET", self._url, loop=asyncio.get_running_loop())
         return await self._connector.connect(request, [], _OPENING)
 
-    def send(self, request: Request, done: Callable[[Answer], None]) -> "AiohttpExchange":
-        """Start an exchange in a task of its own."""
+    def send(self, request: Request, done: Callable[[Answer], None], not_before_ns: int = 0) -> "AiohttpExchange":
+        """Start an exchange in a task of its own, which is at its first write some 100 us from now."""
         return AiohttpExchange(self._session, self._url, request, done)
 
     async def close(self) -> None:

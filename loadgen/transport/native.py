@@ -55,12 +55,12 @@ class NativeTransport:
                 break  # the server takes no more; requests will find out for themselves
         return len(self.idle)
 
-    def send(self, request: Request, done: Callable[[Answer], None]) -> "NativeExchange":
+    def send(self, request: Request, done: Callable[[Answer], None], not_before_ns: int = 0) -> "NativeExchange":
         """Write the request on an idle connection at once, or on the next one that there is."""
         exchange = NativeExchange(self, self._heads.of(request), request.body, done)
         if self.idle:
             connection, _ = self.idle.popitem()
-            connection.write(exchange)
+            connection.write(exchange, not_before_ns)
         else:
             self.wait(exchange)
         return exchange
@@ -179,16 +179,18 @@ class Connection(asyncio.BufferedProtocol):
         if not self._through_loop:
             self._descriptor = transport.get_extra_info("socket").fileno()
 
-    def write(self, exchange: NativeExchange) -> None:
+    def write(self, exchange: NativeExchange, not_before_ns: int = 0) -> None:
         """Send a request; a failure to do so comes back as a lost connection, later."""
         self.exchange, exchange.connection = exchange, self
         self._reader.begin()
-        if self._through_loop:
-            exchange.sent_ns = exchange.sent_ns or now_ns()
-            self._transport.writelines([exchange.head, exchange.body])
-            return
         parts = (exchange.head, exchange.body)
-        exchange.sent_ns = exchange.sent_ns or now_ns()
+        time_ns = now_ns()
+        while time_ns < not_before_ns:
+            time_ns = now_ns()
+        exchange.sent_ns = exchange.sent_ns or time_ns
+        if self._through_loop:
+            self._transport.writelines(parts)
+            return
         try:
             written = os.writev(self._descriptor, parts)
         except BlockingIOError:

@@ -41,8 +41,11 @@ class Transport(Protocol):
     async def open(self, connections: int) -> int:
         """Open connections ahead of time; return how many there are now."""
 
-    def send(self, request: Request, done: Callable[[Answer], None]) -> Exchange:
-        """Start an exchange at once; `done` gets its answer, from the event loop and never from inside `send`."""
+    def send(self, request: Request, done: Callable[[Answer], None], not_before_ns: int = 0) -> Exchange:
+        """Start an exchange at once; `done` gets its answer, from the event loop and never from inside `send`.
+
+        Nothing is written before `not_before_ns`, which is some microseconds away at most.
+        """
 
     async def close(self) -> None:
         """Close every connection."""
