@@ -8,6 +8,7 @@ import numpy as np
 from collector import shared
 from collector.board import Board
 from collector.facts import Facts, Notes
+from collector.hiccup import HICCUP
 from collector.ledger import Ledger
 from collector.result import Figures
 from collector.summary import summarise
@@ -38,7 +39,9 @@ class Books:
         """Whether every planned request has its record."""
         return self.ledger.count >= self.planned
 
-    def close(self, started_ns: int, stopped_ns: int | None, died: tuple[str, ...]) -> Figures:
+    def close(
+        self, started_ns: int, stopped_ns: int | None, died: tuple[str, ...], busiest_sender: float | None
+    ) -> Figures:
         """Compute the figures, as of now."""
         setup = self._setup
         facts = Facts(
@@ -55,5 +58,7 @@ class Books:
             stopped_ns=stopped_ns,
             ended_ns=time.monotonic_ns(),
             died=died,
+            busiest_sender=busiest_sender,
+            hiccups=shared.rows(setup["hiccups"], HICCUP),
         )
         return summarise(self.ledger.records(), facts, self.notes)

@@ -20,6 +20,7 @@ from collector.books import Books
 from collector.channel import Channel, Closed, Message
 from collector.live import LiveFigures
 from collector.record import RECORD
+from collector.vitals import Vitals
 from collector.wire import NOTES, RECORDS
 
 SNAPSHOT_S: Final = 0.2
@@ -36,6 +37,7 @@ class Collector:
         self._live: LiveFigures | None = None
         self._started_ns = 0
         self._told_complete = False
+        self._vitals, self._most_at_once = Vitals(), 0
         self._next_snapshot = 0.0
         self._context = zmq.Context()
         self.socket: zmq.Socket[bytes] = self._context.socket(zmq.PULL)
@@ -52,16 +54,18 @@ class Collector:
             started_ns=started_ns,
             latency_from=self._setup["latency_from"],
         )
+        self._vitals = Vitals()
         gc.collect()
         gc.freeze()
 
     def take(self) -> None:
         """Take what has come."""
-        for _ in range(MESSAGES_AT_ONCE):
+        for taken in range(MESSAGES_AT_ONCE):
             try:
                 message = self.socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
+            self._most_at_once = max(self._most_at_once, taken + 1)
             if message[:1] == RECORDS:
                 self._record(np.frombuffer(message, RECORD, offset=1))
             elif message[:1] == NOTES:
@@ -91,13 +95,16 @@ class Collector:
                 self._channel.send("snapshot", **self._live.snapshot(time.monotonic_ns(), self.books.board.sent()))
             self._channel.send("complete")
 
-    def finish(self, stopped_ns: int | None, died: list[str]) -> None:
+    def finish(self, stopped_ns: int | None, died: list[str], busiest_sender: float | None) -> None:
         """Wait for records that were counted but have not come, then close the books and send the figures."""
         deadline = time.monotonic() + (STRAGGLERS_S / 3 if died else STRAGGLERS_S)
         while self.books.ledger.count < self.books.board.finished() and time.monotonic() < deadline:
             self.socket.poll(50)
             self.take()
-        self._channel.send("figures", figures=self.books.close(self._started_ns, stopped_ns, tuple(died)))
+        figures = self.books.close(self._started_ns, stopped_ns, tuple(died), busiest_sender)
+        self._channel.send(
+            "figures", figures=figures, vitals={**self._vitals.signs(), "most_at_once": self._most_at_once}
+        )
 
 
 def main(descriptor: int) -> None:
@@ -131,7 +138,7 @@ def _obey(message: Message, collector: Collector | None, channel: Channel, polle
     elif kind == "start":
         collector.start(message["started_ns"])
     elif kind == "finish":
-        collector.finish(message["stopped_ns"], message["died"])
+        collector.finish(message["stopped_ns"], message["died"], message["busiest_sender"])
     return collector
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.hiccup import HICCUP, Hiccups
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -29,6 +31,8 @@ class Facts:
     stopped_ns: int | None  # when the run was interrupted
     ended_ns: int  # when the collector closed the books
     died: tuple[str, ...]  # names of our processes that died
+    busiest_sender: float | None = None  # share of a core, waiting awake left out; None where nobody said
+    hiccups: Hiccups = field(default_factory=lambda: np.empty(0, HICCUP))  # what the sampler saw of the machine
 
     @property
     def planned(self) -> int:

@@ -3,9 +3,9 @@
 import os
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from collector import shared
 from collector.record import RECORD
 
 
@@ -25,5 +25,4 @@ class Ledger:
 
     def records(self) -> NDArray[Any]:
         """Read all rows back, whoever wrote them; a row cut short by a death is left out."""
-        whole = os.fstat(self._descriptor).st_size // RECORD.itemsize * RECORD.itemsize
-        return np.frombuffer(os.pread(self._descriptor, whole, 0), RECORD) if whole else np.empty(0, RECORD)
+        return shared.rows(self._descriptor, RECORD)

@@ -5,7 +5,7 @@ not known (an empty set, a percentile that falls among requests that never ended
 """
 
 from collections.abc import Mapping
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 Rate = float | Literal["inf"]
 
@@ -126,6 +126,7 @@ class Result(Figures):
     warmup: Mapping[str, object]
     config: Mapping[str, object]
     environment: Mapping[str, object]
+    self: Mapping[str, Mapping[str, Any]]
 
 
 class Snapshot(TypedDict):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from collector import quantity
 from collector.facts import Facts
+from collector.hiccup import stalled_ns as stalled
 from collector.record import Outcome
 from collector.result import Reason, Verdict
 from collector.slo import due
@@ -15,6 +16,7 @@ from collector.stats import percentile, seconds
 from collector.times import Times
 
 MOVED = 0.05  # share by which p50 or p99 of response may rest on lag, or on wait
+BUSY = 0.7  # share of a core from which on more senders would help
 SPAN_OFF = 0.01  # share by which the span of sends may differ from the planned one
 SPAN_LEAST = 100  # requests from which on a span is worth judging
 
@@ -57,7 +59,6 @@ def conservation(records: NDArray[np.void], times: Times, facts: Facts) -> list[
 
 
 def _of_tool(what: str, text: str) -> Reason:
-    # The machine sampler, once there is one, decides here between "tool" and "machine".
     return Reason(by="tool", what=what, text=text)
 
 
@@ -81,12 +82,33 @@ def _unbalanced(breaches: list[str]) -> Iterator[Reason]:
 
 def _late(times: Times, facts: Facts) -> Iterator[Reason]:
     moved = None if facts.closed_loop else _moved(times, times.lag_ns)
-    if moved:
-        yield _of_tool(
-            "lag",
-            f"The tool sent late: without its own lag, {moved}. "
-            "Use more --senders, a lower --request-rate, or a machine with idle cores.",
+    if not moved:
+        return
+    if _moved(times, times.lag_ns - _stalled_ns(times, facts)):
+        yield _of_tool("lag", f"The tool sent late: without its own lag, {moved}. {_remedy(facts)}")
+    else:
+        yield Reason(
+            by="machine",
+            what="lag",
+            text=f"The machine stalled, so requests were sent late: without that lag, {moved}. "
+            f"It woke a sleeping process late {len(facts.hiccups)} times, by up to "
+            f"{quantity.seconds(float(facts.hiccups['late_ns'].max()) / 1e9)}. "
+            "Use a quieter machine, or cores that nothing else uses (--pin).",
         )
+
+
+def _stalled_ns(times: Times, facts: Facts) -> NDArray[np.int64]:
+    """What part of each lag the machine's hiccups explain."""
+    explained = stalled(facts.hiccups, times.released_ns, times.sent_ns)
+    return np.clip(explained, 0, np.maximum(times.lag_ns, 0))
+
+
+def _remedy(facts: Facts) -> str:
+    """What would help a tool that is late: that depends on whether its senders had time."""
+    if facts.busiest_sender is not None and facts.busiest_sender < BUSY:
+        share = quantity.share(facts.busiest_sender)
+        return f"Its busiest sender worked {share} of the time: give each a core of its own (--pin, fewer --senders)."
+    return "Use more --senders, a lower --request-rate, or a machine with idle cores."
 
 
 def _capped(times: Times, facts: Facts) -> list[Reason]:
@@ -133,12 +155,17 @@ def _off_rate(times: Times, facts: Facts, capped: bool) -> Iterator[Reason]:
     if facts.closed_loop or capped or len(times.index) < SPAN_LEAST:
         return
     planned_s, sent_s = float(np.ptp(times.released_ns)) / 1e9, float(np.ptp(times.sent_ns)) / 1e9
-    if planned_s > 0 and abs(sent_s - planned_s) > SPAN_OFF * planned_s:
-        yield _of_tool(
-            "rate",
-            f"The sends took {quantity.seconds(sent_s)} where the plan has {quantity.seconds(planned_s)}, "
-            "so the asked rate was not offered. Use more --senders, a lower --request-rate, or idle cores.",
-        )
+    if planned_s <= 0 or abs(sent_s - planned_s) <= SPAN_OFF * planned_s:
+        return
+    text = (
+        f"The sends took {quantity.seconds(sent_s)} where the plan has {quantity.seconds(planned_s)}, "
+        "so the asked rate was not offered. "
+    )
+    unstalled_s = float(np.ptp(times.sent_ns - _stalled_ns(times, facts))) / 1e9
+    if abs(unstalled_s - planned_s) <= SPAN_OFF * planned_s:
+        yield Reason(by="machine", what="rate", text=f"{text}The machine stalled: use a quieter one.")
+    else:
+        yield _of_tool("rate", text + _remedy(facts))
 
 
 def _interrupted(times: Times, facts: Facts) -> Iterator[Reason]:

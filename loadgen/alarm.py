@@ -83,9 +83,11 @@ class LoopAlarm:
             self._ring()
 
 
-def best_alarm(loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> Alarm:
+def best_alarm(
+    loop: asyncio.AbstractEventLoop, ring: Callable[[], None], finest: Callable[..., Alarm] = TimerfdAlarm
+) -> Alarm:
     """Return the finest alarm that this system has."""
     try:
-        return TimerfdAlarm(loop, ring)
+        return finest(loop, ring)
     except (AttributeError, OSError):
         return LoopAlarm(loop, ring)

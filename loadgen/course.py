@@ -24,7 +24,7 @@ Watch = Callable[[Snapshot], None]
 
 
 class Course:
-    """Follows a run. `died` names processes of ours that died; `idle` is what each sender said when it was done."""
+    """Follows a run. `died` names processes of ours that died; `idle` is what each said of itself when it was done."""
 
     def __init__(self, crew: Crew, interrupts: Interrupts, watch: Watch) -> None:
         self._crew, self._interrupts, self._watch = crew, interrupts, watch
@@ -44,7 +44,7 @@ class Course:
         if not self._complete:
             self._stopped_ns = self._interrupts.first_ns or now_ns()
             self.interrupted = self._interrupts.count > 0
-        self._crew.tell("stop", [self._crew.scheduler, *self._crew.senders])
+        self._crew.tell("stop", self._crew.stoppable)
         if self._complete:
             self._wait_until(self._all_idle, SAVING_S)
             return
@@ -58,14 +58,20 @@ class Course:
         """Have the collector close the books; close them here if it is dead."""
         collector = self._crew.collector
         if collector.alive:
-            collector.channel.send("finish", stopped_ns=self._stopped_ns, died=self.died)
+            busiest = self._busiest_sender()
+            collector.channel.send("finish", stopped_ns=self._stopped_ns, died=self.died, busiest_sender=busiest)
             self._wait_until(lambda: self._figures is not None or not collector.alive, CLOSING_S, patient=True)
         return self._figures or self._close_here()
 
     def _close_here(self) -> Figures:
         if self._crew.collector.name not in self.died:
             self.died.append(self._crew.collector.name)  # silent is as good as dead
-        return Books(_numbered(self._crew.books)).close(self._started_ns, self._stopped_ns, tuple(self.died))
+        return Books(_numbered(self._crew.books)).close(
+            self._started_ns, self._stopped_ns, tuple(self.died), self._busiest_sender()
+        )
+
+    def _busiest_sender(self) -> float | None:
+        return max((report["busy_share"] for report in self.idle.values() if "busy_share" in report), default=None)
 
     def _wait_until(self, reached: Callable[[], bool], limit_s: float, *, patient: bool = False) -> None:
         """Listen until something is reached, for `limit_s` at most; a second Ctrl-C ends it unless `patient`."""
@@ -74,7 +80,7 @@ class Course:
             self._hear(max(deadline - time.monotonic(), 0.001))
 
     def _all_idle(self) -> bool:
-        return all(sender.name in self.idle or not sender.alive for sender in self._crew.senders)
+        return all(member.name in self.idle or not member.alive for member in self._crew.stoppable)
 
     def _hear(self, timeout_s: float | None) -> None:
         for member, message in self._crew.group.news(timeout_s, [self._interrupts.fileno()]):
@@ -91,6 +97,7 @@ class Course:
                 self.idle[member.name] = message
             case "figures":
                 self._figures = message["figures"]
+                self.idle[member.name] = message["vitals"]
             case "died":
                 self.died.append(member.name)
 

@@ -20,6 +20,7 @@ from loadgen.target import Target
 from loadgen.transport import choose
 
 READY_S: Final = 60.0
+SAMPLED: Final = 8  # cores that the sampler watches, where nothing is pinned
 CONNECTIONS: Final = 1024  # a sender opens at most this many ahead of time
 
 
@@ -41,7 +42,9 @@ class Crew:
             realtime=traffic.realtime,
         )
         self.senders = self._start_senders(plan, options, target, answers)
-        everybody = [self.collector, self.scheduler, *self.senders]
+        sampled = self._pins.all() or usable_cores()[:SAMPLED]
+        self.sampler = group.start("sampler", "loadgen.sampler", sampled=sampled, hiccups=self.books["hiccups"])
+        everybody = [self.collector, self.scheduler, *self.senders, self.sampler]
         self.ready = group.wait_for("ready", everybody, READY_S)
 
     def _open_books(self, plan: Plan, options: BenchOptions) -> dict[str, Any]:
@@ -50,6 +53,7 @@ class Crew:
             "slo_ms": shared.share(plan.slo_ms),
             "board": Board.create(options.traffic.senders, len(plan)),
             "ledger": shared.nameless_file(),
+            "hiccups": shared.nameless_file(),
             "max_concurrency": options.traffic.max_concurrency,
             "asked_rate": _asked_rate(plan, options),
             "latency_from": options.latency_from,
@@ -89,13 +93,18 @@ class Crew:
             for number in range(traffic.senders)
         ]
 
+    @property
+    def stoppable(self) -> list[Member]:
+        """Who is told to stop and then says `idle`, with what it measured of itself."""
+        return [self.scheduler, *self.senders, self.sampler]
+
     def set_slo(self, slo_ms: "np.ndarray[Any, np.dtype[np.float64]]") -> None:
         """Give every request its target (ms, nan: none), before the start."""
         shared.attach(self.books["slo_ms"].fileno(), np.float64, writable=True)[:] = slo_ms
 
     def tell(self, kind: str, members: Sequence[Member] | None = None, **fields: Any) -> None:
         """Send the same message to several members; to all of the crew if none are named."""
-        for member in members if members is not None else [self.collector, self.scheduler, *self.senders]:
+        for member in members if members is not None else [self.collector, *self.stoppable]:
             member.channel.send(kind, **fields)
 
 

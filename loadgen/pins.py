@@ -25,6 +25,10 @@ class Pins:
         cores = self.cores.get(role, ())
         return [cores[number % len(cores)]] if role == "senders" and cores else list(cores)
 
+    def all(self) -> list[int]:
+        """Every core that something is pinned to."""
+        return sorted({core for cores in self.cores.values() for core in cores})
+
 
 def usable_cores() -> list[int]:
     """Cores that this process may use."""

@@ -24,7 +24,7 @@ from loadgen.target import resolve
 class Measured:
     """What a run leaves behind. `unit_ms` is what the SLO was taken from; `died` names processes of ours.
 
-    `senders` are what each said when it was ready; `saved` files are in `--save-dir`, `unsaved` answers are not.
+    `processes` is what each of ours said of itself; `saved` files are in `--save-dir`, `unsaved` answers are not.
     """
 
     figures: Figures
@@ -32,7 +32,7 @@ class Measured:
     unit_ms: float | None
     interrupted: bool
     died: tuple[str, ...]
-    senders: list[dict[str, Any]]
+    processes: dict[str, dict[str, Any]]
     saved: int
     unsaved: Losses
 
@@ -69,7 +69,10 @@ def run(
         unit_ms=unit_ms,
         interrupted=course.interrupted,
         died=tuple(course.died),
-        senders=[crew.ready[sender] for sender in crew.senders],
+        processes={
+            member.name: {**{k: v for k, v in ready.items() if k != "kind"}, **course.idle.get(member.name, {})}
+            for member, ready in crew.ready.items()
+        },
         saved=saved,
         unsaved=unsaved,
     )
@@ -93,5 +96,5 @@ def _saved(
     media = endpoint(options.target.backend, options.data.task).media
     saved, unsaved = develop(answers, answers.parent, media, tell)
     for report in course.idle.values():
-        unsaved.add(report["unsaved"], report["example"])
+        unsaved.add(report.pop("unsaved", 0), report.pop("example", ""))
     return saved, unsaved

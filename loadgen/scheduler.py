@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from collector import shared
 from collector.channel import Channel, Closed, Message
+from collector.vitals import Vitals
 from loadgen.clock import SECOND_NS, now_ns
 from loadgen.pins import settle
 from loadgen.quiet import quieten
@@ -35,6 +36,8 @@ class Scheduler:
         self._sockets = [self._bind(f"ipc://{setup['folder']}/tokens-{k}") for k in range(setup["senders"])]
         self._next = 0
         self._started_ns: int | None = None
+        self._least_lead_ns: int | None = None
+        self._vitals = Vitals()
 
     def _bind(self, address: str) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(zmq.PUSH)
@@ -47,10 +50,13 @@ class Scheduler:
         """Begin; time zero is `started_ns`."""
         self._started_ns = started_ns
         quieten()
+        self._vitals = Vitals()
 
-    def stop(self) -> None:
-        """Emit nothing more."""
+    def stop(self) -> dict[str, Any]:
+        """Emit nothing more; return what this process cost, and how far ahead the latest token left (s)."""
         self._next = len(self._arrivals)
+        least_s = None if self._least_lead_ns is None else self._least_lead_ns / SECOND_NS
+        return {**self._vitals.signs(), "least_lead_s": least_s}
 
     def emit(self) -> float | None:
         """Emit what is due within the lead; return seconds until the next batch, None where there is none."""
@@ -69,6 +75,8 @@ class Scheduler:
         batch = np.empty(until - first, TOKEN)
         batch["index"] = np.arange(first, until)
         batch["scheduled_ns"] = self._arrivals[first:until] + started_ns
+        lead_ns = int(batch["scheduled_ns"][0]) - now_ns()
+        self._least_lead_ns = min(lead_ns, self._least_lead_ns if self._least_lead_ns is not None else lead_ns)
         senders = len(self._sockets)
         for k, socket in enumerate(self._sockets):
             mine = batch[(k - first) % senders :: senders]
@@ -106,7 +114,7 @@ def _obey(message: Message, scheduler: Scheduler | None, channel: Channel) -> Sc
     elif kind == "start":
         scheduler.start(message["started_ns"])
     elif kind == "stop":
-        scheduler.stop()
+        channel.send("idle", **scheduler.stop())
     return scheduler
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from collector.board import Posts
 from collector.record import Outcome
@@ -11,6 +11,7 @@ from loadgen.alarm import best_alarm
 from loadgen.budget import Budget
 from loadgen.clock import SECOND_NS, now_ns
 from loadgen.intake import Intake
+from loadgen.pulse import Pulse
 from loadgen.requests.request import Request
 from loadgen.tokens import TokenQueue
 from loadgen.transport.seam import Answer, Exchange, Transport
@@ -51,9 +52,11 @@ class Sender:
         self._budget, self._posts, self._intake = budget, posts, intake
         self._tokens = TokenQueue()
         self._flying: dict[int, Flight] = {}
+        self._most_flying = 0
         self._deadlines = Deadlines(loop, timeout_s, self._overdue)
         self._alarm = best_alarm(loop, self.pump)
         self._going = self._blocked = self._stopped = False
+        self._pulse = Pulse(loop)
         self.on_idle: Callable[[], None] | None = None
 
     @property
@@ -82,6 +85,7 @@ class Sender:
                 self._blocked = True  # until one of ours lands, or another sender rings
                 return None
             self._tokens.pop()
+            self._pulse.work()
             self._send(index, scheduled_ns)
         return self._go_round()
 
@@ -90,6 +94,7 @@ class Sender:
         if early_ns > self._spin_ns:
             self._alarm.set(scheduled_ns - self._spin_ns)
         else:
+            self._pulse.wait_awake()
             self._go_round()
 
     def _go_round(self) -> None:
@@ -109,6 +114,8 @@ class Sender:
     def _send(self, index: int, scheduled_ns: int) -> None:
         request = self._requests(index)
         flight = self._flying[index] = Flight(self, index, scheduled_ns)
+        if len(self._flying) > self._most_flying:
+            self._most_flying = len(self._flying)
         self._posts.sent(index, now_ns())
         flight.exchange = self._transport.send(request, flight.answered, scheduled_ns)
         self._deadlines.add(flight)
@@ -134,6 +141,14 @@ class Sender:
         done_ns = now_ns()
         self._budget.finish()
         self._intake.give_up(flight.index, outcome, (flight.scheduled_ns, flight.exchange.sent_ns, done_ns))
+
+    def start(self) -> None:
+        """Time zero is near: measure from here on."""
+        self._pulse.start()
+
+    def vitals(self) -> dict[str, Any]:
+        """What this sender cost, its stalls, its longest queue, and for how long it only waited awake."""
+        return {**self._pulse.signs(), "most_queued": self._tokens.most, "most_in_flight": self._most_flying}
 
     def stop(self) -> None:
         """Send nothing more; `on_idle` is called once nothing is in flight."""

@@ -59,6 +59,7 @@ class SenderProcess:
                 self._warm_up(message["entry"])
             case "start":
                 quieten()
+                self._sender.start()
             case "stop":
                 self._sender.stop()
             case "abandon":
@@ -89,7 +90,7 @@ class SenderProcess:
             self._timeout_s,
             setup["spin_us"],
         )
-        self._sender.on_idle = lambda: self._channel.send("idle", **intake.close())
+        self._sender.on_idle = lambda: self._channel.send("idle", **intake.close(), **self._sender.vitals())
         self._watch_bell(setup["bell"])
         self._tokens = self._connect(zmq.PULL, f"ipc://{setup['folder']}/tokens-{number}")
         self._loop.add_reader(self._tokens.fileno(), self._take_tokens)

@@ -16,10 +16,14 @@ class TokenQueue:
     def __init__(self) -> None:
         self._batches: deque[NDArray[Any]] = deque()
         self._near: deque[tuple[int, int]] = deque()
+        self._length = self.most = 0  # `most`: the longest this queue has been
 
     def extend(self, message: bytes) -> None:
         """Add a batch as it came off the wire."""
-        self._batches.append(np.frombuffer(message, TOKEN))
+        batch = np.frombuffer(message, TOKEN)
+        self._batches.append(batch)
+        self._length += len(batch)
+        self.most = max(self.most, self._length)
 
     def head(self) -> tuple[int, int] | None:
         """Return the next (index, scheduled_ns), or None."""
@@ -29,12 +33,14 @@ class TokenQueue:
 
     def pop(self) -> tuple[int, int]:
         """Take the head, which must be there."""
+        self._length -= 1
         return self._near.popleft()
 
     def clear(self) -> None:
         """Forget everything: the run was stopped."""
         self._near.clear()
         self._batches.clear()
+        self._length = 0
 
     def _refill(self) -> bool:
         if not self._batches:

@@ -22,6 +22,7 @@ def whole(figures: Figures, **config: object) -> Result:
         figures,
         config=config,
         environment={"cores": 2},
+        self_measured={},
         warmup={"ok": 1},
         slo={"unit_ms": 1.5},
         backend="vllm-omni",

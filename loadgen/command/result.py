@@ -14,7 +14,8 @@ def assemble(measured: Measured, plan: Plan, options: BenchOptions) -> Result:
     return json.assemble(
         measured.figures,
         config=config(options),
-        environment={**environment(), "senders": measured.senders, "source": plan.source},
+        environment={**environment(), "source": plan.source},
+        self_measured=measured.processes,
         warmup={
             "requests": len(measured.warmups),
             "ok": len(good),

@@ -1,0 +1,50 @@
+"""Vitals: what a process of ours cost, measured by itself over a run."""
+
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import TypedDict
+
+
+class VitalSigns(TypedDict):
+    """`cpu_share` is of one core, over `wall_s`; switches away from the core, asked for or not; peak memory is RSS."""
+
+    cpu_s: float
+    wall_s: float
+    cpu_share: float
+    voluntary_switches: int
+    involuntary_switches: int
+    peak_memory_mb: float
+
+
+class Vitals:
+    """Counts from when it is made."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._usage = resource.getrusage(resource.RUSAGE_SELF)
+
+    def signs(self) -> VitalSigns:
+        """What has come together since."""
+        then, usage = self._usage, resource.getrusage(resource.RUSAGE_SELF)
+        wall_s = time.monotonic() - self._began
+        cpu_s = usage.ru_utime - then.ru_utime + usage.ru_stime - then.ru_stime
+        return VitalSigns(
+            cpu_s=cpu_s,
+            wall_s=wall_s,
+            cpu_share=cpu_s / wall_s if wall_s else 0.0,
+            voluntary_switches=usage.ru_nvcsw - then.ru_nvcsw,
+            involuntary_switches=usage.ru_nivcsw - then.ru_nivcsw,
+            peak_memory_mb=_peak_memory_mb(usage.ru_maxrss),
+        )
+
+
+def _peak_memory_mb(max_rss: int) -> float:
+    """Peak resident memory; on Linux `ru_maxrss` is at least the parent's at the time of the fork, so ask elsewhere."""
+    if sys.platform == "darwin":
+        return max_rss / (1 << 20)
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return max_rss / 1024

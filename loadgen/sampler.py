@@ -1,0 +1,107 @@
+"""The sampler process: sleeps on each core that the run uses, and writes down when it was woken late.
+
+    python -m loadgen.sampler CHANNEL
+
+It does no work of its own, so what it sees is the machine: other programs, a hypervisor, the kernel. Where the system
+lets it, it runs at real-time priority, so that our own processes cannot be what delays it.
+"""
+
+import os
+import select
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import Any, Final
+
+import numpy as np
+
+from collector.channel import Channel, Closed
+from collector.hiccup import HICCUP
+from loadgen.clock import now_ns
+from loadgen.quiet import quieten
+
+PERIOD_S: Final = 0.004  # 250 looks a second and core, some 0.3 % of a core; a shorter stall may fall in between
+LATE_NS: Final = 1_000_000  # from here on a waking is a hiccup
+KEPT: Final = 100_000  # hiccups, some 2 MB
+_EDGES: Final = np.geomspace(1e3, 1e10, 281)  # ns; 10 % a bucket
+
+
+class Sampler:
+    """One thread a core. The histogram holds every lateness, the file only the late ones."""
+
+    def __init__(self, cores: list[int], descriptor: int) -> None:
+        self._descriptor, self._left = descriptor, KEPT
+        self._counts = np.zeros(len(_EDGES) + 1, np.int64)
+        self._max_ns = 0
+        self._lock = threading.Lock()
+        self.realtime = False
+        self._threads = [threading.Thread(target=self._sleep, args=(core,), daemon=True) for core in cores]
+
+    def start(self) -> None:
+        """Begin to sleep."""
+        for thread in self._threads:
+            thread.start()
+
+    def _sleep(self, core: int) -> None:
+        with suppress(AttributeError, OSError):
+            os.sched_setaffinity(0, [core])
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
+            self.realtime = True
+        while True:
+            due_ns = now_ns() + int(PERIOD_S * 1e9)
+            time.sleep(PERIOD_S)
+            self._note(core, due_ns, now_ns() - due_ns)
+
+    def _note(self, core: int, due_ns: int, late_ns: int) -> None:
+        with self._lock:
+            self._counts[int(np.searchsorted(_EDGES, late_ns))] += 1
+            self._max_ns = max(self._max_ns, late_ns)
+            if late_ns >= LATE_NS and self._left:
+                self._left -= 1
+                os.write(self._descriptor, np.array([(core, due_ns, late_ns)], HICCUP).tobytes())
+
+    def report(self) -> dict[str, Any]:
+        """Lateness of all wakings: how many, percentiles in seconds to 10 %, how many were hiccups."""
+        total = int(self._counts.sum())
+        ranks = np.cumsum(self._counts)
+
+        def percentile(p: float) -> float | None:
+            if not total:
+                return None
+            edge = min(int(np.searchsorted(ranks, np.ceil(p * total))), len(_EDGES) - 1)
+            return min(float(_EDGES[edge]), self._max_ns) / 1e9
+
+        return {
+            "samples": total,
+            "p50": percentile(0.5),
+            "p99": percentile(0.99),
+            "max": self._max_ns / 1e9,
+            "hiccups": KEPT - self._left,
+            "realtime": self.realtime,
+        }
+
+
+def main(descriptor: int) -> None:
+    """Live until the parent says `exit` or goes away; report when it says `stop`."""
+    channel = Channel.inherited(descriptor)
+    sampler: Sampler | None = None
+    with suppress(Closed):
+        while True:
+            select.select([channel], [], [])
+            for message in channel.receive():
+                kind = message["kind"]
+                if kind == "setup":
+                    sampler = Sampler(message["sampled"], message["hiccups"])
+                    channel.send("ready")
+                elif kind == "start" and sampler:
+                    quieten()
+                    sampler.start()
+                elif kind == "stop" and sampler:
+                    channel.send("idle", **sampler.report())
+                elif kind == "exit":
+                    return
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
