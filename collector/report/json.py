@@ -15,7 +15,7 @@ KEYS: Final = (
     *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99"),
     *("slo_attainment_rate", "slo_met_success", "slo_scale", "backend", "model", "dataset", "task"),
     *("offered", "lag", "wait", "service", "response", "latency_from", "outcomes", "errors", "max_in_flight"),
-    *("slo", "warmup", "config", "environment", "partial", "verdict"),
+    *("slo", "warmup", "config", "environment", "self", "partial", "verdict"),
 )
 
 
@@ -24,6 +24,7 @@ def assemble(
     *,
     config: Mapping[str, object],
     environment: Mapping[str, object],
+    self_measured: Mapping[str, object],
     warmup: Mapping[str, object],
     slo: Mapping[str, object],
     backend: str,
@@ -45,6 +46,7 @@ def assemble(
         "warmup": warmup,
         "config": config,
         "environment": environment,
+        "self": self_measured,
     }
     return cast("Result", {key: _native(whole[key]) for key in KEYS})
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from collector import quantity
+from collector.report import processes
 from collector.result import Result, Spread
 
 STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
@@ -29,7 +30,7 @@ ROWS: tuple[tuple[str, Literal["mean", "p50", "p90", "p95", "p99", "p99_9", "max
 
 def render(result: Result, console: Console) -> None:
     """Print the whole report; text from the server is shown as text, never as markup."""
-    sections = (_verdict, _offered, _times, _slo, _server, _errors)
+    sections = (_verdict, _offered, _times, _slo, _server, _errors, _tool)
     console.print(Group(*(part for section in sections for part in section(result))), highlight=False)
 
 
@@ -89,6 +90,15 @@ def _slo(result: Result) -> Iterator[RenderableType]:
     table = _grid()
     _row(table, "SLO met", f"{share}: {result['slo_met_success']} of {result['slo'].get('requests')} with a target")
     yield from (Text(), table)
+
+
+def _tool(result: Result) -> Iterator[RenderableType]:
+    """Yield what this tool cost, and what it saw of the machine."""
+    table = _grid()
+    for name, text in processes.lines(result["self"]):
+        _row(table, name, text)
+    if table.row_count:
+        yield from (Text(), table)
 
 
 def _server(result: Result) -> Iterator[RenderableType]:

@@ -32,5 +32,6 @@ def config(options: BenchOptions) -> dict[str, Any]:
     target = shown["target"]
     del target["api_key"]
     target["base_url"] = redacted(target["base_url"])
+    target["proxy"] = redacted(target["proxy"]) if target["proxy"] else None
     target["headers"] = sorted(target["headers"])
     return shown

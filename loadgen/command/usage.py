@@ -76,6 +76,8 @@ def _check(a: argparse.Namespace) -> None:
         raise UsageError(f"--arrival {a.arrival} needs a finite --request-rate, such as --request-rate 2")
     if a.duration is not None and a.arrival != "trace" and not finite:
         raise UsageError("--duration needs planned arrivals: give --request-rate, or --arrival trace")
+    if a.proxy and a.transport == "native":
+        raise UsageError("--transport native knows no proxy; use --transport aiohttp, or drop --proxy")
     if a.random_request_config is not None and a.dataset != "random":
         raise UsageError(f"--random-request-config is for --dataset random, not {a.dataset}; drop one of them")
     if a.min_slo_attainment is not None and not a.slo:

@@ -15,6 +15,7 @@ from loadgen.clock import now_ns
 from loadgen.requests.request import Request
 from loadgen.target import Target
 from loadgen.transport.seam import Answer
+from loadgen.transport.tls import tls_context
 
 _NO_LIMIT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 _OPENING = aiohttp.ClientTimeout(total=None, connect=10)
@@ -23,17 +24,23 @@ _DROPPED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
 class AiohttpTransport:
-    """Requests through one aiohttp session whose connections live until the server closes them."""
+    """Requests through one aiohttp session whose connections live until the server closes them.
+
+    Behind a proxy nothing is opened ahead of time, so the first requests pay for their connections.
+    """
 
     name = "aiohttp"
 
     def __init__(self, target: Target) -> None:
         self._url = URL(target.origin + target.prefix, encoded=True)
+        self._tls = tls_context(target) or True  # True is aiohttp's word for its default
+        self._proxy = target.proxy
         self._connector = aiohttp.TCPConnector(
-            limit=0, resolver=_Known(target), ttl_dns_cache=None, keepalive_timeout=86_400, enable_cleanup_closed=False
+            limit=0, ssl=self._tls, resolver=_Known(target), ttl_dns_cache=None, keepalive_timeout=86_400
         )
         self._session = aiohttp.ClientSession(
             connector=self._connector,
+            proxy=target.proxy,
             timeout=_NO_LIMIT,
             headers=target.headers,
             skip_auto_headers=("Accept-Encoding",),  # a compressed answer would cost us time that is not the server's
@@ -44,6 +51,7 @@ class AiohttpTransport:
 
     async def open(self, connections: int) -> int:
         """Open connections ahead of time, a few at once; return how many there are now."""
+        connections = 0 if self._proxy else connections  # a proxy's are told apart by what goes through them
         opened: list[aiohttp.connector.Connection] = []
         for first in range(0, connections, _OPEN_AT_ONCE):
             group = range(min(_OPEN_AT_ONCE, connections - first))
@@ -56,7 +64,7 @@ class AiohttpTransport:
         return len(opened)
 
     async def _connect(self) -> aiohttp.connector.Connection:
-        request = aiohttp.ClientRequest("GET", self._url, loop=asyncio.get_running_loop())
+        request = aiohttp.ClientRequest("GET", self._url, loop=asyncio.get_running_loop(), ssl=self._tls)
         return await self._connector.connect(request, [], _OPENING)
 
     def send(self, request: Request, done: Callable[[Answer], None], not_before_ns: int = 0) -> "AiohttpExchange":
@@ -195,7 +203,9 @@ class _Known(AbstractResolver):
         self._target = target
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        return [ResolveResult(hostname=host, host=self._target.address, port=port, family=family, proto=0, flags=0)]
+        known = {self._target.host: self._target.address}
+        address = known.get(host, self._target.proxy_address or self._target.address)
+        return [ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)]
 
     async def close(self) -> None:
         pass
