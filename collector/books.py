@@ -1,6 +1,7 @@
 """The books of one run: what was planned, posted and recorded. Closing them gives the figures."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ class Books:
         self._setup = setup
         self._arrivals = shared.attach(setup["arrivals"], np.int64)
         self._slo_ms = shared.attach(setup["slo_ms"], np.float64)
+        self._shapes = shared.attach(setup["shapes"], np.int32).reshape(-1, 4)
         self.board = Board.attach(setup["board"])
         self.ledger = Ledger(setup["ledger"])
         self.notes = Notes()
@@ -49,12 +51,9 @@ class Books:
             slo_ms=np.array(self._slo_ms),
             marked_ns=np.array(self.board.marks),
             counted_sent=self.board.sent(),
+            shapes=self._shapes,
             started_ns=started_ns,
-            max_concurrency=setup["max_concurrency"],
-            asked_rate=float(setup["asked_rate"]),
-            latency_from=setup["latency_from"],
-            slo_enabled=setup["slo_enabled"],
-            slo_scale=setup["slo_scale"],
+            **read_terms(setup["terms"]),
             stopped_ns=stopped_ns,
             ended_ns=time.monotonic_ns(),
             died=died,
@@ -62,3 +61,8 @@ class Books:
             hiccups=shared.rows(setup["hiccups"], HICCUP),
         )
         return summarise(self.ledger.records(), facts, self.notes)
+
+
+def read_terms(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """The scalar facts that were decided before the start, as JSON carries them: infinity is text there."""
+    return {**terms, "asked_rate": float(terms["asked_rate"])}

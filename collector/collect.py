@@ -47,12 +47,13 @@ class Collector:
     def start(self, started_ns: int) -> None:
         """Begin the live figures; time zero is `started_ns`."""
         self._started_ns = started_ns
+        terms = self._setup["terms"]
         self._live = LiveFigures(
             planned=self.books.planned,
-            asked_rate=float(self._setup["asked_rate"]),
+            asked_rate=float(terms["asked_rate"]),
             last_arrival_s=self.books.last_arrival_s,
             started_ns=started_ns,
-            latency_from=self._setup["latency_from"],
+            latency_from=terms["latency_from"],
         )
         self._vitals = Vitals()
         gc.collect()

@@ -15,7 +15,8 @@ class Facts:
 
     All `_ns` are CLOCK_MONOTONIC nanoseconds of one host. `marked_ns` is what the senders wrote to shared memory when
     they sent (0: never), so it survives a sender's death; `counted_sent` is the sum of their own counters, kept apart
-    so that the books can be checked. `slo_ms` is nan where a request has no target.
+    so that the books can be checked. `slo_ms` is nan where a request has no target. `shapes` is int32[n, 4]: width,
+    height, frames, steps of each request, 0 where the server decides; empty where nobody said.
     """
 
     scheduled_ns: NDArray[np.int64]
@@ -32,6 +33,7 @@ class Facts:
     ended_ns: int  # when the collector closed the books
     died: tuple[str, ...]  # names of our processes that died
     busiest_sender: float | None = None  # share of a core, waiting awake left out; None where nobody said
+    shapes: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 4), np.int32))
     hiccups: Hiccups = field(default_factory=lambda: np.empty(0, HICCUP))  # what the sampler saw of the machine
 
     @property

@@ -54,11 +54,8 @@ class Crew:
             "board": Board.create(options.traffic.senders, len(plan)),
             "ledger": shared.nameless_file(),
             "hiccups": shared.nameless_file(),
-            "max_concurrency": options.traffic.max_concurrency,
-            "asked_rate": _asked_rate(plan, options),
-            "latency_from": options.latency_from,
-            "slo_enabled": options.slo.enabled,
-            "slo_scale": options.slo.scale,
+            "shapes": shared.share(plan.shapes[plan.entries]),
+            "terms": terms(plan, options),
         }
 
     def _start_senders(self, plan: Plan, options: BenchOptions, target: Target, answers: Path | None) -> list[Member]:
@@ -106,6 +103,17 @@ class Crew:
         """Send the same message to several members; to all of the crew if none are named."""
         for member in members if members is not None else [self.collector, *self.stoppable]:
             member.channel.send(kind, **fields)
+
+
+def terms(plan: Plan, options: BenchOptions) -> dict[str, Any]:
+    """The scalar facts that the figures rest on and that are decided before the start."""
+    return {
+        "max_concurrency": options.traffic.max_concurrency,
+        "asked_rate": _asked_rate(plan, options),
+        "latency_from": options.latency_from,
+        "slo_enabled": options.slo.enabled,
+        "slo_scale": options.slo.scale,
+    }
 
 
 def _asked_rate(plan: Plan, options: BenchOptions) -> str:
