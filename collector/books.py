@@ -44,7 +44,7 @@ class Books:
     def close(
         self, started_ns: int, stopped_ns: int | None, died: tuple[str, ...], busiest_sender: float | None
     ) -> Figures:
-        """Compute the figures, as of now."""
+        """Compute the figures, as of now; `end` in them is what a saved run needs to compute them again."""
         setup = self._setup
         facts = Facts(
             scheduled_ns=self._arrivals + started_ns,

@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +19,7 @@ import zmq
 
 from collector.books import Books
 from collector.channel import Channel, Closed, Message
+from collector.folder import RunFolder
 from collector.live import LiveFigures
 from collector.record import RECORD
 from collector.vitals import Vitals
@@ -35,6 +37,7 @@ class Collector:
         self._setup, self._channel = setup, channel
         self.books = Books(setup)
         self._live: LiveFigures | None = None
+        self._folder = RunFolder(Path(setup["run_dir"])) if setup["run_dir"] else None
         self._started_ns = 0
         self._told_complete = False
         self._vitals, self._most_at_once = Vitals(), 0
@@ -78,18 +81,19 @@ class Collector:
             self._live.add(batch)
 
     def _note(self, notes: list[tuple[int, dict[str, Any]]]) -> None:
-        known = self.books.notes
-        for _, note in notes:
-            for stage, duration_s in note.get("stages", {}).items():
-                known.stage_durations.setdefault(stage, []).append(duration_s)
-            if "error" in note:
-                known.error_examples.setdefault(note["error"], note["example"])
+        for index, note in notes:
+            self.books.notes.take(note)
+            if self._folder:
+                self._folder.note(index, note)
 
     def report(self) -> None:
         """Tell the parent how far the run is, now and then, and once that it is complete."""
         if self._live and time.monotonic() >= self._next_snapshot:
             self._next_snapshot = time.monotonic() + SNAPSHOT_S
-            self._channel.send("snapshot", **self._live.snapshot(time.monotonic_ns(), self.books.board.sent()))
+            sent = self.books.board.sent()
+            self._channel.send("snapshot", **self._live.snapshot(time.monotonic_ns(), sent))
+            if self._folder:
+                self._folder.save_marks(self.books.board.marks, sent)
         if self.books.complete() and not self._told_complete:
             self._told_complete = True
             if self._live:
@@ -102,6 +106,8 @@ class Collector:
         while self.books.ledger.count < self.books.board.finished() and time.monotonic() < deadline:
             self.socket.poll(50)
             self.take()
+        if self._folder:
+            self._folder.save_marks(self.books.board.marks, self.books.board.sent(), all_of_them=True)
         figures = self.books.close(self._started_ns, stopped_ns, tuple(died), busiest_sender)
         self._channel.send(
             "figures", figures=figures, vitals={**self._vitals.signs(), "most_at_once": self._most_at_once}

@@ -1,7 +1,9 @@
 """What the collector knows of a run besides its records."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,3 +60,10 @@ class Notes:
 
     stage_durations: dict[str, list[float]] = field(default_factory=dict)
     error_examples: dict[str, str] = field(default_factory=dict)
+
+    def take(self, note: Mapping[str, Any]) -> None:
+        """Add one note as it comes from a sender or a saved run."""
+        for stage, duration_s in note.get("stages", {}).items():
+            self.stage_durations.setdefault(stage, []).append(duration_s)
+        if "error" in note:
+            self.error_examples.setdefault(note["error"], note["example"])

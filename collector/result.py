@@ -112,6 +112,7 @@ class Figures(Headline, ServerFigures, SloFigures):
     outcomes: Outcomes
     errors: dict[str, ErrorCount]
     max_in_flight: int
+    end: Mapping[str, Any]
     partial: bool
     verdict: Verdict
 

@@ -39,6 +39,13 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
         "outcomes": _outcomes(times),
         "errors": _errors(kept, notes),
         "max_in_flight": times.max_in_flight,
+        "end": {
+            "counted_sent": facts.counted_sent,
+            "stopped_ns": facts.stopped_ns,
+            "ended_ns": facts.ended_ns,
+            "died": list(facts.died),
+            "busiest_sender": facts.busiest_sender,
+        },
         "partial": facts.interrupted or bool(facts.died),
         "verdict": verdict.judge(times, facts, verdict.conservation(records, times, facts)),
     }

@@ -24,18 +24,24 @@ Watch = Callable[[Snapshot], None]
 
 
 class Course:
-    """Follows a run. `died` names processes of ours that died; `idle` is what each said of itself when it was done."""
+    """Follows a run; time zero is `started_ns`.
+
+    `died` names processes of ours that died; `idle` is what each said of itself when it was done.
+    """
 
     def __init__(self, crew: Crew, interrupts: Interrupts, watch: Watch) -> None:
         self._crew, self._interrupts, self._watch = crew, interrupts, watch
         self.died: list[str] = []
         self.idle: dict[str, Message] = {}
         self.interrupted = False
-        self._started_ns = now_ns() + LEAD_NS
+        self.started_ns = now_ns() + LEAD_NS
         self._stopped_ns: int | None = None
         self._complete = False
         self._figures: Figures | None = None
-        crew.tell("start", started_ns=self._started_ns)
+
+    def start(self) -> None:
+        """Tell everybody when time zero is."""
+        self._crew.tell("start", started_ns=self.started_ns)
 
     def follow(self) -> None:
         """Return when every request is accounted for, or when what was in flight at a stop has ended."""
@@ -67,7 +73,7 @@ class Course:
         if self._crew.collector.name not in self.died:
             self.died.append(self._crew.collector.name)  # silent is as good as dead
         return Books(_numbered(self._crew.books)).close(
-            self._started_ns, self._stopped_ns, tuple(self.died), self._busiest_sender()
+            self.started_ns, self._stopped_ns, tuple(self.died), self._busiest_sender()
         )
 
     def _busiest_sender(self) -> float | None:

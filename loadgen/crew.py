@@ -9,13 +9,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from collector import shared
+from collector import saved, shared
 from collector.board import Board
 from collector.shared import Descriptor
 from loadgen.group import Group, Member
 from loadgen.options import BenchOptions
 from loadgen.pins import parse_pins, usable_cores
 from loadgen.plan import Plan
+from loadgen.rundir import RunDir
 from loadgen.target import Target
 from loadgen.transport import choose
 
@@ -24,12 +25,20 @@ SAMPLED: Final = 8  # cores that the sampler watches, where nothing is pinned
 CONNECTIONS: Final = 1024  # a sender opens at most this many ahead of time
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Places:
+    """Where a run writes: a folder of its own, and one for answers to be saved; None where nothing is kept."""
+
+    run_dir: RunDir | None
+    answers: Path | None
+
+
 class Crew:
     """One collector, one scheduler, N senders, all ready to start."""
 
-    def __init__(self, group: Group, plan: Plan, options: BenchOptions, target: Target, answers: Path | None) -> None:
+    def __init__(self, group: Group, plan: Plan, options: BenchOptions, target: Target, places: Places) -> None:
         self.group = group
-        self.books = self._open_books(plan, options)
+        self.books = self._open_books(plan, options, places.run_dir)
         traffic = options.traffic
         self._pins = parse_pins(traffic.pin, usable_cores(), traffic.senders)
         self.collector = group.start("collector", "collector.collect", cores=self._pins.of("collector"), **self.books)
@@ -41,19 +50,20 @@ class Crew:
             cores=self._pins.of("scheduler"),
             realtime=traffic.realtime,
         )
-        self.senders = self._start_senders(plan, options, target, answers)
+        self.senders = self._start_senders(plan, options, target, places.answers)
         sampled = self._pins.all() or usable_cores()[:SAMPLED]
         self.sampler = group.start("sampler", "loadgen.sampler", sampled=sampled, hiccups=self.books["hiccups"])
         everybody = [self.collector, self.scheduler, *self.senders, self.sampler]
         self.ready = group.wait_for("ready", everybody, READY_S)
 
-    def _open_books(self, plan: Plan, options: BenchOptions) -> dict[str, Any]:
+    def _open_books(self, plan: Plan, options: BenchOptions, run_dir: RunDir | None) -> dict[str, Any]:
         return {
             "arrivals": shared.share(plan.arrivals_ns),
             "slo_ms": shared.share(plan.slo_ms),
             "board": Board.create(options.traffic.senders, len(plan)),
-            "ledger": shared.nameless_file(),
-            "hiccups": shared.nameless_file(),
+            "ledger": run_dir.open(saved.RECORDS) if run_dir else shared.nameless_file(),
+            "hiccups": run_dir.open(saved.HICCUPS) if run_dir else shared.nameless_file(),
+            "run_dir": str(run_dir.folder) if run_dir else None,
             "shapes": shared.share(plan.shapes[plan.entries]),
             "terms": terms(plan, options),
         }

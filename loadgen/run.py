@@ -7,32 +7,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from collector.result import Figures
+from collector.report import json
+from collector.result import Result
 from loadgen import warmup
+from loadgen.circumstances import circumstances
 from loadgen.course import Course, Watch
-from loadgen.crew import Crew
+from loadgen.crew import Crew, Places
 from loadgen.gallery import Losses, develop
 from loadgen.group import Group
 from loadgen.interrupts import Interrupts
 from loadgen.options import BenchOptions
 from loadgen.plan import Plan
 from loadgen.requests import endpoint
+from loadgen.rundir import RunDir
 from loadgen.target import resolve
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a run leaves behind. `unit_ms` is what the SLO was taken from; `died` names processes of ours.
+    """What a run leaves behind: its result (the JSON), and what decides the exit code.
 
-    `processes` is what each of ours said of itself; `saved` files are in `--save-dir`, `unsaved` answers are not.
+    `died` names processes of ours; `saved` files are in `--save-dir`, `unsaved` answers are not.
     """
 
-    figures: Figures
-    warmups: list[warmup.Warmup]
-    unit_ms: float | None
+    result: Result
     interrupted: bool
     died: tuple[str, ...]
-    processes: dict[str, dict[str, Any]]
     saved: int
     unsaved: Losses
 
@@ -43,39 +43,44 @@ def run(
     watch: Watch = lambda _: None,
     tell: Callable[[str], None] = lambda _: None,
     on_start: Callable[[], object] = lambda: None,
+    run_dir: Path | None = None,
 ) -> Measured:
     """Carry out a plan against the target. Failures of requests are in the figures; faults of ours are raised.
 
     `watch` gets snapshots while it goes on, `tell` a line where something takes its time, `on_start` is called once
-    before time zero.
+    before time zero. `run_dir` is a new folder in which the run is saved as it goes (collector/saved.py).
     """
     warmup.check(plan, options.slo)
     target = resolve(options.target)
     with ExitStack() as stack:
         answers = stack.enter_context(_answers(options.traffic.save_dir))
-        crew = Crew(stack.enter_context(Group()), plan, options, target, answers)
+        places = Places(RunDir(run_dir) if run_dir else None, answers)
+        crew = Crew(stack.enter_context(Group()), plan, options, target, places)
         warmups = warmup.warm_up(crew, plan, tell)
         slo_ms, unit_ms = warmup.targets_ms(plan, warmups, options.slo)
         crew.set_slo(slo_ms)
+        about = circumstances(plan, options, warmups, unit_ms)
         interrupts = stack.enter_context(Interrupts())
         on_start()
         course = Course(crew, interrupts, watch)
+        if places.run_dir:
+            places.run_dir.begin(plan, slo_ms, {"started_ns": course.started_ns, "terms": crew.books["terms"], **about})
+        course.start()
         course.follow()
         figures = course.close()
         saved, unsaved = _saved(answers, options, course, tell)
-    return Measured(
-        figures=figures,
-        warmups=warmups,
-        unit_ms=unit_ms,
-        interrupted=course.interrupted,
-        died=tuple(course.died),
-        processes={
-            member.name: {**{k: v for k, v in ready.items() if k != "kind"}, **course.idle.get(member.name, {})}
-            for member, ready in crew.ready.items()
-        },
-        saved=saved,
-        unsaved=unsaved,
-    )
+        result = json.assemble(figures, self_measured=_processes(crew, course), **about)
+        if places.run_dir:
+            places.run_dir.finish(result)
+    return Measured(result, course.interrupted, tuple(course.died), saved, unsaved)
+
+
+def _processes(crew: Crew, course: Course) -> dict[str, dict[str, Any]]:
+    """What each process said of itself, when it was ready and when it was done."""
+    return {
+        member.name: {**{k: v for k, v in ready.items() if k != "kind"}, **course.idle.get(member.name, {})}
+        for member, ready in crew.ready.items()
+    }
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def test_an_answer_comes_over_tls_that_is_trusted(name: str, trust: str, authori
 
     async def talk(url: str) -> list[Answer]:
         trusted = {"ca_file": str(tmp_path / "ca.pem")} if trust == "ca_file" else {"insecure": True}
-        transport = make_transport(name, resolve(replace(TargetOptions(base_url=url), **trusted)))  # type: ignore[arg-type]
+        transport = make_transport(name, resolve(replace(TargetOptions(base_url=url), **trusted)))
         assert await transport.open(2) == 2
         answers = [await ask(transport), await ask(transport)]
         await transport.close()

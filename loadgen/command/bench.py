@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -11,7 +12,6 @@ from rich.console import Console
 from collector.report import json, progress, terminal
 from loadgen.command import output, usage
 from loadgen.command.exits import exit_code
-from loadgen.command.result import assemble
 from loadgen.command.simulated import parse_simulator, simulated
 from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.plan import Plan, build_plan
@@ -39,19 +39,22 @@ def bench(arguments: argparse.Namespace) -> int:
         wait_for_server(resolve(options.target), arguments.wait_for_server, tell)
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup, progress=_encoding(tell))
         _announce(plan, options, tell)
-        measured = _watched(plan, options, tell, errors, enabled=not arguments.disable_tqdm)
-    result = assemble(measured, plan, options)
+        measured = _watched(plan, options, tell, errors, arguments.run_dir, enabled=not arguments.disable_tqdm)
+    result = measured.result
     terminal.render(result, people)
     _tell_saved(measured, options, people)
     output.write(arguments.output_file, json.dump(result))
     return exit_code(result, measured, arguments.strict, arguments.min_slo_attainment)
 
 
-def _watched(plan: Plan, options: BenchOptions, tell: Tell, errors: Console, *, enabled: bool) -> Measured:
+def _watched(
+    plan: Plan, options: BenchOptions, tell: Tell, errors: Console, run_dir: str | None, *, enabled: bool
+) -> Measured:
     """Run the plan under a progress display that begins at time zero."""
     with ExitStack() as stack:
         display = progress.progress(enabled=enabled, console=errors)
-        return run(plan, options, display.show, tell, on_start=lambda: stack.enter_context(display))
+        started = lambda: stack.enter_context(display)  # noqa: E731
+        return run(plan, options, display.show, tell, started, Path(run_dir) if run_dir else None)
 
 
 def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:

@@ -241,6 +241,9 @@ def _output(group: "argparse._ArgumentGroup") -> None:
         metavar="PATH",
         help="write the result as JSON; - is standard output, all else then goes to standard error",
     )
+    group.add_argument(
+        "--run-dir", metavar="DIR", help="save the run here as it goes: records, plan, result; see `loadgen report`"
+    )
     group.add_argument("--save-dir", metavar="DIR", help="save the images and videos of the answers here")
     group.add_argument("--strict", action="store_true", help="exit 3 unless the verdict is VALID")
     group.add_argument("--disable-tqdm", action="store_true", help="no progress display")

@@ -1,0 +1,71 @@
+"""The folder of `--run-dir`: made before the run, described at its start, summed up at its end."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector import saved, shared
+from collector.hiccup import HICCUP
+from collector.record import RECORD
+from collector.report import json
+from collector.shared import Descriptor
+from loadgen.errors import UsageError
+from loadgen.plan import Plan
+
+_DTYPES: Final = {saved.PLAN: saved.PLANNED, saved.RECORDS: RECORD, saved.HICCUPS: HICCUP}
+
+
+class RunDir:
+    """Writes a run folder; collector/saved.py says what is in it, and reads it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder; UsageError where that fails, or where it holds a run already."""
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            taken = any((folder / name).exists() for name in (saved.RUN, saved.RECORDS))
+        except OSError as error:
+            raise UsageError(f"--run-dir {folder}: {error.strerror}; name a folder that can be made") from None
+        if taken:
+            raise UsageError(f"--run-dir {folder}: holds a run already, which is never overwritten; name a new folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UsageError(f"--run-dir {folder}: may not be written; choose another place or change its permissions")
+
+    def open(self, name: str) -> Descriptor:
+        """Open a new file of the folder for appending."""
+        return Descriptor(os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600))
+
+    def begin(self, plan: Plan, slo_ms: NDArray[np.float64], facts: Mapping[str, Any]) -> None:
+        """Write what is known before the start; `facts` has `started_ns`, `terms` and the circumstances."""
+        rows = np.empty(len(plan), saved.PLANNED)
+        rows["arrival_ns"], rows["slo_ms"] = plan.arrivals_ns, slo_ms
+        for column, name in enumerate(("width", "height", "frames", "steps")):
+            rows[name] = plan.shapes[plan.entries, column]
+        (self.folder / saved.PLAN).write_bytes(rows.tobytes())
+        about = {"requests": len(plan), "digest": digest(plan), "source": plan.source}
+        dtypes = {name: saved.describe(dtype) for name, dtype in _DTYPES.items()}
+        run = {"layout": saved.LAYOUT, **facts, "plan": about, "dtypes": dtypes}
+        self._replace(saved.RUN, json.dump(run))
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Write the summary, which says that the run came to its end."""
+        self._replace(saved.SUMMARY, json.dump(result))
+
+    def _replace(self, name: str, content: bytes) -> None:
+        draft = self.folder / f".{name}"
+        draft.write_bytes(content)
+        draft.replace(self.folder / name)
+
+
+def digest(plan: Plan) -> str:
+    """SHA-256 of what will be sent and when: two runs with the same one did the same work."""
+    hasher = hashlib.sha256(plan.arrivals_ns.tobytes())
+    hasher.update(plan.entries.tobytes())
+    for name in ("offsets", "bodies"):
+        hasher.update(shared.attach(plan.store[name].fileno(), np.uint8).data)
+    return hasher.hexdigest()
