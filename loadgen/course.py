@@ -61,8 +61,14 @@ class Course:
             self._wait_until(self._all_idle, ABANDON_S, patient=True)
 
     def close(self) -> Figures:
-        """Have the collector close the books; close them here if it is dead."""
+        """Have the collector close the books; close them here if it is dead.
+
+        The others go first: what they hold in memory is not needed any more, and the collector needs some.
+        """
         collector = self._crew.collector
+        for member in self._crew.stoppable:
+            if member.name in self.idle:
+                member.release()
         if collector.alive:
             busiest = self._busiest_sender()
             collector.channel.send("finish", stopped_ns=self._stopped_ns, died=self.died, busiest_sender=busiest)
@@ -70,8 +76,8 @@ class Course:
         return self._figures or self._close_here()
 
     def _close_here(self) -> Figures:
-        if self._crew.collector.name not in self.died:
-            self.died.append(self._crew.collector.name)  # silent is as good as dead
+        if self._crew.collector.alive:
+            self.died.append(f"{self._crew.collector.name}: silent for {CLOSING_S:g} s")
         return Books(_numbered(self._crew.books)).close(
             self.started_ns, self._stopped_ns, tuple(self.died), self._busiest_sender()
         )
@@ -105,7 +111,7 @@ class Course:
                 self._figures = message["figures"]
                 self.idle[member.name] = message["vitals"]
             case "died":
-                self.died.append(member.name)
+                self.died.append(f"{member.name}: {member.last_words()}")
 
 
 def _numbered(setup: Any) -> Any:

@@ -25,7 +25,7 @@ class Member:
     """One child process: its name, its control line, and what it wrote to standard error."""
 
     def __init__(self, name: str, module: str, inherit: Sequence[int]) -> None:
-        self.name, self.alive = name, True
+        self.name, self.alive, self.released = name, True, False
         self.channel, theirs = Channel.pair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
         with theirs:
@@ -40,6 +40,11 @@ class Member:
             pass_fds=[end.fileno(), *inherit],
             process_group=0,  # a Ctrl-C at the terminal is for the parent, which stops the others in order
         )
+
+    def release(self) -> None:
+        """Let the process go: its end is no death any more."""
+        self.released = True
+        self.channel.send("exit")
 
     def last_words(self) -> str:
         """Last line that the process wrote before it died, and how it ended."""
@@ -65,7 +70,7 @@ class Group:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for member in self.members:
-            member.channel.send("exit")
+            member.release()
             member.channel.close()
         deadline = time.monotonic() + 3
         for member in self.members:
@@ -94,7 +99,8 @@ class Group:
                         yield member, message
                 except Closed:
                     member.alive = False
-                    yield member, {"kind": "died"}
+                    if not member.released:
+                        yield member, {"kind": "died"}
 
     def wait_for(self, kind: str, members: Sequence[Member], timeout_s: float) -> dict[Member, Message]:
         """Wait until each of `members` has sent a message of this kind; a death or silence is a ProcessError."""

@@ -1,0 +1,47 @@
+"""What the README shows is run here, so that it stays true."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import loadgen.api
+from tests.commands import LIMIT_S, ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_python_example_runs_as_it_stands(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    script = tmp_path / "example.py"
+    script.write_text(example)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=LIMIT_S, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"(VALID|CAPPED|INVALID) [\d.]+", done.stdout)
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    names = {name for name in re.findall(r"`([\w./-]+)`", README) if "/" in name and not name.startswith(("/", "http"))}
+    assert len(names) > 5
+    missing = [name for name in names if not any((root / name).exists() for root in (ROOT, ROOT / "loadgen"))]
+    assert missing == []
+
+
+def test_every_flag_that_the_readme_names_exists() -> None:
+    helps = "".join(
+        subprocess.run(
+            [sys.executable, "-m", "loadgen", *words, "--help"], capture_output=True, text=True, check=True
+        ).stdout
+        for words in (["bench"], ["serve"])
+    )
+    flags = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", README)) - {"--strict-markers"}
+    assert len(flags) > 10
+    assert [flag for flag in sorted(flags) if flag not in helps] == []
+
+
+def test_the_public_names_are_those_that_are_documented() -> None:
+    assert all(hasattr(loadgen.api, name) for name in loadgen.api.__all__)
+    for name in ("build_plan", "run", "simulated", "read_run"):
+        assert f"`{name}(" in (loadgen.api.__doc__ or "")
