@@ -8,6 +8,7 @@ CHANNEL is the descriptor of its control line to the parent.
 import gc
 import math
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -113,6 +114,11 @@ class Collector:
             "figures", figures=figures, vitals={**self._vitals.signs(), "most_at_once": self._most_at_once}
         )
 
+    def close(self) -> None:
+        """Take the folder of sockets along: a parent that was killed cannot."""
+        self._context.destroy(linger=0)
+        shutil.rmtree(self._setup["folder"], ignore_errors=True)
+
 
 def main(descriptor: int) -> None:
     """Live until the parent says `exit` or goes away."""
@@ -126,6 +132,8 @@ def main(descriptor: int) -> None:
             for message in channel.receive():
                 collector = _obey(message, collector, channel, poller)
         except Closed:
+            if collector:
+                collector.close()
             return
         if collector:
             collector.take()

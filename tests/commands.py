@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from loadgen.command.simulated import simulated
+from loadgen.simulated import simulated
 from loadgen.simulator.options import SimulatorOptions
 
 ROOT = Path(__file__).parent.parent

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import loadgen.api
-from tests.commands import LIMIT_S, ROOT
+from tests.commands import LIMIT_S, ROOT, run
 
 README = (ROOT / "README.md").read_text()
 
@@ -30,12 +30,7 @@ def test_every_file_that_the_readme_names_is_there() -> None:
 
 
 def test_every_flag_that_the_readme_names_exists() -> None:
-    helps = "".join(
-        subprocess.run(
-            [sys.executable, "-m", "loadgen", *words, "--help"], capture_output=True, text=True, check=True
-        ).stdout
-        for words in (["bench"], ["serve"])
-    )
+    helps = "".join(run(command, "--help")[1] for command in ("bench", "serve"))
     flags = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", README)) - {"--strict-markers"}
     assert len(flags) > 10
     assert [flag for flag in sorted(flags) if flag not in helps] == []

@@ -45,9 +45,10 @@ def alive(pid: int) -> bool:
         return False
 
 
-def under_way(url: str, *words: str) -> "subprocess.Popen[str]":
+def under_way(url: str, *words: str, **environment: str) -> "subprocess.Popen[str]":
     """Start a long run and return once the server has answered some of it."""
-    process = command("bench", *T2I, *LONG, "--base-url", url, "--warmup-requests", "0", "--output-file", "-", *words)
+    words = (*T2I, *LONG, "--base-url", url, "--warmup-requests", "0", "--output-file", "-", *words)
+    process = command("bench", *words, **environment)
     wait_for("the first requests", lambda: fetch(f"{url}/sim/stats")["requests"] > 10)
     return process
 
@@ -113,14 +114,15 @@ def test_what_a_dead_sender_held_is_lost_and_nothing_else_is() -> None:
     assert not any(reason["what"] == "conservation" for reason in result["verdict"]["reasons"])
 
 
-def test_children_of_a_killed_parent_end_by_themselves() -> None:
+def test_children_of_a_killed_parent_end_by_themselves_and_leave_nothing_behind(tmp_path: Path) -> None:
     with server(base_ms=5, replicas=50) as url:
-        process = under_way(url)
+        process = under_way(url, TMPDIR=str(tmp_path))
         family = children(process.pid)
         assert {"loadgen.scheduler", "loadgen.sender_process", "loadgen.sender_process 2"} <= set(family)
         process.kill()
         process.communicate(timeout=LIMIT_S)
         wait_for("the children to end", lambda: not any(alive(pid) for pid in family.values()))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupt_before_the_start_leaves_nothing_behind(tmp_path: Path) -> None:
