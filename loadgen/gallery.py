@@ -48,7 +48,7 @@ class Gallery:
             self.losses.add(1, f"the disk is slower than the answers ({PENDING_BYTES >> 20} MiB were waiting)")
             return
         self._pending += len(body)
-        self._queue.put((index, body))
+        self._queue.put((index, bytes(body)))  # a view is good for now only
 
     def close(self) -> Losses:
         """Wait until everything is written; return what is not."""

@@ -17,7 +17,10 @@ from loadgen.tokens import TokenQueue
 from loadgen.transport.seam import Answer, Exchange, Transport
 
 BURST: Final = 16  # requests sent in one go before answers are let in
+LATENESS_NS: Final = 500_000  # of waking, at most this much is made up for; the rest is the machine's
 EARLY_NS: Final = 5_000  # taken up this long before its time, which is what getting ready to write takes
+COLD_NS: Final = 500_000  # after a pause this long ...
+COLD_EARLY_NS: Final = 30_000  # ... it takes that
 
 
 class Flight:
@@ -54,7 +57,9 @@ class Sender:
         self._flying: dict[int, Flight] = {}
         self._most_flying = 0
         self._deadlines = Deadlines(loop, timeout_s, self._overdue)
-        self._alarm = best_alarm(loop, self.pump)
+        self._alarm = best_alarm(loop, self._woken)
+        self._lead_ns, self._ring_ns, self._late_ns = self._spin_ns, 0, 0.0
+        self._last_ns = 0
         self._going = self._blocked = self._stopped = False
         self._pulse = Pulse(loop)
         self.on_idle: Callable[[], None] | None = None
@@ -79,7 +84,7 @@ class Sender:
                 return None
             index, scheduled_ns = head
             early_ns = scheduled_ns - now_ns()
-            if early_ns > EARLY_NS:
+            if early_ns > EARLY_NS and (early_ns > COLD_EARLY_NS or not self._is_cold(scheduled_ns)):
                 return self._wait(scheduled_ns, early_ns)
             if not self._budget.admits(index):
                 self._blocked = True  # until one of ours lands, or another sender rings
@@ -89,13 +94,26 @@ class Sender:
             self._send(index, scheduled_ns)
         return self._go_round()
 
+    def _is_cold(self, scheduled_ns: int) -> bool:
+        """Whether the last request is so long ago that the way to the socket has left the caches."""
+        return scheduled_ns - self._last_ns > COLD_NS
+
     def _wait(self, scheduled_ns: int, early_ns: int) -> None:
         """Sleep until shortly before the time, then go round the loop without sleeping, so that answers are read."""
-        if early_ns > self._spin_ns:
-            self._alarm.set(scheduled_ns - self._spin_ns)
+        if early_ns > self._lead_ns:
+            self._ring_ns = scheduled_ns - self._lead_ns
+            self._alarm.set(self._ring_ns)
         else:
             self._pulse.wait_awake()
             self._go_round()
+
+    def _woken(self) -> None:
+        """Learn how late this machine wakes a sleeper, so that the alarm is set that much earlier still."""
+        late_ns = now_ns() - self._ring_ns
+        self._late_ns += (late_ns - self._late_ns) / 8
+        if self._spin_ns:
+            self._lead_ns = self._spin_ns + min(int(2 * self._late_ns), LATENESS_NS)
+        self.pump()
 
     def _go_round(self) -> None:
         if not self._going:
@@ -117,6 +135,7 @@ class Sender:
         if len(self._flying) > self._most_flying:
             self._most_flying = len(self._flying)
         self._posts.sent(index, now_ns())
+        self._last_ns = scheduled_ns
         flight.exchange = self._transport.send(request, flight.answered, scheduled_ns)
         self._deadlines.add(flight)
 

@@ -13,7 +13,7 @@ from loadgen.alarm import Alarm, LoopAlarm, TimerfdAlarm, best_alarm
 from loadgen.budget import Budget
 from loadgen.clock import now_ns
 from loadgen.requests.request import Request
-from loadgen.sender import BURST, EARLY_NS, Sender
+from loadgen.sender import BURST, COLD_EARLY_NS, Sender
 from loadgen.tokens import TOKEN
 from loadgen.transport.seam import Answer
 
@@ -111,7 +111,7 @@ def test_requests_go_in_order_and_never_early(spin_us: float) -> None:
         assert rig.indices == list(range(30))
         for i, sent in enumerate(rig.transport.sent):
             assert sent.not_before_ns == begin + i * 3_000_000
-            assert sent.sent_ns >= sent.not_before_ns - EARLY_NS  # a transport waits out the rest
+            assert sent.sent_ns >= sent.not_before_ns - COLD_EARLY_NS  # a transport waits out the rest
 
     uvloop.run(main())
 

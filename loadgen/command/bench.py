@@ -12,11 +12,11 @@ from rich.console import Console
 from collector.report import json, progress, terminal
 from loadgen.command import output, usage
 from loadgen.command.exits import exit_code
-from loadgen.simulated import parse_simulator, simulated
 from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.plan import Plan, build_plan
 from loadgen.reach import wait_for_server
 from loadgen.run import Measured, run
+from loadgen.simulated import parse_simulator, simulated
 from loadgen.target import resolve
 
 Tell = Callable[[str], None]

@@ -12,6 +12,7 @@ import orjson
 from collector.record import ErrorKind
 from loadgen.errors import UsageError
 from loadgen.options import IMAGE_INPUT_TASKS, TASKS, VIDEO_TASKS
+from loadgen.requests.cutting import without_media
 from loadgen.requests.reply import Reply
 from loadgen.requests.request import Request
 from loadgen.samples.images import read_image
@@ -26,6 +27,7 @@ _HEADER_CHARS: Final = 200  # of a data URL: its media type and parameters end b
 _PREFIXES: Final = {task: "data:video/" if task in VIDEO_TASKS else "data:image/" for task in TASKS}
 _FIGURES: Final = frozenset({"stage_durations", "peak_memory_mb", "metrics"})
 _PLAIN: Final = Reply()
+_LARGE: Final = 1 << 16  # bytes from which on a body is worth cutting
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:
@@ -74,10 +76,10 @@ def read(body: bytes | bytearray | memoryview, task: str) -> Reply:
     """Say what a 200 body holds: a success carries the asked-for medium as a base64 data URL in `image_url.url`.
 
     A link (http...) is no success: the bytes were asked for and did not come. Only the beginning of a data URL is
-    looked at, so a body of megabytes costs one JSON parse.
+    looked at, so that a body of megabytes costs little more than the search for its end.
     """
     try:
-        answer = orjson.loads(body)
+        answer = _parse(body)
     except orjson.JSONDecodeError as fault:
         return Reply(ErrorKind.INVALID_BODY, _short(f"not JSON: {fault}"))
     if not isinstance(answer, dict):
@@ -89,6 +91,15 @@ def read(body: bytes | bytearray | memoryview, task: str) -> Reply:
     except (KeyError, IndexError, TypeError):
         return Reply(ErrorKind.INVALID_BODY, "no choices[0].message.content")
     return _read_content(content, answer, _PREFIXES[task])
+
+
+def _parse(body: bytes | bytearray | memoryview) -> object:
+    if len(body) < _LARGE:
+        return orjson.loads(body)
+    try:
+        return orjson.loads(without_media(body))
+    except orjson.JSONDecodeError:
+        return orjson.loads(body)  # something looked like media and was not, or the body really is broken
 
 
 def media(body: bytes) -> Iterator[bytes]:

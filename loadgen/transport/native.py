@@ -18,6 +18,7 @@ from loadgen.requests.request import Request
 from loadgen.target import Target
 from loadgen.transport.head import Heads
 from loadgen.transport.reader import SCRATCH, AnswerReader, BrokenAnswerError
+from loadgen.transport.rooms import Rooms
 from loadgen.transport.seam import Answer
 from loadgen.transport.tls import tls_context
 
@@ -39,7 +40,7 @@ class NativeTransport:
         self._loop = asyncio.get_running_loop()
         self._heads = Heads(target)
         self._tls = tls_context(target)
-        self._scratch = memoryview(bytearray(SCRATCH))
+        self._scratch, self.rooms = memoryview(bytearray(SCRATCH)), Rooms()
         self._opening: set[asyncio.Task[None]] = set()
         self._waiting: deque[NativeExchange] = deque()
         self.idle: dict[Connection, None] = {}  # in order of use
@@ -109,13 +110,17 @@ class NativeTransport:
     async def _connect(self) -> "Connection":
         target = self._target
         _, connection = await self._loop.create_connection(
-            lambda: Connection(self, AnswerReader(self._scratch, target.max_body_bytes), self._tls is not None),
+            self._make_connection,
             target.address,
             target.port,
             ssl=self._tls,
             server_hostname=target.host if self._tls else None,
         )
         return connection
+
+    def _make_connection(self) -> "Connection":
+        reader = AnswerReader(self._scratch, self.rooms, self._target.max_body_bytes)
+        return Connection(self, reader, through_loop=self._tls is not None)
 
     async def close(self) -> None:
         """Close what is idle; whatever is in flight has been abandoned by now."""
@@ -238,6 +243,8 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._pool.offer(self)
         exchange.finish(status, body, time_ns)
+        if isinstance(body, memoryview):
+            self._pool.rooms.give(body)
 
     def eof_received(self) -> None:
         self._ended_ns = now_ns()

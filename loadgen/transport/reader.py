@@ -8,9 +8,9 @@ import re
 from typing import Final
 
 import httptools
-import numpy as np
 
 from collector.record import ErrorKind
+from loadgen.transport.rooms import Rooms
 
 SCRATCH: Final = 1 << 18  # bytes that land here are copied out at once, so all connections of a loop share it
 HEAD_LIMIT: Final = 1 << 20  # an answer's head is less than this
@@ -41,14 +41,15 @@ class AnswerReader:
         "_parser",
         "_pieces",
         "_received",
+        "_rooms",
         "_scratch",
         "reusable",
         "status",
         "whole",
     )
 
-    def __init__(self, scratch: memoryview, limit: int) -> None:
-        self._scratch, self._limit = scratch, limit
+    def __init__(self, scratch: memoryview, rooms: Rooms, limit: int) -> None:
+        self._scratch, self._rooms, self._limit = scratch, rooms, limit
         self._parser: httptools.HttpResponseParser | None = None
         self.begin()
 
@@ -63,7 +64,7 @@ class AnswerReader:
 
     @property
     def body(self) -> bytes | memoryview:
-        """The body of a whole answer."""
+        """The body of a whole answer. A memoryview is of a room, which its user gives back."""
         if self._body is not None:
             return self._body
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
@@ -123,7 +124,7 @@ class AnswerReader:
         assert self._parser is not None
         self.reusable = self._parser.should_keep_alive()
         self._parser = None
-        self._body = np.empty(length, np.uint8).data  # memory that is not touched before bytes come
+        self._body = self._rooms.take(length)
         self._filled = self._received
         self._body[: self._filled] = b"".join(self._pieces)
 

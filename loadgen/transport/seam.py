@@ -11,6 +11,7 @@ class Answer(NamedTuple):
     """How one exchange ended. Stamps are CLOCK_MONOTONIC ns, taken before anything is parsed.
 
     `sent_ns`: just before the first write, or before connecting where no open connection was at hand.
+    A `body` that is a memoryview is good until the callback returns.
     `first_byte_ns` is 0 where nothing came; `done_ns` is the last byte received, or the instant of the failure.
     """
 
