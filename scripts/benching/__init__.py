@@ -1,0 +1,1 @@
+"""What `scripts/bench` does: measure in turns, take medians, print Markdown."""

@@ -1,0 +1,54 @@
+"""The noise floor: how late a bare timerfd wakes a process that does nothing else, on one core.
+
+python -m scripts.benching.floor RATE SECONDS CORE     prints p50, p99 and max in seconds, as JSON
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import uvloop
+
+from loadgen.alarm import TimerfdAlarm
+from loadgen.clock import SECOND_NS, now_ns
+from loadgen.quiet import quieten
+
+
+def measure(rate: float, seconds: float, core: int) -> dict[str, float]:
+    """Run the loop in a process of its own."""
+    words = [sys.executable, "-m", "scripts.benching.floor", str(rate), str(seconds), str(core)]
+    found: dict[str, float] = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+    return found
+
+
+async def _sleep(rate: float, seconds: float) -> Any:
+    due = now_ns() + 100_000_000 + (np.arange(int(rate * seconds)) * (SECOND_NS / rate)).astype(np.int64)
+    late, ended = np.zeros(len(due), np.int64), asyncio.Event()
+    place = 0
+
+    def ring() -> None:
+        nonlocal place
+        while place < len(due) and due[place] <= now_ns():
+            late[place] = now_ns() - due[place]
+            place += 1
+        if place < len(due):
+            alarm.set(int(due[place]))
+        else:
+            ended.set()
+
+    alarm = TimerfdAlarm(asyncio.get_running_loop(), ring)
+    quieten()
+    alarm.set(int(due[0]))
+    await ended.wait()
+    return late
+
+
+if __name__ == "__main__":
+    os.sched_setaffinity(0, {int(sys.argv[3])})
+    late = np.sort(uvloop.run(_sleep(float(sys.argv[1]), float(sys.argv[2])))) / SECOND_NS
+    at = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+    print(json.dumps({name: float(late[int(np.ceil(p * len(late))) - 1]) for name, p in at.items()}))

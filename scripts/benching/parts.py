@@ -1,0 +1,159 @@
+"""The pieces in isolation: how many a second, on one core, with nothing around them."""
+
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import zmq
+
+from collector import shared
+from collector.board import Board
+from collector.channel import Channel
+from collector.collect import Collector
+from collector.record import RECORD
+from collector.wire import RECORDS
+from loadgen.budget import Budget
+from loadgen.clock import now_ns
+from loadgen.requests import chat
+from loadgen.samples.sample import Sample
+from loadgen.scheduler import Scheduler
+from loadgen.transport.reader import SCRATCH, AnswerReader
+from loadgen.transport.rooms import Rooms
+from scripts.benching.nginx import SMALL
+
+COUNT = 1_000_000
+LEAST_S = 0.5
+
+
+def measure() -> list[tuple[str, float]]:
+    """Give (piece, number a second) of each."""
+    return [
+        ("scheduler: tokens", scheduler()),
+        ("collector: records", collector()),
+        ("encode: requests", encode()),
+        ("parse: HTTP answers", answers()),
+        ("read: chat bodies", bodies()),
+        ("budget: admissions and completions", budget()),
+    ]
+
+
+def scheduler() -> float:
+    """Tokens that the scheduler emits, all due at once, while a sender's socket takes them."""
+    with tempfile.TemporaryDirectory() as folder:
+        arrivals = shared.share(np.zeros(COUNT, np.int64))
+        emitter = Scheduler({"arrivals": arrivals.fileno(), "folder": folder, "senders": 1})
+        context = zmq.Context()
+        sink: zmq.Socket[bytes] = context.socket(zmq.PULL)
+        sink.set_hwm(0)
+        sink.connect(f"ipc://{folder}/tokens-0")
+        time.sleep(0.2)
+        emitter.start(now_ns())
+        began = time.perf_counter()
+        emitter.emit()
+        taken = 0
+        while taken < COUNT:
+            taken += len(sink.recv()) // 16
+        took_s = time.perf_counter() - began
+        context.destroy()
+        emitter.close()
+        return COUNT / took_s
+
+
+def collector() -> float:
+    """Records that the collector takes off its socket, in batches as a sender at 25,000/s makes them."""
+    batch = np.zeros(500, RECORD)
+    batch["done_ns"] = np.random.default_rng(0).integers(1, 10**9, 500)
+    message = RECORDS + batch.tobytes()
+    with tempfile.TemporaryDirectory() as folder:
+        memory = [shared.allocate(count, kind) for count, kind in ((COUNT, "<i8"), (COUNT, "<f8"), (4 * COUNT, "<i4"))]
+        posted = Board.create(1, COUNT)
+        board = {name: each.fileno() for name, each in posted.items()}
+        ledger, hiccups = shared.nameless_file(), shared.nameless_file()
+        terms = {"asked_rate": "1", "latency_from": "sent"}
+        setup: dict[str, Any] = {
+            "folder": folder, "run_dir": None, "terms": terms, "ledger": ledger.fileno(), "hiccups": hiccups.fileno(),
+            "arrivals": memory[0].fileno(), "slo_ms": memory[1].fileno(), "shapes": memory[2].fileno(), "board": board,
+        }  # fmt: skip
+        taker = Collector(setup, Channel(socket.socketpair()[0]))
+        taker.start(0)
+        context = zmq.Context()
+        source: zmq.Socket[bytes] = context.socket(zmq.PUSH)
+        source.set_hwm(0)
+        source.connect(f"ipc://{folder}/records")
+        sender = threading.Thread(target=lambda: [source.send(message) for _ in range(COUNT // 500)])
+        began = time.perf_counter()
+        sender.start()
+        while taker.books.ledger.count < COUNT:
+            taker.socket.poll(100)
+            taker.take()
+        took_s = time.perf_counter() - began
+        sender.join()
+        context.destroy()
+        taker.close()
+        Path(folder).mkdir(exist_ok=True)
+        return COUNT / took_s
+
+
+def encode() -> float:
+    """Chat requests encoded from samples."""
+    sample = Sample("a cat in the rain", width=512, height=512, num_inference_steps=20, seed=1)
+    return _rate(lambda: chat.encode(sample, "default", "t2i"))
+
+
+def answers() -> float:
+    """HTTP answers parsed off a connection's buffer."""
+    body = orjson.dumps(SMALL)
+    raw = (
+        b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        + body
+    )
+    scratch = memoryview(bytearray(SCRATCH))
+    scratch[: len(raw)] = raw
+    reader = AnswerReader(scratch, Rooms(), 1 << 30)
+
+    def once() -> None:
+        reader.begin()
+        assert reader.landed(len(raw))
+
+    return _rate(once)
+
+
+def bodies() -> float:
+    """Chat bodies judged."""
+    body = orjson.dumps(SMALL)
+    return _rate(lambda: chat.read(body, "t2i"))
+
+
+def budget() -> float:
+    """Permits taken and given back, two senders in one process."""
+    memory = Board.create(2, 1)
+    board = Board.attach({name: each.fileno() for name, each in memory.items()})
+    bell = os.open(os.devnull, os.O_WRONLY)
+    mine = Budget(board, 0, 64, [bell, bell])
+    index = 0
+
+    def once() -> None:
+        nonlocal index
+        assert mine.admits(index)
+        mine.finish()
+        index += 1
+
+    rate = _rate(once)
+    os.close(bell)
+    return rate
+
+
+def _rate(once: Callable[[], object]) -> float:
+    count, began = 0, time.perf_counter()
+    while (took_s := time.perf_counter() - began) < LEAST_S:
+        for _ in range(1000):
+            once()
+        count += 1000
+    return count / took_s
