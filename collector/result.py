@@ -111,6 +111,7 @@ class Figures(Headline, ServerFigures, SloFigures):
     latency_from: str
     outcomes: Outcomes
     errors: dict[str, ErrorCount]
+    retried: int  # sent again because the server had just closed the kept-alive connection
     max_in_flight: int
     end: Mapping[str, Any]
     partial: bool

@@ -30,6 +30,22 @@ from collector.record import RECORD
 from collector.wire import Note
 
 LAYOUT: Final = 1
+_LATEST_NS: Final = 1 << 62  # of any time or count in a run
+_NUMBER = int | float
+_TERMS: Final = {
+    "max_concurrency": int,
+    "asked_rate": str,
+    "latency_from": str,
+    "slo_enabled": bool,
+    "slo_scale": _NUMBER,
+}
+_END: Final = {
+    "counted_sent": int,
+    "stopped_ns": int | None,
+    "ended_ns": int,
+    "died": list,
+    "busiest_sender": _NUMBER | None,
+}
 PLANNED: Final = np.dtype(
     [
         ("arrival_ns", "<i8"),  # from time zero
@@ -75,14 +91,24 @@ def read_run(folder: Path) -> SavedRun:
         raise RunError(f"{folder / RUN}: layout {run.get('layout')} is not {LAYOUT}; use the version that wrote it")
     summary = _read_json(folder / SUMMARY) if (folder / SUMMARY).exists() else None
     plan = _read_rows(folder / PLAN, PLANNED, whole=True)
-    if not len(plan) or "started_ns" not in run:
+    if type(run.get("started_ns")) is not int or not 0 < run["started_ns"] < _LATEST_NS:
+        raise RunError(f"{folder / RUN}: is damaged (started_ns is no time); nothing can be read from it")
+    if not len(plan):
         raise RunError(f"{folder}: the run ended before its first request; there is nothing to report")
     records = _read_rows(folder / RECORDS, RECORD, whole=summary is not None)
+    facts = _facts(folder, run, plan, records, summary)
+    return SavedRun(folder, run, facts, records, _notes(folder), summary)
+
+
+def _notes(folder: Path) -> Notes:
     notes = Notes()
     for name in (STAGES, ERRORS):
         for line in _lines(folder / name):
-            notes.take(line)
-    return SavedRun(folder, run, _facts(folder, run, plan, records, summary), records, notes, summary)
+            try:
+                notes.take(line)
+            except (AttributeError, KeyError, TypeError) as error:
+                raise RunError(f"{folder / name}: is damaged (a line that is no note: {error!r})") from None
+    return notes
 
 
 def _facts(
@@ -92,13 +118,13 @@ def _facts(
     records: NDArray[Any],
     summary: Mapping[str, Any] | None,
 ) -> Facts:
-    started_ns = int(run["started_ns"])
+    started_ns = run["started_ns"]
     marks = np.zeros(len(plan), np.int64)
     posted = _read_rows(folder / MARKS, np.dtype("<i8"), whole=False)[: len(plan)]
     marks[: len(posted)] = posted
     inside = records[records["index"] < len(plan)]
     marks[inside["index"]] = np.where(marks[inside["index"]] == 0, inside["sent_ns"], marks[inside["index"]])
-    end = summary["end"] if summary is not None else _torn(records, marks, started_ns)
+    end = _torn(records, marks, started_ns) if summary is None else _checked(folder / SUMMARY, summary, "end", _END)
     return Facts(
         scheduled_ns=plan["arrival_ns"] + started_ns,
         slo_ms=np.ascontiguousarray(plan["slo_ms"]),
@@ -106,9 +132,23 @@ def _facts(
         shapes=np.stack([plan[name] for name in ("width", "height", "frames", "steps")], axis=1),
         started_ns=started_ns,
         hiccups=_read_rows(folder / HICCUPS, HICCUP, whole=False),
-        **read_terms(run["terms"]),
-        **{**end, "died": tuple(end["died"])},
+        **read_terms(_checked(folder / RUN, run, "terms", _TERMS)),
+        **{**end, "died": tuple(map(str, end["died"]))},
     )
+
+
+def _checked(path: Path, whole: Mapping[str, Any], part: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """A part of a JSON file, with the keys that it must have, each of its kind."""
+    found = whole.get(part)
+    for name, kind in kinds.items():
+        if not isinstance(found, dict) or not isinstance(found.get(name), kind) or _too_large(found[name]):
+            raise RunError(f"{path}: is damaged ({part}.{name} is not there, or not what it should be)")
+    assert isinstance(found, dict)
+    return {name: found[name] for name in kinds}
+
+
+def _too_large(value: object) -> bool:
+    return isinstance(value, int) and not -_LATEST_NS < value < _LATEST_NS
 
 
 def _torn(records: NDArray[Any], marks: NDArray[np.int64], started_ns: int) -> dict[str, Any]:

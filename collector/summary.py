@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from collector import slo, stats, verdict
 from collector import times as clock
 from collector.facts import Facts, Notes
-from collector.record import Outcome, error_name
+from collector.record import RETRIED, Outcome, error_name
 from collector.result import ErrorCount, Figures, Headline, Offered, Outcomes, ServerFigures, SloFigures, Spread
 from collector.times import Times
 
@@ -38,6 +38,7 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
         "latency_from": facts.latency_from,
         "outcomes": _outcomes(times),
         "errors": _errors(kept, notes),
+        "retried": int(np.count_nonzero(kept["flags"] & RETRIED)),
         "max_in_flight": times.max_in_flight,
         "end": {
             "counted_sent": facts.counted_sent,

@@ -14,7 +14,7 @@ from loadgen.crew import Crew
 from loadgen.group import Member
 from loadgen.interrupts import Interrupts
 
-LEAD_NS: Final = 300_000_000  # from the last "ready" to time zero: everybody hears of it, the first tokens arrive
+LEAD_NS: Final = 150_000_000  # from the last "ready" to time zero: everybody hears of it, the first tokens arrive
 GRACE_S: Final = 5.0  # what is in flight may take this long after a stop
 ABANDON_S: Final = 2.0  # and to be given up
 SAVING_S: Final = 120.0  # senders may have answers to write

@@ -26,13 +26,14 @@ from loadgen.errors import UsageError
 from loadgen.options import IMAGE_INPUT_TASKS, TASKS, VIDEO_TASKS
 from loadgen.requests import endpoint
 from loadgen.samples.sample import Sample
-from loadgen.simulator import SimulatorOptions, add_arguments, from_arguments, start
 from loadgen.simulator.answer import media_urls
 from loadgen.simulator.chat import BadRequestError, Generation, parse
 from loadgen.simulator.faults import Fault, Faults
 from loadgen.simulator.mp4 import mp4
+from loadgen.simulator.options import SimulatorOptions, add_arguments, from_arguments
 from loadgen.simulator.png import png
 from loadgen.simulator.queue import ReplicaQueue, ServiceTimes
+from loadgen.simulator.server import start
 
 MS = 1_000_000
 CHAT = "/v1/chat/completions"
@@ -495,7 +496,8 @@ def test_a_taken_port_is_named_with_the_fix() -> None:
 
 
 SERVE = """
-from loadgen.simulator import SimulatorOptions, serve
+from loadgen.simulator.options import SimulatorOptions
+from loadgen.simulator.server import serve
 serve(SimulatorOptions(port=0, stall=1), lambda port: print(port, flush=True), until_eof_fd=0)
 """
 

@@ -14,7 +14,8 @@ KEYS: Final = (
     *("peak_memory_mb_max", "peak_memory_mb_mean", "peak_memory_mb_median"),
     *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99"),
     *("slo_attainment_rate", "slo_met_success", "slo_scale", "backend", "model", "dataset", "task"),
-    *("offered", "lag", "wait", "service", "response", "latency_from", "outcomes", "errors", "max_in_flight"),
+    *("offered", "lag", "wait", "service", "response", "latency_from"),
+    *("outcomes", "errors", "retried", "max_in_flight"),
     *("slo", "warmup", "config", "environment", "self", "end", "partial", "verdict"),
 )
 

@@ -1,7 +1,7 @@
 """The report for people: the verdict first, then what was offered, what came of it and how long it took."""
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -50,11 +50,21 @@ def _offered(result: Result) -> Iterator[RenderableType]:
     due = f" ({offered['due']} were due)" if result["partial"] else ""
     _row(table, "requests", f"{offered['planned']} planned, {offered['sent']} sent, {offered['unsent']} unsent{due}")
     ended = {name: count for name, count in outcomes.items() if count or name == "ok"}
-    _row(table, "outcomes", ", ".join(f"{count} {name}" for name, count in ended.items()))
+    retried = f" ({result['retried']} sent again on a fresh connection)" if result["retried"] else ""
+    _row(table, "outcomes", ", ".join(f"{count} {name}" for name, count in ended.items()) + retried)
     throughput = quantity.rate(result["throughput_qps"])
     _row(table, "throughput", f"{throughput} succeeded, over {quantity.seconds(result['duration'])}")
     _row(table, "in flight", f"{result['max_in_flight']} at most")
+    if result["warmup"].get("requests"):
+        _row(table, "warm-up", _warmup(result["warmup"]))
     yield from (Text(), table)
+
+
+def _warmup(warmup: Mapping[str, Any]) -> str:
+    """Warm-ups apart: they are in no other figure."""
+    times = ", ".join(quantity.seconds(latency_s) for latency_s in warmup["latency_s"][:5])
+    failure = f"; {str(warmup['errors'][0])[:EXAMPLE_LENGTH]}" if warmup["errors"] else ""
+    return f"{warmup['ok']} of {warmup['requests']} succeeded: {times}{failure}"
 
 
 def _times(result: Result) -> Iterator[RenderableType]:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
+from collector import command as report
+from collector.errors import RunError
 from loadgen import __version__
 from loadgen.command import flags
 from loadgen.command.bench import bench
@@ -36,7 +38,7 @@ def main(words: Sequence[str], **defaults: object) -> int:
     arguments = _parser(defaults).parse_args(words)
     try:
         return int(arguments.run(arguments))
-    except LoadgenError as fault:
+    except (LoadgenError, RunError) as fault:
         print(f"loadgen: {fault}", file=sys.stderr)  # noqa: T201
         return fault.exit_code
     except KeyboardInterrupt:
@@ -64,6 +66,8 @@ def _parser(defaults: dict[str, object]) -> argparse.ArgumentParser:
     serve = _command(commands, "serve", "a simulated server, to try things out against", SERVE_EXAMPLES)
     simulator.add_arguments(serve)
     serve.set_defaults(run=_serve)
+    saved = _command(commands, "report", "look at saved runs again, with other questions", report.EXAMPLES)
+    report.add_arguments(saved)
     return parser
 
 

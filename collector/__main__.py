@@ -1,0 +1,8 @@
+"""`python -m collector DIR...` reports saved runs."""
+
+import sys
+
+from collector.command import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
