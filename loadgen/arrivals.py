@@ -5,6 +5,7 @@ random too, and forcing it to n/rate would make a Poisson process something else
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from loadgen.clock import SECOND_NS
 from loadgen.errors import UsageError
 from loadgen.options import ArrivalOptions
 
+LONGEST_S: Final = 1e9
+LARGEST_PLAN: Final = 50_000_000  # some 5 GB in all
 Times = NDArray[np.int64]
 Draw = Callable[[int], NDArray[np.float64]]  # how many gaps -> gaps in seconds
 
@@ -24,6 +27,7 @@ def plan_arrivals(options: ArrivalOptions, count: int, timestamps_s: Sequence[fl
     """
     if options.process == "trace":
         return _trace(options, count, np.asarray(timestamps_s, float))
+    _check_size(count if options.duration_s is None else options.duration_s * options.rate)
     if not options.planned:
         return np.zeros(count, np.int64)
     if options.process == "constant":
@@ -65,10 +69,18 @@ def _trace(options: ArrivalOptions, count: int, timestamps_s: NDArray[np.float64
     if len(times) < 2 or times[-1] == 0:
         raise UsageError("--duration repeats the trace and needs two timestamps that differ; use --num-prompts instead")
     period = times[-1] * len(times) / (len(times) - 1)  # the seam between repeats is one mean gap
+    _check_size(options.duration_s / period * len(times))
     repeats = int(np.ceil(options.duration_s / period))
     times = (np.arange(repeats)[:, None] * period + times).ravel()
     return _to_ns(times[times < options.duration_s])
 
 
+def _check_size(expected: float) -> None:
+    if expected > LARGEST_PLAN:
+        raise UsageError(f"a plan holds {LARGEST_PLAN:,} requests at most; lower --num-prompts, or --duration")
+
+
 def _to_ns(times_s: NDArray[np.float64]) -> Times:
+    if len(times_s) and times_s[-1] > LONGEST_S:
+        raise UsageError("the plan lasts for more than 31 years; give a higher --request-rate or a lower --num-prompts")
     return np.rint(times_s * SECOND_NS).astype(np.int64)

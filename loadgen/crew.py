@@ -12,6 +12,7 @@ import numpy as np
 from collector import saved, shared
 from collector.board import Board
 from collector.shared import Descriptor
+from loadgen import descriptors
 from loadgen.group import Group, Member
 from loadgen.options import BenchOptions
 from loadgen.pins import parse_pins, usable_cores
@@ -75,6 +76,7 @@ class Crew:
             os.set_blocking(bell.fileno(), False)
         entries = shared.share(plan.entries)
         share = math.ceil(min(traffic.max_concurrency, len(plan)) / traffic.senders)
+        descriptors.check(share)
         return [
             self.group.start(
                 f"sender {number}",

@@ -34,4 +34,4 @@ def _parts(own: Mapping[str, Any]) -> Iterator[str]:
 
 def _machine(sampler: Mapping[str, Any]) -> str:
     times = f"p50 {quantity.seconds(sampler['p50'])}, p99 {quantity.seconds(sampler['p99'])}"
-    return f"woke a sleeper late by {times}, max {quantity.seconds(sampler['max'])}; {sampler['hiccups']} hiccups"
+    return f"woke a sleeper late by {times}, max {quantity.seconds(sampler['max'])}; {sampler['hiccups']} hiccup(s)"

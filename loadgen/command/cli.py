@@ -10,10 +10,10 @@ from typing import NoReturn
 
 from collector import command as report
 from collector.errors import RunError
-from loadgen import __version__
+from loadgen import __version__, descriptors
 from loadgen.command import flags
 from loadgen.command.bench import bench
-from loadgen.command.exits import INTERRUPTED
+from loadgen.command.exits import INTERRUPTED, USAGE
 from loadgen.errors import LoadgenError
 from loadgen.simulator import options as simulator
 
@@ -35,12 +35,16 @@ def entry() -> NoReturn:
 def main(words: Sequence[str], **defaults: object) -> int:
     """Run one command line; `defaults` replace those of the flags of `bench`. Every fault is one line and a code."""
     signal.signal(signal.SIGTERM, _terminated)
+    descriptors.raise_limit()
     arguments = _parser(defaults).parse_args(words)
     try:
         return int(arguments.run(arguments))
     except (LoadgenError, RunError) as fault:
         print(f"loadgen: {fault}", file=sys.stderr)  # noqa: T201
         return fault.exit_code
+    except MemoryError:
+        print("loadgen: not enough memory for this plan; lower --num-prompts or --duration", file=sys.stderr)  # noqa: T201
+        return USAGE
     except KeyboardInterrupt:
         print("loadgen: interrupted before the start", file=sys.stderr)  # noqa: T201
         return INTERRUPTED

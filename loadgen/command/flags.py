@@ -4,7 +4,7 @@ import argparse
 import math
 from typing import Final
 
-from loadgen.command.numbers import count, not_negative, positive, rate, share, whole
+from loadgen.command.numbers import count, not_negative, positive, rate, seed, share, size, whole
 from loadgen.options import MAX_BODY_BYTES, TASKS
 from loadgen.pins import usable_cores
 from loadgen.requests import ENDPOINTS
@@ -68,7 +68,7 @@ def _target(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--proxy", metavar="URL", help="go through an HTTP proxy (aiohttp transport)")
     group.add_argument(
         "--max-body-bytes",
-        type=count,
+        type=size,
         default=MAX_BODY_BYTES,
         metavar="N",
         help="an answer with a larger body is a failure (default: 1 GiB)",
@@ -108,7 +108,7 @@ def _data(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--num-inference-steps", type=count, default=50, help="where the sample does not say (default: %(default)s)"
     )
-    group.add_argument("--seed", type=int, help="generation seed, where the sample does not say")
+    group.add_argument("--seed", type=seed, help="generation seed, where the sample does not say")
     group.add_argument("--enable-negative-prompt", action="store_true", help="send a negative prompt too")
     group.add_argument(
         "--random-request-config",
@@ -117,7 +117,7 @@ def _data(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument(
         "--random-request-seed",
-        type=int,
+        type=whole,
         default=42,
         metavar="SEED",
         help="random: seed of the profile draw (default: %(default)s)",

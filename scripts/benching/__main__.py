@@ -81,6 +81,9 @@ def main() -> None:
         sys.exit(f"scripts/bench needs {' and '.join(missing)}; install nginx-light and wrk, as root: apt-get install")
     cores = usable_cores()
     with nginx(cores[0]) as server:
+        if flags.only_peers:
+            print(peers_table(peers.measure(server.text)))
+            return
         bench = Bench(server, cores[0], cores[-1], 2.0 if flags.quick else 5.0)
         for number in range(1 if flags.quick else flags.rounds):
             tell(f"round {number + 1}")
@@ -89,7 +92,7 @@ def main() -> None:
         print(rates_table(bench))
         print(markdown(("what it must reach", "bound", "reached", ""), goals(bench, flags.quick)))
         if flags.peers:
-            print(peers_table(peers.measure(server.small)))
+            print(peers_table(peers.measure(server.text)))
 
 
 def read_flags() -> argparse.Namespace:
@@ -99,6 +102,7 @@ def read_flags() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="medians are over this many (default: 3)")
     parser.add_argument("--parts", action="store_true", help="only the pieces in isolation")
     parser.add_argument("--peers", action="store_true", help="AIPerf too, installed from the package index")
+    parser.add_argument("--only-peers", action="store_true", help="nothing but the peers")
     return parser.parse_args()
 
 

@@ -8,6 +8,16 @@ import venv
 from pathlib import Path
 from typing import Any
 
+# AIPerf needs a tokenizer and fetches one from a hub; this one knows bytes only, and is made here.
+_TOKENIZER = """
+import sys
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+bare = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate([*letters, "<end>"])}, merges=[]))
+bare.pre_tokenizer, bare.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+PreTrainedTokenizerFast(tokenizer_object=bare, eos_token="<end>", bos_token="<end>").save_pretrained(sys.argv[1])
+"""
 RATES = (500, 2_000)
 SECONDS = 10
 
@@ -19,7 +29,7 @@ def measure(url: str) -> list[tuple[int, dict[str, Any] | str]]:
             program = _install(Path(folder))
         except subprocess.CalledProcessError as error:
             return [(rate, f"AIPerf cannot be installed here: {_last_line(error.stderr)}") for rate in RATES]
-        return [(rate, _run(program, url, rate, Path(folder) / str(rate))) for rate in RATES]
+        return [(rate, _run(program, url, rate, Path(folder))) for rate in RATES]
 
 
 def _install(folder: Path) -> Path:
@@ -27,14 +37,28 @@ def _install(folder: Path) -> Path:
     venv.create(folder / "venv", with_pip=True)
     pip = [str(folder / "venv/bin/pip"), "install", "-q", "aiperf"]
     subprocess.run(pip, check=True, capture_output=True, timeout=900)
+    make = [str(folder / "venv/bin/python"), "-c", _TOKENIZER, str(folder / "tokenizer")]
+    subprocess.run(make, check=True, capture_output=True, timeout=120)
     return folder / "venv/bin/aiperf"
 
 
-def _run(program: Path, url: str, rate: int, place: Path) -> dict[str, Any] | str:
+def _run(program: Path, url: str, rate: int, folder: Path) -> dict[str, Any] | str:
+    place = folder / str(rate)
     words = [
         *(str(program), "profile", "--model", "default", "--url", url, "--endpoint-type", "chat"),
         *("--request-rate", str(rate), "--request-rate-mode", "constant", "--request-count", str(rate * SECONDS)),
-        *("--concurrency", "5000", "--tokenizer", "builtin", "--output-artifact-dir", str(place), "--ui", "none"),
+        *(
+            "--concurrency",
+            "5000",
+            "--tokenizer",
+            str(folder / "tokenizer"),
+            "--isl",
+            "64",
+            "--output-artifact-dir",
+            str(place),
+            "--ui",
+            "none",
+        ),
     ]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
