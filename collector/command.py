@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--percentiles", type=_percentiles, default=(), metavar="P,P", help="further ones, such as 99.5"
     )
+    parser.add_argument("--confidence", type=_confidence, metavar="P", help="of every interval, such as 0.99")
     parser.add_argument("--export", choices=export.FORMATS, help="write a row a request")
     parser.add_argument("--export-file", type=Path, metavar="PATH", help="where to; default: DIR/requests.FORMAT")
     parser.add_argument("--output-file", metavar="PATH", help="write the result as JSON; - is standard output")
@@ -114,6 +115,8 @@ def _asked(facts: Facts, arguments: argparse.Namespace) -> Facts:
     """The facts, with what the flags would rather have them be."""
     if arguments.latency_from:
         facts = replace(facts, latency_from=arguments.latency_from)
+    if arguments.confidence:
+        facts = replace(facts, confidence=arguments.confidence)
     if arguments.slo_ms:
         facts = replace(facts, slo_enabled=True, slo_ms=np.full(facts.planned, arguments.slo_ms))
     return facts
@@ -144,6 +147,13 @@ def _positive(text: str) -> float:
     value = _number(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _confidence(text: str) -> float:
+    value = _number(text)
+    if not 0.5 <= value <= 0.9999:
+        raise argparse.ArgumentTypeError(f"{text} is not a share between 0.5 and 0.9999")
     return value
 
 

@@ -34,6 +34,7 @@ class Facts:
     stopped_ns: int | None  # when the run was interrupted
     ended_ns: int  # when the collector closed the books
     died: tuple[str, ...]  # names of our processes that died
+    confidence: float = 0.95  # of every interval
     busiest_sender: float | None = None  # share of a core, waiting awake left out; None where nobody said
     shapes: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 4), np.int32))
     hiccups: Hiccups = field(default_factory=lambda: np.empty(0, HICCUP))  # what the sampler saw of the machine

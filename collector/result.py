@@ -11,7 +11,12 @@ Rate = float | Literal["inf"]
 
 
 class Spread(TypedDict):
-    """Mean and order statistics of one kind of time, in seconds; `max` is rank n."""
+    """Mean and order statistics of one kind of time, in seconds; `max` is rank n.
+
+    `n` counts those that never ended too, `n_effective` what they are worth as independent ones. `ci` has the ends of
+    each percentile's interval (upper null: infinite), or null; `needs_n` says how many it takes where n is too small,
+    `no_interval` why there is none at all.
+    """
 
     mean: float | None
     p50: float | None
@@ -20,6 +25,11 @@ class Spread(TypedDict):
     p99: float | None
     p99_9: float | None
     max: float | None
+    n: int
+    n_effective: float
+    ci: Mapping[str, list[float | None] | None]
+    needs_n: Mapping[str, int]
+    no_interval: str | None
 
 
 class Offered(TypedDict):
@@ -111,6 +121,7 @@ class Figures(Headline, ServerFigures, SloFigures):
     latency_from: str
     outcomes: Outcomes
     errors: dict[str, ErrorCount]
+    confidence: float  # of every interval
     retried: int  # sent again because the server had just closed the kept-alive connection
     max_in_flight: int
     end: Mapping[str, Any]

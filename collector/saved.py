@@ -38,6 +38,7 @@ _TERMS: Final = {
     "latency_from": str,
     "slo_enabled": bool,
     "slo_scale": _NUMBER,
+    "confidence": _NUMBER,
 }
 _END: Final = {
     "counted_sent": int,

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from collector.autocorrelation import Correlation, correlation
 from collector.facts import Facts
+from collector.intervals import share_interval
 from collector.stats import percentile
 from collector.times import Times
 
@@ -19,6 +21,13 @@ class Attainment:
 
     requests: int
     met: int
+    found: Correlation
+
+    def interval(self, confidence: float) -> tuple[float, float] | None:
+        """Clopper and Pearson's interval of the rate, in effective observations; None where there are too few."""
+        if not self.requests or not self.found.enough:
+            return None
+        return share_interval(self.met / self.found.tau, self.requests / self.found.tau, confidence)
 
     @property
     def rate(self) -> float | None:
@@ -55,8 +64,11 @@ def attainment(times: Times, facts: Facts) -> Attainment:
     What failed, never ended or was never sent is not met. Of an interrupted run only what was `due` counts.
     """
     target_ns = facts.slo_ms * NS_PER_MS
-    met = times.ok & (times.latency_ns(facts.latency_from) <= target_ns[times.index])  # False where it is nan
-    return Attainment(requests=int(np.sum(due(times, facts) & ~np.isnan(target_ns))), met=int(met.sum()))
+    met = np.zeros(facts.planned, np.bool_)
+    met[times.index] = times.ok & (times.latency_ns(facts.latency_from) <= target_ns[times.index])  # nan: False
+    counted = due(times, facts) & ~np.isnan(target_ns)
+    series = met[counted].astype(np.float64)
+    return Attainment(requests=int(counted.sum()), met=int(met.sum()), found=correlation(series))
 
 
 def due(times: Times, facts: Facts) -> NDArray[np.bool_]:

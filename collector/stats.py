@@ -6,9 +6,12 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.autocorrelation import Correlation, correlation
+from collector.intervals import least_n, quantile_ranks
 from collector.result import Spread
 
 NS_PER_S = 1e9
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 
 
 def rank(p: float, n: int) -> int:
@@ -29,17 +32,55 @@ def percentile(values: NDArray[np.float64], p: float, infinite: int = 0) -> floa
     return _at_rank(np.sort(values), p, infinite)
 
 
-def spread(values_s: NDArray[np.float64], infinite: int = 0) -> Spread:
-    """Describe seconds by mean, percentiles and maximum; the mean is over the finite values, `max` is rank n of all."""
-    ordered = np.sort(values_s)
+def spread(series_s: NDArray[np.float64], infinite: int = 0, confidence: float = 0.95) -> Spread:
+    """Describe seconds, given in schedule order, by mean, percentiles, maximum, and intervals of the percentiles.
+
+    The mean is over the finite values, `max` is rank n of all. An interval counts in effective observations; its upper
+    end is None where it falls among the infinite, and it is None itself where there are too few.
+    """
+    ordered, found = np.sort(series_s), correlation(series_s)
+    known = {name: _at_rank(ordered, p, infinite) for name, p in PERCENTILES.items()}
+    ends = {name: _interval(ordered, p, infinite, found, confidence) for name, p in PERCENTILES.items()}
+    needs = {name: _needed(p, found, confidence) for name, p in PERCENTILES.items()}
+    n = len(ordered) + infinite
     return Spread(
         mean=mean(ordered),
-        p50=_at_rank(ordered, 0.5, infinite),
-        p90=_at_rank(ordered, 0.9, infinite),
-        p95=_at_rank(ordered, 0.95, infinite),
-        p99=_at_rank(ordered, 0.99, infinite),
-        p99_9=_at_rank(ordered, 0.999, infinite),
+        p50=known["p50"],
+        p90=known["p90"],
+        p95=known["p95"],
+        p99=known["p99"],
+        p99_9=known["p99_9"],
         max=_at_rank(ordered, 1.0, infinite),
+        n=n,
+        n_effective=n / found.tau,
+        ci=ends,
+        needs_n={name: needed for name, needed in needs.items() if needed > n},
+        no_interval=None if found.enough else _too_short(found),
+    )
+
+
+def _interval(
+    ordered: NDArray[np.float64], p: float, infinite: int, found: Correlation, confidence: float
+) -> list[float | None] | None:
+    n = len(ordered) + infinite
+    effective = int(n / found.tau)
+    ranks = quantile_ranks(p, effective, confidence) if effective and found.enough else None
+    if ranks is None:
+        return None
+    lower, upper = (max(1, math.floor(ranks[0] * n / effective)), math.ceil(ranks[1] * n / effective))
+    ends = [float(ordered[place - 1]) if place <= len(ordered) else None for place in (lower, min(upper, n))]
+    return None if ends[0] is None else ends
+
+
+def _needed(p: float, found: Correlation, confidence: float) -> int:
+    least = math.ceil(least_n(p, confidence) * found.tau)
+    return least if found.tau == 1 else max(least, found.needed)
+
+
+def _too_short(found: Correlation) -> str:
+    return (
+        f"neighbours resemble each other (tau {found.tau:.3g}), so {found.n} are worth {found.effective:.0f};"
+        f" an interval needs {found.needed}"
     )
 
 

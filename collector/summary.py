@@ -24,20 +24,24 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
     """
     kept = clock.first_records(records, facts.planned)
     times = clock.of_run(kept, facts)
-    service, response = _of_successes(times, times.service_ns), _of_successes(times, times.response_ns)
+    service, response = (
+        _of_successes(times, times.service_ns, facts.confidence),
+        _of_successes(times, times.response_ns, facts.confidence),
+    )
     latency = response if facts.latency_from == "scheduled" else service
     return {
         **_headline(times, _duration_s(kept, facts), latency),
         **_server(kept, notes),
         **_slo(times, facts),
         "offered": _offered(times, facts),
-        "lag": stats.spread(stats.seconds(times.lag_ns)),
-        "wait": stats.spread(stats.seconds(times.wait_ns)),
+        "lag": stats.spread(stats.seconds(times.lag_ns), confidence=facts.confidence),
+        "wait": stats.spread(stats.seconds(times.wait_ns), confidence=facts.confidence),
         "service": service,
         "response": response,
         "latency_from": facts.latency_from,
         "outcomes": _outcomes(times),
         "errors": _errors(kept, notes),
+        "confidence": facts.confidence,
         "retried": int(np.count_nonzero(kept["flags"] & RETRIED)),
         "max_in_flight": times.max_in_flight,
         "end": {
@@ -87,12 +91,17 @@ def _slo(times: Times, facts: Facts) -> SloFigures:
         slo_attainment_rate=met.rate if met else None,
         slo_met_success=met.met if met else None,
         slo_scale=facts.slo_scale,
-        slo={"enabled": facts.slo_enabled, "requests": met.requests if met else None},
+        slo={
+            "enabled": facts.slo_enabled,
+            "requests": met.requests if met else None,
+            "ci": met.interval(facts.confidence) if met else None,
+            "n_effective": met.found.effective if met else None,
+        },
     )
 
 
-def _of_successes(times: Times, part_ns: NDArray[np.int64]) -> Spread:
-    return stats.spread(stats.seconds(part_ns[times.ok]), times.endless)
+def _of_successes(times: Times, part_ns: NDArray[np.int64], confidence: float) -> Spread:
+    return stats.spread(stats.seconds(part_ns[times.ok]), times.endless, confidence)
 
 
 def _duration_s(kept: NDArray[np.void], facts: Facts) -> float:

@@ -125,6 +125,7 @@ def terms(plan: Plan, options: BenchOptions) -> dict[str, Any]:
         "latency_from": options.latency_from,
         "slo_enabled": options.slo.enabled,
         "slo_scale": options.slo.scale,
+        "confidence": options.confidence,
     }
 
 

@@ -111,6 +111,7 @@ class BenchOptions:
     warmup: WarmupOptions = WarmupOptions()
     slo: SloOptions = SloOptions()
     traffic: TrafficOptions = TrafficOptions()
+    confidence: float = 0.95
 
     @property
     def latency_from(self) -> str:

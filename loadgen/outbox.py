@@ -60,9 +60,9 @@ class Outbox:
     def flush(self) -> None:
         """Send what has gathered. The socket has no limit, so this never blocks."""
         self._armed = False
+        if self._notes:  # first, so that whoever has all records has all notes too
+            self._socket.send(pack_notes(self._notes), zmq.NOBLOCK)
+            self._notes.clear()
         if self._rows:
             self._socket.send(RECORDS + b"".join(self._rows), zmq.NOBLOCK)
             self._rows.clear()
-        if self._notes:
-            self._socket.send(pack_notes(self._notes), zmq.NOBLOCK)
-            self._notes.clear()

@@ -58,11 +58,12 @@ async def once(transport: Transport) -> list[Answer]:
     return [await ask(transport)]
 
 
-def talk(name: str, behaviour: Behaviour, talk: Talk = once) -> list[Answer]:
+def talk(name: str, behaviour: Behaviour, talk: Talk = once, limit: int = 1 << 30) -> list[Answer]:
     async def main() -> list[Answer]:
         server = await asyncio.start_server(behaviour, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        transport = make_transport(name, resolve(TargetOptions(base_url=f"http://127.0.0.1:{port}")))
+        options = TargetOptions(base_url=f"http://127.0.0.1:{port}", max_body_bytes=limit)
+        transport = make_transport(name, resolve(options))
         try:
             return await talk(transport)
         finally:
@@ -138,6 +139,28 @@ def test_a_broken_answer_is_a_failure_of_its_kind(
     assert answer.error in kinds, answer
     assert answer.detail
     assert answer.sent_ns <= answer.done_ns
+
+
+@pytest.mark.parametrize("name", TRANSPORTS)
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (OK + b"Content-Length: 11\r\n\r\nhello world",),
+        (OK + b"Content-Length: 999999999999\r\n\r\n", b"hello"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"6\r\nhello \r\n", b"5\r\nworld\r\n", b"0\r\n\r\n"),
+        (OK + b"Connection: close\r\n\r\nhello", b" world"),
+    ],
+)
+def test_a_body_beyond_the_limit_is_a_failure_of_its_own(name: str, pieces: tuple[bytes, ...]) -> None:
+    (answer,) = talk(name, says(*pieces, then="stay"), limit=10)
+    assert answer.error is ErrorKind.OVERSIZED
+    assert "--max-body-bytes" in answer.detail
+
+
+@pytest.mark.parametrize("name", TRANSPORTS)
+def test_a_body_at_the_limit_is_taken(name: str) -> None:
+    (answer,) = talk(name, says(OK + b"Content-Length: 10\r\n\r\n", b"0123456789"), limit=10)
+    assert (answer.error, bytes(answer.body)) == (ErrorKind.NONE, b"0123456789")
 
 
 @pytest.mark.parametrize("name", TRANSPORTS)

@@ -15,7 +15,7 @@ KEYS: Final = (
     *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99"),
     *("slo_attainment_rate", "slo_met_success", "slo_scale", "backend", "model", "dataset", "task"),
     *("offered", "lag", "wait", "service", "response", "latency_from"),
-    *("outcomes", "errors", "retried", "max_in_flight"),
+    *("confidence", "outcomes", "errors", "retried", "max_in_flight"),
     *("slo", "warmup", "config", "environment", "self", "end", "partial", "verdict"),
 )
 

@@ -72,9 +72,12 @@ def _times(result: Result) -> Iterator[RenderableType]:
     table.add_column("")
     for name in TIMES:
         table.add_column(name, justify="right", no_wrap=True)
+    latency: TimeName = "response" if result["latency_from"] == "scheduled" else "service"
+    held = _spread(result, latency)
+    table.add_column(f"{latency}, {quantity.share(result['confidence'])} sure", justify="right")
     for label, key in ROWS:
-        table.add_row(label, *(quantity.seconds(_spread(result, name)[key]) for name in TIMES))
-    latency = "response" if result["latency_from"] == "scheduled" else "service"
+        cells = (quantity.seconds(_spread(result, name)[key]) for name in TIMES)
+        table.add_row(label, *cells, _interval(held, key))
     succeeded, failed = result["completed_requests"], result["failed_requests"]
     notes = (
         f"latency_* in the JSON is {latency}. response = wait (budget) + lag (this tool) + service (server).",
@@ -82,6 +85,8 @@ def _times(result: Result) -> Iterator[RenderableType]:
     )
     yield from (Text(), table)
     yield from (Text(note, style="dim") for note in notes)
+    if held["no_interval"]:
+        yield Text(f"no intervals for {latency}: {held['no_interval']}", style="dim")
     outcomes = result["outcomes"]
     endless = outcomes["timeout"] + outcomes["cancelled"] + outcomes["unfinished"] + outcomes["lost"]
     if endless:
@@ -100,6 +105,14 @@ def _slo(result: Result) -> Iterator[RenderableType]:
     table = _grid()
     _row(table, "SLO met", f"{share}: {result['slo_met_success']} of {result['slo'].get('requests')} with a target")
     yield from (Text(), table)
+
+
+def _interval(spread: Spread, key: str) -> str:
+    """Both ends of a percentile's interval, or how many requests it would take."""
+    if ends := spread["ci"].get(key):
+        upper = "inf" if ends[1] is None else quantity.seconds(ends[1])
+        return f"{quantity.seconds(ends[0])} - {upper}"
+    return f"needs n >= {spread['needs_n'][key]:,}" if key in spread["needs_n"] and spread["n"] else ""
 
 
 def _tool(result: Result) -> Iterator[RenderableType]:

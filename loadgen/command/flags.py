@@ -4,7 +4,7 @@ import argparse
 import math
 from typing import Final
 
-from loadgen.command.numbers import count, not_negative, positive, rate, seed, share, size, whole
+from loadgen.command.numbers import count, inner_share, not_negative, positive, rate, seed, share, size, whole
 from loadgen.options import MAX_BODY_BYTES, TASKS
 from loadgen.pins import usable_cores
 from loadgen.requests import ENDPOINTS
@@ -245,6 +245,9 @@ def _output(group: "argparse._ArgumentGroup") -> None:
         "--run-dir", metavar="DIR", help="save the run here as it goes: records, plan, result; see `loadgen report`"
     )
     group.add_argument("--save-dir", metavar="DIR", help="save the images and videos of the answers here")
+    group.add_argument(
+        "--confidence", type=inner_share, default=0.95, metavar="P", help="of every interval (default: %(default)s)"
+    )
     group.add_argument("--strict", action="store_true", help="exit 3 unless the verdict is VALID")
     group.add_argument("--disable-tqdm", action="store_true", help="no progress display")
 

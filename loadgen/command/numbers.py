@@ -41,6 +41,11 @@ def share(text: str) -> float:
     return _number(text, "a share, 0 to 1", 0 <= _parsed(text) <= 1)
 
 
+def inner_share(text: str) -> float:
+    """A share above 0 and below 1, such as a confidence."""
+    return _number(text, "a share between 0.5 and 0.9999", 0.5 <= _parsed(text) <= 0.9999)
+
+
 def _integer(text: str, least: int, rule: str, most: int = _MOST) -> int:
     try:
         number = int(text)

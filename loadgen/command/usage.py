@@ -51,6 +51,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             max_body_bytes=a.max_body_bytes,
         ),
         warmup=WarmupOptions(a.warmup_requests, a.warmup_num_inference_steps, a.warmup_num_frames),
+        confidence=a.confidence,
         slo=SloOptions(a.slo, a.slo_scale),
         traffic=TrafficOptions(
             max_concurrency=a.max_concurrency,

@@ -34,7 +34,7 @@ class AiohttpTransport:
     def __init__(self, target: Target) -> None:
         self._url = URL(target.origin + target.prefix, encoded=True)
         self._tls = tls_context(target) or True  # True is aiohttp's word for its default
-        self._proxy = target.proxy
+        self._proxy, self._limit = target.proxy, target.max_body_bytes
         self._connector = aiohttp.TCPConnector(
             limit=0, ssl=self._tls, resolver=_Known(target), ttl_dns_cache=None, keepalive_timeout=86_400
         )
@@ -69,7 +69,7 @@ class AiohttpTransport:
 
     def send(self, request: Request, done: Callable[[Answer], None], not_before_ns: int = 0) -> "AiohttpExchange":
         """Start an exchange in a task of its own, which is at its first write some 100 us from now."""
-        return AiohttpExchange(self._session, self._url, request, done)
+        return AiohttpExchange(self._session, self._url, request, done, self._limit)
 
     async def close(self) -> None:
         """Close the session and its connections."""
@@ -79,12 +79,23 @@ class AiohttpTransport:
 class AiohttpExchange:
     """One request and its answer."""
 
-    __slots__ = ("_done", "_request", "_reused", "_session", "_stamped", "_task", "_url", "first_byte_ns", "sent_ns")
+    __slots__ = (
+        "_done",
+        "_limit",
+        "_request",
+        "_reused",
+        "_session",
+        "_stamped",
+        "_task",
+        "_url",
+        "first_byte_ns",
+        "sent_ns",
+    )
 
     def __init__(
-        self, session: aiohttp.ClientSession, url: URL, request: Request, done: Callable[[Answer], None]
+        self, session: aiohttp.ClientSession, url: URL, request: Request, done: Callable[[Answer], None], limit: int
     ) -> None:
-        self._session, self._url, self._request, self._done = session, url, request, done
+        self._session, self._url, self._request, self._done, self._limit = session, url, request, done, limit
         self._stamped = self._reused = False
         self.sent_ns, self.first_byte_ns = now_ns(), 0
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -128,7 +139,7 @@ class AiohttpExchange:
         ) as response:
             self.first_byte_ns = now_ns()
             _end_with_connection(response)
-            body = await response.read()
+            body = await _read(response, self._limit)
             return Answer(self.sent_ns, self.first_byte_ns, now_ns(), response.status, body, flags=flags)
 
     def _failure(self, error: Exception, done_ns: int) -> Answer:
@@ -138,6 +149,26 @@ class AiohttpExchange:
 
 class _BrokenBody(aiohttp.ClientPayloadError):
     """A body that breaks the rules of HTTP."""
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Read the body, unless it is larger than `limit` bytes or turns out to be."""
+    length = response.content_length
+    if length is not None and length > limit:
+        raise _TooLarge(f"a body of {length} bytes, where --max-body-bytes allows {limit}")
+    if length is not None:
+        return await response.read()
+    pieces, received = [], 0
+    async for piece in response.content.iter_any():
+        pieces.append(piece)
+        received += len(piece)
+        if received > limit:
+            raise _TooLarge(f"a body of {received} bytes or more, where --max-body-bytes allows {limit}")
+    return b"".join(pieces)
+
+
+class _TooLarge(aiohttp.ClientPayloadError):
+    """A body beyond --max-body-bytes."""
 
 
 def _end_with_connection(response: aiohttp.ClientResponse) -> None:
@@ -168,6 +199,8 @@ def error_kind(error: Exception) -> ErrorKind:
             return ErrorKind.TLS
         case aiohttp.ClientConnectorError():
             return ErrorKind.CONNECT
+        case _TooLarge():
+            return ErrorKind.OVERSIZED
         case _BrokenBody():
             return ErrorKind.PROTOCOL
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():

@@ -1,0 +1,82 @@
+"""How often an interval covers the truth, by seeded simulation."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.intervals import binomial_cdf, quantile_ranks
+from collector.stats import PERCENTILES, spread
+from scripts.benching.table import markdown
+
+RUNS = 1_000
+CONFIDENCE = 0.95
+Series = NDArray[np.float64]
+
+
+def main() -> None:
+    """Print both tables."""
+    print(f"\n{RUNS} runs each, confidence {CONFIDENCE}\n")
+    print(markdown(("independent, n", "percentile", "exact", "covered", "no interval"), independent()))
+    print()
+    print(markdown(("queue", "load", "n", "percentile", "covered", "no interval"), queues()))
+
+
+def independent() -> list[tuple[str, ...]]:
+    """Exponential responses, each for itself: the exact coverage is that of the ranks."""
+    rows: list[tuple[str, ...]] = []
+    for n in (100, 400, 4000):
+        for name in ("p50", "p95", "p99"):
+            p, random = PERCENTILES[name], np.random.default_rng(n)
+            ranks = quantile_ranks(p, n, CONFIDENCE)
+            if ranks is not None:
+                exact = binomial_cdf(ranks[1] - 1, n, p) - binomial_cdf(ranks[0] - 1, n, p)
+                covered, missing = cover(partial(random.exponential, 1.0, n), name, -math.log(1 - p))
+                rows.append((f"{n}", name, f"{exact:.3f}", covered, missing))
+    return rows
+
+
+def queues() -> list[tuple[str, ...]]:
+    """One server, Poisson arrivals: responses resemble their neighbours, the more the higher the load."""
+    rows: list[tuple[str, ...]] = []
+    for kind in ("M/M/1", "M/D/1"):
+        for load in (0.3, 0.6, 0.8):
+            truth = {name: true_quantile(kind, load, PERCENTILES[name]) for name in ("p50", "p95")}
+            for n in (1_000, 5_000):
+                random = np.random.default_rng(n)
+                for name in ("p50", "p95"):
+                    draw = partial(responses, kind, load, n, random)
+                    rows.append((kind, f"{load}", f"{n}", name, *cover(draw, name, truth[name])))
+    return rows
+
+
+def cover(draw: Callable[..., Any], name: str, truth: float) -> tuple[str, str]:
+    """Share of the intervals that hold the truth, and of the runs that have none."""
+    ends = [spread(draw(), confidence=CONFIDENCE)["ci"][name] for _ in range(RUNS)]
+    known = [pair for pair in ends if pair is not None]
+    held = sum(low is not None and low <= truth and (high is None or truth <= high) for low, high in known)
+    return (f"{held / len(known):.3f}" if known else "-", f"{1 - len(known) / RUNS:.3f}")
+
+
+def responses(kind: str, load: float, n: int, random: np.random.Generator, warm: int = 500) -> Series:
+    """Response times of a queue in its steady state, mean service 1 (Lindley's recursion in closed form)."""
+    count = n + warm
+    service = random.exponential(1, count) if kind == "M/M/1" else np.ones(count)
+    steps = np.concatenate([[0.0], service[:-1] - random.exponential(1 / load, count - 1)])
+    walk = np.cumsum(steps)
+    waits = walk - np.minimum.accumulate(walk)
+    return (waits + service)[warm:]
+
+
+def true_quantile(kind: str, load: float, p: float) -> float:
+    """Of M/M/1 the response is exponential with rate 1 - load; of M/D/1 it is taken from one very long run."""
+    if kind == "M/M/1":
+        return -math.log(1 - p) / (1 - load)
+    return float(np.quantile(responses(kind, load, 20_000_000, np.random.default_rng(0)), p))
+
+
+if __name__ == "__main__":
+    main()
