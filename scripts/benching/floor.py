@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,20 @@ from loadgen.clock import SECOND_NS, now_ns
 from loadgen.quiet import quieten
 
 
-def measure(rate: float, seconds: float, core: int) -> dict[str, float]:
-    """Run the loop in a process of its own."""
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """How late, in s: order statistics of the wake-ups."""
+
+    p50: float
+    p99: float
+    max: float
+
+
+def measure(rate: float, seconds: float, core: int) -> Floor:
+    """Run the loop in a process of its own, on `core`."""
     words = [sys.executable, "-m", "scripts.benching.floor", str(rate), str(seconds), str(core)]
-    found: dict[str, float] = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
-    return found
+    done = subprocess.run(words, stdout=subprocess.PIPE, check=True, timeout=seconds + 30)
+    return Floor(**json.loads(done.stdout))
 
 
 async def _sleep(rate: float, seconds: float) -> Any:

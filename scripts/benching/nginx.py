@@ -4,12 +4,13 @@ import base64
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,59 +40,83 @@ http {{
 
 @dataclass(frozen=True, slots=True)
 class Nginx:
-    """Base URLs: answers with a tiny image, with text (for tools that know no images), and of 2 MB."""
+    """Base URLs: answers with a tiny image, with text (for tools that know no images), and of 2 MB (in bytes)."""
 
     small: str
     text: str
     big: str
+    big_bytes: int
+
+
+def found(name: str) -> str | None:
+    """Where a program is; also where only root looks by default."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 
 
 def install_missing() -> list[str]:
     """Install what is missing where root allows; return what still is."""
-    missing = [name for name in PACKAGES if not shutil.which(name)]
+    missing = [name for name in PACKAGES if not found(name)]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
-        subprocess.run(["apt-get", "update", "-qq"], **quiet)  # type: ignore[call-overload]
-        subprocess.run(["apt-get", "install", "-y", "-qq", *(PACKAGES[name] for name in missing)], **quiet)  # type: ignore[call-overload]
-    return [name for name in missing if not shutil.which(name)]
+        _quietly("apt-get", "update")
+        _quietly("apt-get", "install", "-y", *(PACKAGES[name] for name in missing))
+        if "nginx" in missing:
+            _quietly("invoke-rc.d", "nginx", "stop")  # the package starts one for all the world
+    return [name for name in missing if not found(name)]
+
+
+def _quietly(*words: str) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with suppress(FileNotFoundError, subprocess.TimeoutExpired):
+        subprocess.run(words, stdout=subprocess.DEVNULL, check=False, timeout=300, env=environment)
 
 
 @contextmanager
 def nginx(core: int) -> Iterator[Nginx]:
     """Run nginx with its worker on `core`."""
     with tempfile.TemporaryDirectory(prefix="loadgen-nginx-") as name:
-        folder, (small, text, big) = Path(name), (_free_port() for _ in range(3))
+        folder = Path(name)
         folder.chmod(0o755)  # the worker is another user
-        image = base64.b64encode(b"\x89PNG\r\n\x1a\n" + os.urandom(BIG_BYTES)).decode()
-        (folder / "big.json").write_text(json.dumps(SMALL).replace("iVBORw0KGgo=", image))
-        config = _CONFIG.format(
-            mask=f"{1 << core:b}",
-            folder=folder,
-            small=small,
-            big=big,
-            answer=json.dumps(SMALL),
-            words=json.dumps(_TEXT),
-            text=text,
-        )
-        (folder / "nginx.conf").write_text(config)
-        process = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL)
+        size, ports = _write_answer(folder / "big.json"), _free_ports(3)
+        (folder / "nginx.conf").write_text(_config(folder, core, ports))
+        words = [found("nginx") or "nginx", "-c", str(folder / "nginx.conf")]
+        process = subprocess.Popen(words, stderr=subprocess.DEVNULL, start_new_session=True)
         try:
-            _wait(small, process)
-            yield Nginx(f"http://127.0.0.1:{small}", f"http://127.0.0.1:{text}", f"http://127.0.0.1:{big}")
+            _wait(ports[0], process, folder / "error.log")
+            small, text, big = (f"http://127.0.0.1:{port}" for port in ports)
+            yield Nginx(small, text, big, size)
         finally:
             process.terminate()
-            process.wait(10)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def _write_answer(place: Path) -> int:
+    image = base64.b64encode(b"\x89PNG\r\n\x1a\n" + os.urandom(BIG_BYTES)).decode()
+    return place.write_text(json.dumps(SMALL).replace("iVBORw0KGgo=", image))
 
 
-def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
+def _config(folder: Path, core: int, ports: list[int]) -> str:
+    small, text, big = ports
+    return _CONFIG.format(
+        folder=folder, mask=f"{1 << core:b}", small=small, text=text, big=big,
+        answer=json.dumps(SMALL), words=json.dumps(_TEXT),
+    )  # fmt: skip
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on; taken together, so that they differ."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(server.getsockname()[1]) for server in servers]
+
+
+def _wait(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     for _ in range(100):
         if process.poll() is not None:
-            raise SystemExit(f"nginx ended with {process.returncode}; is another one in the way?")
+            said = log.read_text().strip() if log.exists() else "nothing"
+            raise SystemExit(f"nginx ended with {process.returncode} and said: {said}")
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:

@@ -1,11 +1,12 @@
 """Markdown tables, and numbers that people can read."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from collector import quantity
 
-seconds = quantity.seconds
+UNKNOWN = math.inf  # so that what is not known never looks like a good figure
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -16,7 +17,17 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def middle(values: Sequence[float | None]) -> float | None:
-    """Median of the values that are there."""
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
+def middle(values: Iterable[float]) -> float:
+    """Median; UNKNOWN of no values."""
+    known = list(values)
+    return median(known) if known else UNKNOWN
+
+
+def seconds(value_s: float) -> str:
+    """A time with its unit."""
+    return quantity.seconds(value_s if math.isfinite(value_s) else None)
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """A number with its thousands apart."""
+    return f"{value:,.{decimals}f}" if math.isfinite(value) else quantity.UNKNOWN

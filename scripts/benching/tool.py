@@ -1,81 +1,89 @@
-"""The tool, run as a user runs it, with an eye on its processes from outside."""
+"""The tool, run as a user runs it."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from scripts.benching.errors import NoResultError
+from scripts.benching.table import UNKNOWN
+from scripts.benching.watch import Look, cpu_s, growth_mb, peak_mb, watched
 
 LIMIT_S = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A result, the wall time of the whole command in s, its CPU in s, and its peak memory (PSS) in MB, if sampled."""
+    """A result, the wall time of the whole command in s, and the looks at its processes if they were asked for."""
 
     result: dict[str, Any]
     wall_s: float
-    cpu_s: float
-    peak_mb: float
+    looks: list[Look]
 
     @property
     def failed(self) -> bool:
         """Whether the rate was not sent, or not all of it answered."""
-        offered, asked = self.result["offered"], float(self.result["offered"]["asked_rate"])
-        short = asked != float("inf") and (offered["achieved_rate"] or 0) < 0.99 * asked
-        return short or self.result["failed_requests"] > 0
+        asked, planned = self.figure("offered", "asked_rate"), self.figure("offered", "planned")
+        if self.figure("completed_requests") < planned:
+            return True
+        return asked != float("inf") and (self.result["offered"]["achieved_rate"] or 0.0) < 0.99 * asked
+
+    def figure(self, *keys: str) -> float:
+        """A figure of the result; infinite where it is null, as a percentile is that falls among failures."""
+        value: Any = self.result
+        for key in keys:
+            value = value[key]
+        return UNKNOWN if value is None else float(value)
 
     def cpu_ms_per_request(self, process: str) -> float:
-        """Milliseconds of CPU for each request, of a process of the tool; the same figure as s per 1,000 requests."""
-        cpu_s: float = self.result["self"].get(process, {}).get("cpu_s", 0.0)
-        return 1e3 * cpu_s / max(int(self.result["completed_requests"]), 1)
+        """Milliseconds of CPU for each answer, of a process of the tool; the same figure as s per 1,000 requests."""
+        spent_s: float = self.result["self"].get(process, {}).get("cpu_s", UNKNOWN)
+        return 1e3 * spent_s / max(int(self.result["completed_requests"]), 1)
+
+    def cpu_share(self) -> float:
+        """CPU of all processes from time zero on, as a share of one core; needs looks."""
+        ended_ns, duration_s = self.result["end"]["ended_ns"], self.result["duration"]
+        spent_s = cpu_s(self.looks, ended_ns - round(duration_s * 1e9), ended_ns)
+        return spent_s / float(duration_s)
+
+    def peak_mb(self) -> float:
+        """Most memory (PSS) of all processes at one time; needs looks."""
+        return peak_mb(self.looks)
+
+    def growth_mb(self, name: str) -> float:
+        """How much the own memory of a process grew after its first quarter; needs looks."""
+        return growth_mb(self.looks, name)
 
 
-def bench(*words: str, memory: bool = False) -> Run:
-    """Run `loadgen bench` on random prompts and read its JSON; `memory` samples what all its processes use."""
+def bench(*words: str, watch_from: int | None = None) -> Run:
+    """Run `loadgen bench` on random prompts and read its JSON; `watch_from` is a core to look at its processes from.
+
+    Raises NoResultError.
+    """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "result.json"
         command = [sys.executable, "-m", "loadgen", "bench", "--dataset", "random", "--task", "t2i", *words]
         command += ["--warmup-requests", "0", "--disable-tqdm", "--output-file", str(place)]
-        began, before = time.monotonic(), os.times()
+        began = time.monotonic()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        peaks = [0.0]
-        watcher = threading.Thread(target=_watch, args=(process.pid, peaks), daemon=True)
-        if memory:
-            watcher.start()
-        _, errors = process.communicate(timeout=LIMIT_S)
-        wall_s, after = time.monotonic() - began, os.times()
+        with process, watched(process.pid, watch_from) as looks:
+            errors = _last_words(process)
+        wall_s = time.monotonic() - began
         if not place.exists():
-            raise SystemExit(f"{' '.join(command)}\n{errors.decode()}")
-        cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
-        return Run(json.loads(place.read_bytes()), wall_s, cpu_s, peaks[0])
+            raise NoResultError(f"loadgen bench {' '.join(words)}: {errors}")
+        return Run(json.loads(place.read_bytes()), wall_s, looks)
 
 
-def _watch(parent: int, peaks: list[float]) -> None:
-    while Path(f"/proc/{parent}").exists():
-        total = sum(_pss_mb(pid) for pid in [parent, *_children(parent)])
-        peaks[0] = max(peaks[0], total)
-        time.sleep(0.2)
-
-
-def _children(parent: int) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            if int(path.read_text().rsplit(")", 1)[1].split()[1]) == parent:
-                found.append(int(path.parent.name))
-    return found
-
-
-def _pss_mb(pid: int) -> float:
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
+def _last_words(process: "subprocess.Popen[bytes]") -> str:
+    """Wait for the end, at most LIMIT_S; return the last line on standard error. Its children end when it does."""
+    try:
+        errors = process.communicate(timeout=LIMIT_S)[1]
+    except subprocess.TimeoutExpired:
+        return f"did not end within {LIMIT_S} s"
+    finally:
+        process.kill()
+    return (errors.decode(errors="replace").strip().splitlines() or ["no word"])[-1]
