@@ -89,17 +89,20 @@ class Collector:
 
     def report(self) -> None:
         """Tell the parent how far the run is, now and then, and once that it is complete."""
-        if self._live and time.monotonic() >= self._next_snapshot:
+        complete = self.books.complete() and not self._told_complete
+        if self._live and (complete or time.monotonic() >= self._next_snapshot):
             self._next_snapshot = time.monotonic() + SNAPSHOT_S
-            sent = self.books.board.sent()
-            self._channel.send("snapshot", **self._live.snapshot(time.monotonic_ns(), sent))
-            if self._folder:
-                self._folder.save_marks(self.books.board.marks, sent)
-        if self.books.complete() and not self._told_complete:
+            self._tell_progress(self._live)
+        if complete:
             self._told_complete = True
-            if self._live:
-                self._channel.send("snapshot", **self._live.snapshot(time.monotonic_ns(), self.books.board.sent()))
             self._channel.send("complete")
+
+    def _tell_progress(self, live: LiveFigures) -> None:
+        board = self.books.board
+        sent = board.sent()
+        self._channel.send("snapshot", **live.snapshot(time.monotonic_ns(), sent, board.finished()))
+        if self._folder:
+            self._folder.save_marks(board.marks, sent)
 
     def finish(self, stopped_ns: int | None, died: list[str], busiest_sender: float | None) -> None:
         """Wait for records that were counted but have not come, then close the books and send the figures."""

@@ -52,7 +52,7 @@ class Facts:
     @property
     def interrupted(self) -> bool:
         """Whether somebody stopped the run before its plan was through."""
-        return self.stopped_ns is not None
+        return self.stopped_ns is not None and not self.died
 
 
 @dataclass(frozen=True, slots=True)

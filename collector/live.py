@@ -39,14 +39,14 @@ class LiveFigures:
         self._ok += len(good)
         self._endless += int(np.isin(records["outcome"], ENDLESS).sum())
 
-    def snapshot(self, now_ns: int, sent: int) -> Snapshot:
-        """Show the run as it stands, `sent` being what the senders have counted so far."""
+    def snapshot(self, now_ns: int, sent: int, finished: int) -> Snapshot:
+        """Show the run as it stands, `sent` and `finished` being what the senders have counted so far."""
         elapsed_s = max(now_ns - self._started_ns, 0) / 1e9
         p50_s = self._percentile(0.5)
         return Snapshot(
             planned=self._planned,
             sent=sent,
-            in_flight=max(sent - self._done, 0),
+            in_flight=max(sent - finished, 0),
             done=self._done,
             failed=self._done - self._ok,
             elapsed_s=elapsed_s,

@@ -78,9 +78,9 @@ def due(times: Times, facts: Facts) -> NDArray[np.bool_]:
     """
     wanted = np.zeros(facts.planned, dtype=np.bool_)
     wanted[times.index] = True
-    if facts.stopped_ns is None:
+    if not facts.interrupted:
         wanted[:] = True
-    elif not facts.closed_loop:
+    elif not facts.closed_loop and facts.stopped_ns is not None:
         wanted |= facts.scheduled_ns <= facts.stopped_ns
     return wanted
 

@@ -52,7 +52,7 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
             "busiest_sender": facts.busiest_sender,
         },
         "partial": facts.interrupted or bool(facts.died),
-        "verdict": verdict.judge(times, facts, verdict.conservation(records, times, facts)),
+        "verdict": verdict.judge(kept, times, facts, verdict.conservation(records, times, facts)),
     }
 
 

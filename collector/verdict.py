@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from collector import quantity
 from collector.facts import Facts
 from collector.hiccup import stalled_ns as stalled
-from collector.record import Outcome
+from collector.record import ErrorKind, Outcome
 from collector.result import Reason, Verdict
 from collector.slo import due
 from collector.stats import percentile, seconds
@@ -21,10 +21,16 @@ SPAN_OFF = 0.01  # share by which the span of sends may differ from the planned 
 SPAN_LEAST = 100  # requests from which on a span is worth judging
 
 
-def judge(times: Times, facts: Facts, breaches: list[str]) -> Verdict:
+def judge(records: NDArray[np.void], times: Times, facts: Facts, breaches: list[str]) -> Verdict:
     """Decide the state and give all its reasons; `breaches` are those of `conservation`. INVALID outranks CAPPED."""
     capped = _capped(times, facts)
-    invalid = [*_died(facts), *_unbalanced(breaches), *_late(times, facts), *_off_rate(times, facts, bool(capped))]
+    invalid = [
+        *_died(facts),
+        *_own_faults(records),
+        *_unbalanced(breaches),
+        *_late(times, facts),
+        *_off_rate(times, facts, bool(capped)),
+    ]
     state: Literal["VALID", "CAPPED", "INVALID"] = "INVALID" if invalid else "CAPPED" if capped else "VALID"
     return Verdict(state=state, reasons=[*invalid, *capped, *_interrupted(times, facts)])
 
@@ -72,6 +78,16 @@ def _died(facts: Facts) -> Iterator[Reason]:
         )
 
 
+def _own_faults(records: NDArray[np.void]) -> Iterator[Reason]:
+    failed = int(np.sum(records["error"] == ErrorKind.CLIENT))
+    if failed:
+        yield _of_tool(
+            "client",
+            f"{failed} requests failed by a fault of this tool, or for want of descriptors, ports or memory here (see "
+            "the errors): that says nothing of the server. Raise the limit (ulimit -n) or lower --max-concurrency.",
+        )
+
+
 def _unbalanced(breaches: list[str]) -> Iterator[Reason]:
     for breach in breaches:
         yield _of_tool(
@@ -81,6 +97,12 @@ def _unbalanced(breaches: list[str]) -> Iterator[Reason]:
 
 
 def _late(times: Times, facts: Facts) -> Iterator[Reason]:
+    held = _unsent(times, facts)
+    if held > MOVED * (held + len(times.index)) and not (facts.died or _budget_was_full(times, facts)):
+        yield _of_tool(
+            "lag",
+            f"{held} requests that were due had not been sent at the stop, though permits were free. {_remedy(facts)}",
+        )
     moved = None if facts.closed_loop else _moved(times, times.lag_ns)
     if not moved:
         return
@@ -95,6 +117,19 @@ def _late(times: Times, facts: Facts) -> Iterator[Reason]:
             f"{quantity.seconds(float(facts.hiccups['late_ns'].max()) / 1e9)}. "
             "Use a quieter machine, or cores that nothing else uses (--pin).",
         )
+
+
+def _unsent(times: Times, facts: Facts) -> int:
+    """How many requests were due and not sent."""
+    return int(due(times, facts).sum()) - len(times.index)
+
+
+def _budget_was_full(times: Times, facts: Facts) -> bool:
+    """Whether every permit was in use when the run was stopped."""
+    if facts.stopped_ns is None:
+        return False
+    flying = (times.sent_ns <= facts.stopped_ns) & (times.done_ns > facts.stopped_ns)
+    return int(flying.sum()) >= facts.max_concurrency
 
 
 def _stalled_ns(times: Times, facts: Facts) -> NDArray[np.int64]:
@@ -115,8 +150,8 @@ def _capped(times: Times, facts: Facts) -> list[Reason]:
     if facts.closed_loop:
         return []
     moved = _moved(times, times.wait_ns)
-    held = int(due(times, facts).sum()) - len(times.index)
-    if not moved and held > MOVED * (held + len(times.index)):
+    held = _unsent(times, facts)
+    if not moved and held > MOVED * (held + len(times.index)) and _budget_was_full(times, facts):
         moved = f"{held} more, due before the stop, would have been sent"
     if not moved:
         return []

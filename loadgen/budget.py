@@ -63,7 +63,8 @@ class Budget:
     def _order(self) -> None:
         """Make the store before this visible before the load after it; a processor may swap the two otherwise.
 
-        Without it a sender that posts what it waits for and one that finishes could each miss the other's news.
+        Without it a sender that posts what it waits for and one that finishes could each miss the other's news. A lock
+        is a full barrier on x86 and nearly one elsewhere; for the rest, senders that wait look again now and then.
         """
         with self._fence:
             pass

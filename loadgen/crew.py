@@ -22,6 +22,7 @@ from loadgen.target import Target
 from loadgen.transport import choose
 
 READY_S: Final = 60.0
+_ALL_AT_ONCE: Final = 1e9  # requests per second of a trace whose timestamps are all equal: planned, and no closed loop
 SAMPLED: Final = 8  # cores that the sampler watches, where nothing is pinned
 CONNECTIONS: Final = 1024  # a sender opens at most this many ahead of time
 
@@ -107,6 +108,11 @@ class Crew:
         """Who is told to stop and then says `idle`, with what it measured of itself."""
         return [self.scheduler, *self.senders, self.sampler]
 
+    def reopen(self) -> None:
+        """Have senders open again what the server closed while others were warming up."""
+        self.tell("open", self.senders)
+        self.group.wait_for("opened", self.senders, READY_S)
+
     def set_slo(self, slo_ms: "np.ndarray[Any, np.dtype[np.float64]]") -> None:
         """Give every request its target (ms, nan: none), before the start."""
         shared.attach(self.books["slo_ms"].fileno(), np.float64, writable=True)[:] = slo_ms
@@ -133,4 +139,4 @@ def _asked_rate(plan: Plan, options: BenchOptions) -> str:
     """As text, since JSON has no infinity."""
     if not options.arrivals.planned:
         return "inf"
-    return str(plan.rate if options.arrivals.process == "trace" else options.arrivals.rate)
+    return str(min(plan.rate, _ALL_AT_ONCE) if options.arrivals.process == "trace" else options.arrivals.rate)

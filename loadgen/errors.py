@@ -6,7 +6,8 @@ LoadgenError              exit code
 │   ├── DownloadError     2  a data set that cannot be fetched
 │   └── UnreachableError  2  no server answered before the start
 ├── WarmupError           4  the SLO needs a warm-up and none succeeded
-└── ProcessError          1  one of our own processes died or went silent
+├── ProcessError          1  one of our own processes died or went silent
+└── OutputError           1  the result could not be written after the run
 
 Every message is one line that names the place and the fix.
 """
@@ -54,3 +55,11 @@ class WarmupError(LoadgenError):
 
 class ProcessError(LoadgenError):
     """One of our own processes died or stayed silent."""
+
+
+class OutputError(LoadgenError):
+    """A result that could not be written where it should be, though it could before the run."""
+
+    def __init__(self, path: str, error: OSError, rescued: str | None) -> None:
+        kept = f"it is kept in {rescued}" if rescued else "and nowhere else either"
+        super().__init__(f"--output-file {path}: {error.strerror or error}; {kept}")

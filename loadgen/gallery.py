@@ -83,6 +83,8 @@ def develop(answers: Path, folder: Path, extract: Extract, tell: Callable[[str],
             path.unlink()
         except OSError as error:
             losses.add(1, f"{folder}: {error.strerror}")
+        except Exception as error:  # what a server sends, or a full disk cut short, must not cost the report
+            losses.add(1, f"request {path.stem}: {type(error).__name__}: {error}")
     return saved, losses
 
 
@@ -92,8 +94,13 @@ def _save(folder: Path, stem: str, medium: bytes) -> None:
     for attempt in range(1, 1_000_000):
         place = folder / f"{stem}{f'-{attempt}' if attempt > 1 else ''}.{suffix}"
         try:
-            with place.open("xb") as file:
-                file.write(medium)
+            file = place.open("xb")
         except FileExistsError:
             continue
+        try:
+            with file:
+                file.write(medium)
+        except OSError:
+            place.unlink(missing_ok=True)
+            raise
         return

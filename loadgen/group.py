@@ -21,6 +21,10 @@ from loadgen.errors import ProcessError, UsageError
 _SOCKET_PATH_LIMIT = 100  # of the 107 bytes that a unix socket's address can have, what we may need
 
 
+# -P keeps the folder of the caller out of what the children import; this is where we were imported from ourselves.
+_OURS = os.pathsep.join(filter(None, [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH")]))
+
+
 class Member:
     """One child process: its name, its control line, and what it wrote to standard error."""
 
@@ -33,7 +37,8 @@ class Member:
 
     def _start(self, module: str, end: socket.socket, inherit: Sequence[int]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            [sys.executable, "-m", module, str(end.fileno())],
+            [sys.executable, "-P", "-m", module, str(end.fileno())],
+            env={**os.environ, "PYTHONPATH": _OURS},
             stdin=subprocess.DEVNULL,
             stdout=self._errors,
             stderr=self._errors,

@@ -26,12 +26,16 @@ class Intake:
         return self._endpoint.read(answer.body, self._task)
 
     def take(self, index: int, scheduled_ns: int, answer: Answer) -> None:
-        """Judge the answer to request `index` and record it."""
-        reply = self.judge(answer)
+        """Judge the answer to request `index` and record it, whatever is in it."""
+        stamps = (scheduled_ns, answer.sent_ns, answer.first_byte_ns, answer.done_ns)
+        try:
+            reply = self.judge(answer)
+        except Exception as error:
+            reply = Reply(ErrorKind.CLIENT, f"{type(error).__name__}: {error}")
         self._outbox.record(
             index,
             Outcome.ERROR if reply.error else Outcome.OK,
-            (scheduled_ns, answer.sent_ns, answer.first_byte_ns, answer.done_ns),
+            stamps,
             error=reply.error,
             status=answer.status,
             flags=answer.flags,

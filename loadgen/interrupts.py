@@ -9,7 +9,7 @@ from loadgen.clock import now_ns
 
 
 class Interrupts:
-    """Counts the signals that came while it is entered; `fileno` becomes readable with each one.
+    """Counts the signals that come between `arm` and its end; `fileno` becomes readable with each one.
 
     Signals reach the main thread only: elsewhere (a caller's own thread) nothing is changed and nothing comes.
     """
@@ -20,19 +20,23 @@ class Interrupts:
         self._read, self._write = socket.socketpair()
         self._write.setblocking(False)
         self._before: dict[int, object] = {}
+        self._wakeup = -1
 
     def __enter__(self) -> "Interrupts":
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._came)
-            signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
         return self
+
+    def arm(self) -> None:
+        """From here on a signal is counted, and raises nothing."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                self._before[number] = signal.signal(number, self._came)
+            self._wakeup = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._before:
-            signal.set_wakeup_fd(-1)
+            signal.set_wakeup_fd(self._wakeup)
             for number, handler in self._before.items():
                 signal.signal(number, handler)  # type: ignore[arg-type]
         self._read.close()

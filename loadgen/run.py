@@ -53,6 +53,7 @@ def run(
     warmup.check(plan, options.slo)
     target = resolve(options.target)
     with ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())  # ends last: what is put away must not be interrupted
         answers = stack.enter_context(_answers(options.traffic.save_dir))
         places = Places(RunDir(run_dir) if run_dir else None, answers)
         crew = Crew(stack.enter_context(Group()), plan, options, target, places)
@@ -60,7 +61,8 @@ def run(
         slo_ms, unit_ms = warmup.targets_ms(plan, warmups, options.slo)
         crew.set_slo(slo_ms)
         about = circumstances(plan, options, warmups, unit_ms)
-        interrupts = stack.enter_context(Interrupts())
+        crew.reopen()
+        interrupts.arm()
         on_start()
         course = Course(crew, interrupts, watch)
         if places.run_dir:

@@ -16,6 +16,7 @@ from loadgen.requests.request import Request
 from loadgen.tokens import TokenQueue
 from loadgen.transport.seam import Answer, Exchange, Transport
 
+LOOK_S: Final = 0.05
 BURST: Final = 16  # requests sent in one go before answers are let in
 LATENESS_NS: Final = 500_000  # of waking, at most this much is made up for; the rest is the machine's
 EARLY_NS: Final = 5_000  # taken up this long before its time, which is what getting ready to write takes
@@ -60,7 +61,7 @@ class Sender:
         self._alarm = best_alarm(loop, self._woken)
         self._lead_ns, self._ring_ns, self._late_ns = self._spin_ns, 0, 0.0
         self._last_ns = 0
-        self._going = self._blocked = self._stopped = False
+        self._going = self._blocked = self._looking = self._stopped = False
         self._pulse = Pulse(loop)
         self.on_idle: Callable[[], None] | None = None
 
@@ -88,7 +89,7 @@ class Sender:
                 return self._wait(scheduled_ns, early_ns)
             if not self._budget.admits(index):
                 self._blocked = True  # until one of ours lands, or another sender rings
-                return None
+                return self._look_again()
             self._tokens.pop()
             self._pulse.work()
             self._send(index, scheduled_ns)
@@ -114,6 +115,17 @@ class Sender:
         if self._spin_ns:
             self._lead_ns = self._spin_ns + min(int(2 * self._late_ns), LATENESS_NS)
         self.pump()
+
+    def _look_again(self) -> None:
+        """Ask for the permit once more in a while, should a ring ever be lost (see Budget): late beats never."""
+        if not self._looking:
+            self._looking = True
+            self._loop.call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        if self._blocked:
+            self.pump()
 
     def _go_round(self) -> None:
         if not self._going:

@@ -55,6 +55,8 @@ class SenderProcess:
             case "setup":
                 self._starting = self._loop.create_task(self._set_up(message))
                 self._starting.add_done_callback(self._set_up_done)
+            case "open":
+                self._opening = self._loop.create_task(self._open(tell="opened"))
             case "warmup":
                 self._warm_up(message["entry"])
             case "start":
@@ -94,8 +96,12 @@ class SenderProcess:
         self._watch_bell(setup["bell"])
         self._tokens = self._connect(zmq.PULL, f"ipc://{setup['folder']}/tokens-{number}")
         self._loop.add_reader(self._tokens.fileno(), self._take_tokens)
-        opened = await self._transport.open(setup["connections"])
+        self._connections: int = setup["connections"]
+        opened = await self._transport.open(self._connections)
         self._channel.send("ready", opened=opened, alarm=self._sender.alarm, transport=self._transport.name, **placed)
+
+    async def _open(self, tell: str) -> None:
+        self._channel.send(tell, opened=await self._transport.open(self._connections))
 
     def _set_up_done(self, task: "asyncio.Task[None]") -> None:
         """A sender that cannot be built must die loudly, not sit there."""

@@ -49,7 +49,9 @@ def resolve(options: TargetOptions) -> Target:
             f"--base-url {redacted(options.base_url)}: give http://HOST:PORT or https://HOST:PORT"
         ) from None
     if not url.hostname:
-        raise UsageError(f"--base-url {redacted(options.base_url)}: has no host; give http://HOST:PORT")
+        raise UsageError("--base-url: has no host; give http://HOST:PORT")
+    if url.query or url.fragment:
+        raise UsageError("--base-url: takes no query or fragment; give http://HOST:PORT/PREFIX")
     headers = {"User-Agent": f"diffusion-loadgen/{__version__}", "Accept": "*/*"}
     if url.username is not None:
         pair = f"{unquote(url.username)}:{unquote(url.password or '')}"

@@ -4,9 +4,18 @@
 It is `loadgen bench` with one other default: latency counts from the moment of sending, as that script measured it.
 """
 
+import os
 import sys
+from pathlib import Path
 
-from loadgen.command.cli import main
+OURS = Path(__file__).resolve().parent.parent / ".venv/bin/python"
+
+try:
+    from loadgen.command.cli import main
+except ModuleNotFoundError as missing:  # started by a Python that does not have us
+    if not OURS.exists() or Path(sys.executable) == OURS:
+        sys.exit(f"{missing}: run scripts/demo once (it makes .venv), or pip install the project")
+    os.execv(OURS, [str(OURS), *sys.argv])
 
 if __name__ == "__main__":
     sys.exit(main(["bench", *sys.argv[1:]], latency_from="sent"))

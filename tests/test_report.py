@@ -155,7 +155,7 @@ def test_an_slo_is_shown_with_its_counts_only_where_it_was_asked_for() -> None:
 def snapshots(*elapsed_s: float) -> list[Snapshot]:
     figures = LiveFigures(planned=9, asked_rate=1.0, last_arrival_s=8.0, started_ns=START, latency_from="sent")
     figures.add(records((0, 0, 1, Outcome.OK)))
-    return [figures.snapshot(START + round(at * S), 2) for at in elapsed_s]
+    return [figures.snapshot(START + round(at * S), 2, 1) for at in elapsed_s]
 
 
 def shown(*elapsed_s: float, enabled: bool = True, terminal: bool = False, width: int = 80) -> str:

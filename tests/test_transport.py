@@ -320,3 +320,24 @@ def test_the_request_on_the_wire_is_what_was_encoded(name: str) -> None:
     assert {b"authorization: bearer k", b"x-team: video", b"content-type: application/json"} <= set(lines)
     assert not any(line.startswith(b"accept-encoding") for line in lines)
     assert body == REQUEST.body
+
+
+@pytest.mark.parametrize("name", TRANSPORTS)
+def test_a_request_that_the_server_may_have_worked_on_is_not_sent_again(name: str) -> None:
+    requests = 0
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        await read_request(reader)
+        writer.write(WHOLE)
+        await read_request(reader)
+        requests += 1
+        await asyncio.sleep(0.2)
+        writer.close()
+
+    async def ask_twice(transport: Transport) -> list[Answer]:
+        return [await ask(transport), await ask(transport)]
+
+    _, second = talk(name, behave, ask_twice)
+    assert second.error in BROKEN
+    assert (second.flags, requests) == (0, 1)

@@ -141,8 +141,29 @@ def test_a_budget_filled_by_requests_that_all_timed_out_still_caps_the_run() -> 
 
 
 def test_requests_that_were_due_and_held_back_at_an_interrupt_cap_the_run() -> None:
-    found = records((0, 0.0, 4.0, Outcome.CANCELLED))
+    found = records((0, 0.0, 4.5, Outcome.CANCELLED))
     known = replace(facts([0.0, 1.0, 2.0, 9.0], [0.0, None, None, None], cap=1), stopped_ns=START + 4 * S)
     verdict = judged(found, known)
     assert verdict["state"] == "CAPPED"
     assert "2 more, due before the stop" in verdict["reasons"][0]["text"]
+
+
+def test_requests_that_were_due_while_permits_were_free_are_the_tools_doing() -> None:
+    found = records((0, 0.0, 1.0, Outcome.OK))
+    known = replace(facts([0.0, 1.0, 2.0, 9.0], [0.0, None, None, None], cap=1), stopped_ns=START + 4 * S)
+    verdict = judged(found, known)
+    assert verdict["state"] == "INVALID"
+    assert "2 requests that were due had not been sent" in verdict["reasons"][0]["text"]
+
+
+def test_a_fault_of_ours_is_never_taken_for_the_servers() -> None:
+    found, known = run()
+    found["outcome"][3], found["error"][3] = Outcome.ERROR, 11
+    verdict = judged(found, known)
+    assert (verdict["state"], whats(verdict)) == ("INVALID", ["client"])
+
+
+def test_a_death_is_no_interrupt_by_the_user() -> None:
+    found, known = run()
+    verdict = judged(found[:5], replace(known, stopped_ns=START + 5 * S, died=("sender 1",)))
+    assert "interrupted" not in whats(verdict)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from collector import quantity
+from collector.printable import printable
 from collector.report import processes
 from collector.result import Result, Spread
 
@@ -19,6 +20,7 @@ MEANING = {
     "CAPPED": "the concurrency budget shaped the load",
     "INVALID": "do not believe these figures",
 }
+UNTIL_STOP = "until the stop, the load that was asked for is the load that was sent"
 EXAMPLE_LENGTH = 300  # characters of a server's message that are worth a reader's time
 TimeName = Literal["response", "service", "wait", "lag"]
 TIMES: tuple[TimeName, ...] = ("response", "service", "wait", "lag")
@@ -37,7 +39,8 @@ def render(result: Result, console: Console) -> None:
 def _verdict(result: Result) -> Iterator[RenderableType]:
     state = result["verdict"]["state"]
     partial = " (partial)" if result["partial"] else ""
-    yield Text.assemble((state + partial, STYLES[state]), f": {MEANING[state]}")
+    meaning = UNTIL_STOP if partial and state == "VALID" else MEANING[state]
+    yield Text.assemble((state + partial, STYLES[state]), f": {meaning}")
     for reason in result["verdict"]["reasons"]:
         yield Padding(Text(f"{reason['by']}: {reason['text']}"), (0, 0, 0, 2))
 
@@ -69,7 +72,7 @@ def _warmup(warmup: Mapping[str, Any]) -> str:
 
 def _times(result: Result) -> Iterator[RenderableType]:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True, min_width=5)
     for name in TIMES:
         table.add_column(name, justify="right", no_wrap=True)
     latency: TimeName = "response" if result["latency_from"] == "scheduled" else "service"
@@ -167,5 +170,5 @@ def _row(table: Table, label: str, value: str) -> None:
 
 def _printable(text: str) -> str:
     """One line of `text` without control characters, which could drive the terminal; a long one is cut."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    line = " ".join(printable(text).split())
     return line if len(line) <= EXAMPLE_LENGTH else line[: EXAMPLE_LENGTH - 3] + "..."

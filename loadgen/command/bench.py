@@ -9,6 +9,7 @@ from typing import Final
 
 from rich.console import Console
 
+from collector.printable import printable
 from collector.report import json, progress, terminal
 from loadgen.command import output, usage
 from loadgen.command.exits import exit_code
@@ -30,7 +31,11 @@ def bench(arguments: argparse.Namespace) -> int:
     output.check_save_dir(arguments.save_dir)
     errors = Console(stderr=True, highlight=False)
     people = errors if arguments.output_file == output.STDOUT else Console(highlight=False)
-    tell: Tell = _silence if arguments.disable_tqdm else lambda text: errors.print(text, markup=False)
+    tell: Tell = (
+        _silence
+        if arguments.disable_tqdm
+        else lambda text: errors.print(printable(text), markup=False, soft_wrap=not errors.is_terminal)
+    )
     with ExitStack() as stack:
         if arguments.simulate is not None:
             media = "video" if options.data.task in VIDEO_TASKS else "image"
@@ -41,9 +46,9 @@ def bench(arguments: argparse.Namespace) -> int:
         _announce(plan, options, tell)
         measured = _watched(plan, options, tell, errors, arguments.run_dir, enabled=not arguments.disable_tqdm)
     result = measured.result
+    output.write(arguments.output_file, json.dump(result))
     terminal.render(result, people)
     _tell_saved(measured, options, people)
-    output.write(arguments.output_file, json.dump(result))
     return exit_code(result, measured, arguments.strict, arguments.min_slo_attainment)
 
 
@@ -81,6 +86,11 @@ def _encoding(tell: Tell) -> Callable[[int, int], None]:
             tell(f"encoded {done} of {total} requests")
 
     return progressed
+
+
+def _teller(console: Console) -> Tell:
+    """Tells a line; where nobody's terminal decides the width, lines are not broken."""
+    return lambda text: console.print(printable(text), markup=False, soft_wrap=not console.is_terminal)
 
 
 def _silence(_: str) -> None:

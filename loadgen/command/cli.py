@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from collector import command as report
 from collector.errors import RunError
+from collector.printable import printable
 from loadgen import __version__, descriptors
 from loadgen.command import flags
 from loadgen.command.bench import bench
@@ -34,19 +35,20 @@ def entry() -> NoReturn:
 
 def main(words: Sequence[str], **defaults: object) -> int:
     """Run one command line; `defaults` replace those of the flags of `bench`. Every fault is one line and a code."""
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminated)
     descriptors.raise_limit()
     arguments = _parser(defaults).parse_args(words)
     try:
         return int(arguments.run(arguments))
     except (LoadgenError, RunError) as fault:
-        print(f"loadgen: {fault}", file=sys.stderr)  # noqa: T201
+        print(f"loadgen: {printable(str(fault))}", file=sys.stderr)  # noqa: T201
         return fault.exit_code
     except MemoryError:
         print("loadgen: not enough memory for this plan; lower --num-prompts or --duration", file=sys.stderr)  # noqa: T201
         return USAGE
     except KeyboardInterrupt:
-        print("loadgen: interrupted before the start", file=sys.stderr)  # noqa: T201
+        print("loadgen: interrupted", file=sys.stderr)  # noqa: T201
         return INTERRUPTED
     except BrokenPipeError:  # somebody closed our standard output, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -54,12 +56,19 @@ def main(words: Sequence[str], **defaults: object) -> int:
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM is Ctrl-C: everything started gets put away."""
+    """SIGTERM and the closing of the terminal are Ctrl-C: everything started gets put away."""
     raise KeyboardInterrupt
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, which the usage of forty flags would bury."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
 def _parser(defaults: dict[str, object]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="loadgen",
         description="Open-loop load generator for image and video generation servers: sends on time, counts honestly.",
         epilog="start with: loadgen bench --simulate --dataset random --task t2i --request-rate 5",
@@ -75,14 +84,14 @@ def _parser(defaults: dict[str, object]) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", defaults: dict[str, object]) -> None:
+def _add_bench(commands: "argparse._SubParsersAction[_Parser]", defaults: dict[str, object]) -> None:
     parser = _command(commands, "bench", "replay a workload on an open-loop schedule and report on it", flags.EXAMPLES)
     flags.add_arguments(parser)
     parser.set_defaults(run=bench, **defaults)
 
 
 def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, purpose: str, examples: str
+    commands: "argparse._SubParsersAction[_Parser]", name: str, purpose: str, examples: str
 ) -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
     return commands.add_parser(

@@ -3,6 +3,8 @@
 import argparse
 import math
 import os
+import re
+from typing import Final
 
 from loadgen.errors import UsageError
 from loadgen.options import (
@@ -17,6 +19,9 @@ from loadgen.options import (
 )
 from loadgen.pins import parse_pins, usable_cores
 from loadgen.requests import endpoint
+
+MOST_SENDERS: Final = 256
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
 
 
 def read_options(arguments: argparse.Namespace) -> BenchOptions:
@@ -39,10 +44,10 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
         ),
         arrivals=ArrivalOptions(a.arrival, a.request_rate, a.burstiness, a.trace_speedup, a.arrival_seed, a.duration),
         target=TargetOptions(
-            base_url=a.base_url or f"http://{a.host}:{a.port}",
+            base_url=_base_url(a),
             backend=a.backend,
             model=a.model,
-            api_key=a.api_key or os.environ.get("OPENAI_API_KEY") or None,
+            api_key=_api_key(a.api_key),
             headers=_headers(a.header),
             timeout_s=a.timeout,
             ca_file=a.ca_file,
@@ -77,6 +82,8 @@ def _check(a: argparse.Namespace) -> None:
         raise UsageError(f"--arrival {a.arrival} needs a finite --request-rate, such as --request-rate 2")
     if a.duration is not None and a.arrival != "trace" and not finite:
         raise UsageError("--duration needs planned arrivals: give --request-rate, or --arrival trace")
+    if a.senders > MOST_SENDERS:
+        raise UsageError(f"--senders {a.senders}: {MOST_SENDERS} at most; a core or two is what each can use")
     if a.proxy and a.transport == "native":
         raise UsageError("--transport native knows no proxy; use --transport aiohttp, or drop --proxy")
     if a.random_request_config is not None and a.dataset != "random":
@@ -89,7 +96,27 @@ def _headers(pairs: list[str]) -> dict[str, str]:
     headers = {}
     for pair in pairs:
         name, mark, value = pair.partition("=")
-        if not mark or not name.strip() or any(c in pair for c in "\r\n"):
+        if not mark or not _TOKEN.fullmatch(name.strip()):
             raise UsageError("--header takes NAME=VALUE, such as --header X-Team=video")
-        headers[name.strip()] = value.strip()
+        headers[name.strip()] = _header_value(value, f"--header {name.strip()}")
     return headers
+
+
+def _header_value(text: str, source: str) -> str:
+    """A value as it may stand in a header; what is wrong with it is said without showing it."""
+    value = text.strip()
+    if not value.isprintable() or not value.isascii():
+        raise UsageError(f"{source}: its value has characters that a header cannot hold; use printable ASCII")
+    return value
+
+
+def _api_key(given: str | None) -> str | None:
+    key = given or os.environ.get("OPENAI_API_KEY") or ""
+    return _header_value(key, "--api-key (or OPENAI_API_KEY)") or None
+
+
+def _base_url(a: argparse.Namespace) -> str:
+    if a.base_url:
+        return str(a.base_url)
+    host = f"[{a.host}]" if ":" in a.host else a.host
+    return f"http://{host}:{a.port}"

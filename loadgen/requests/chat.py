@@ -26,6 +26,7 @@ _DETAIL_CHARS: Final = 200
 _HEADER_CHARS: Final = 200  # of a data URL: its media type and parameters end before this
 _PREFIXES: Final = {task: "data:video/" if task in VIDEO_TASKS else "data:image/" for task in TASKS}
 _FIGURES: Final = frozenset({"stage_durations", "peak_memory_mb", "metrics"})
+_LARGEST: Final = 1e30  # of any figure: what a record's four-byte float can hold, with room to spare
 _PLAIN: Final = Reply()
 _LARGE: Final = 1 << 16  # bytes from which on a body is worth cutting
 
@@ -166,7 +167,7 @@ def _amount(value: object) -> float | None:
     """Return a finite number >= 0 as a float, and None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) and value >= 0 else None
+    return float(value) if 0 <= value < _LARGEST else None
 
 
 def _error_text(error: object) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +14,7 @@ from collector.record import RETRIED, ErrorKind
 from loadgen.clock import now_ns
 from loadgen.requests.request import Request
 from loadgen.target import Target
-from loadgen.transport.seam import Answer
+from loadgen.transport.seam import JUST_CLOSED_NS, OWN_FAULTS, Answer
 from loadgen.transport.tls import tls_context
 
 _NO_LIMIT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
@@ -87,6 +87,7 @@ class AiohttpExchange:
         "_session",
         "_stamped",
         "_task",
+        "_tried_ns",
         "_url",
         "first_byte_ns",
         "sent_ns",
@@ -102,7 +103,7 @@ class AiohttpExchange:
 
     def stamp(self, reused: bool) -> None:
         """Note that the first write, or the connecting before it, comes next. A retry keeps the first stamp."""
-        self._reused = reused
+        self._reused, self._tried_ns = reused, now_ns()
         if not self._stamped:
             self._stamped, self.sent_ns = True, now_ns()
 
@@ -112,15 +113,16 @@ class AiohttpExchange:
 
     async def _run(self) -> None:
         try:
-            self._done(await self._exchange())
+            answer = await self._exchange()
         except Exception as error:
-            self._done(self._failure(error, now_ns()))
+            answer = self._failure(error, now_ns())
+        self._done(answer)
 
     async def _exchange(self) -> Answer:
         try:
             return await self._once(0)
         except _DROPPED:
-            if not self._reused or self.first_byte_ns:
+            if not self._reused or self.first_byte_ns or now_ns() - self._tried_ns > JUST_CLOSED_NS:
                 raise
         # The kept-alive connection was closed by the server as we wrote: nothing was answered, so ask once more.
         return await self._once(RETRIED)
@@ -192,26 +194,24 @@ def _end_with_connection(response: aiohttp.ClientResponse) -> None:
 
 def error_kind(error: Exception) -> ErrorKind:
     """Which kind of failure an exception of aiohttp's is."""
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return ErrorKind.DNS
-        case aiohttp.ClientSSLError():
-            return ErrorKind.TLS
-        case aiohttp.ClientConnectorError():
-            return ErrorKind.CONNECT
-        case _TooLarge():
-            return ErrorKind.OVERSIZED
-        case _BrokenBody():
-            return ErrorKind.PROTOCOL
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
-            return ErrorKind.DISCONNECTED
-        case aiohttp.ClientResponseError() | aiohttp.http.HttpProcessingError():
-            return ErrorKind.PROTOCOL
-        case OSError(errno=errno.ECONNRESET | errno.EPIPE):
-            return ErrorKind.RESET
-        case aiohttp.ClientConnectionError() | OSError():
-            return ErrorKind.DISCONNECTED
-    return ErrorKind.CLIENT
+    number = error.errno if isinstance(error, OSError) else None
+    if number in OWN_FAULTS:
+        return ErrorKind.CLIENT
+    if number in (errno.ECONNRESET, errno.EPIPE) and not isinstance(error, aiohttp.ClientConnectorError):
+        return ErrorKind.RESET
+    return next((kind for types, kind in _kinds() if isinstance(error, types)), ErrorKind.CLIENT)
+
+
+def _kinds() -> Iterator[tuple[type[Exception] | tuple[type[Exception], ...], ErrorKind]]:
+    """Exceptions and what they are, the special before the general."""
+    yield aiohttp.ClientConnectorDNSError, ErrorKind.DNS
+    yield aiohttp.ClientSSLError, ErrorKind.TLS
+    yield aiohttp.ClientConnectorError, ErrorKind.CONNECT
+    yield _TooLarge, ErrorKind.OVERSIZED
+    yield _BrokenBody, ErrorKind.PROTOCOL
+    yield (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError), ErrorKind.DISCONNECTED
+    yield (aiohttp.ClientResponseError, aiohttp.http.HttpProcessingError), ErrorKind.PROTOCOL
+    yield (aiohttp.ClientConnectionError, OSError), ErrorKind.DISCONNECTED
 
 
 def _stamps() -> aiohttp.TraceConfig:

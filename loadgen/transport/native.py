@@ -7,9 +7,11 @@ event loop. Connections are kept in a stack, the one used last on top, and opene
 import asyncio
 import errno
 import os
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, cast
 
 from collector.record import RETRIED, ErrorKind
@@ -19,7 +21,7 @@ from loadgen.target import Target
 from loadgen.transport.head import Heads
 from loadgen.transport.reader import SCRATCH, AnswerReader, BrokenAnswerError
 from loadgen.transport.rooms import Rooms
-from loadgen.transport.seam import Answer
+from loadgen.transport.seam import JUST_CLOSED_NS, OWN_FAULTS, Answer
 from loadgen.transport.tls import tls_context
 
 _OPEN_AT_ONCE: Final = 32  # a listen queue holds 100 or more
@@ -47,7 +49,7 @@ class NativeTransport:
 
     async def open(self, connections: int) -> int:
         """Open connections ahead of time, a few at once; return how many there are now."""
-        for first in range(0, connections, _OPEN_AT_ONCE):
+        for first in range(len(self.idle), connections, _OPEN_AT_ONCE):
             group = range(min(_OPEN_AT_ONCE, connections - first))
             opening = (asyncio.wait_for(self._connect(), _OPENING_S) for _ in group)
             found = await asyncio.gather(*opening, return_exceptions=True)
@@ -158,10 +160,10 @@ class NativeExchange:
         """Hand over a failure."""
         self._done(Answer(self.sent_ns, self.first_byte_ns, done_ns, 0, b"", kind, detail, self.flags))
 
-    def lost(self, kind: ErrorKind, detail: str, done_ns: int, *, reused: bool) -> None:
+    def lost(self, kind: ErrorKind, detail: str, done_ns: int, *, just_closed: bool) -> None:
         """The connection ended without a whole answer: once more on a new one if the server just closed it."""
         self.connection = None
-        if reused and not self.first_byte_ns and not self.flags & RETRIED:
+        if just_closed and not self.first_byte_ns and not self.flags & RETRIED:
             self.flags |= RETRIED
             self._transport.wait(self)
         else:
@@ -177,7 +179,7 @@ class Connection(asyncio.BufferedProtocol):
         self._used = self._partial = False
         self._descriptor = -1
         self._error: OSError | None = None
-        self._ended_ns = 0
+        self._ended_ns = self._written_ns = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -192,7 +194,7 @@ class Connection(asyncio.BufferedProtocol):
         time_ns = now_ns()
         while time_ns < not_before_ns:
             time_ns = now_ns()
-        exchange.sent_ns = exchange.sent_ns or time_ns
+        exchange.sent_ns, self._written_ns = exchange.sent_ns or time_ns, time_ns
         if self._through_loop:
             self._transport.writelines(parts)
             return
@@ -262,15 +264,23 @@ class Connection(asyncio.BufferedProtocol):
         reset = isinstance(error, OSError) and error.errno in (errno.ECONNRESET, errno.EPIPE)
         kind = ErrorKind.RESET if reset else ErrorKind.DISCONNECTED
         detail = f"{error}" if error else "the server closed the connection before the answer was whole"
-        exchange.lost(kind, detail, time_ns, reused=self._used)
+        just_closed = self._used and time_ns - self._written_ns <= JUST_CLOSED_NS
+        exchange.lost(kind, detail, time_ns, just_closed=just_closed)
 
     def abort(self) -> None:
-        """Close at once and be used no more."""
+        """Close at once and be used no more: the server hears of it before anything that is sent next."""
         self._pool.idle.pop(self, None)
+        if self._descriptor >= 0:
+            raw, self._descriptor = socket.socket(fileno=self._descriptor), -1
+            with suppress(OSError):
+                raw.shutdown(socket.SHUT_RDWR)
+            raw.detach()
         self._transport.abort()
 
 
 def _connect_kind(error: Exception) -> ErrorKind:
+    if isinstance(error, OSError) and error.errno in OWN_FAULTS:
+        return ErrorKind.CLIENT
     if isinstance(error, ssl.SSLError | ssl.CertificateError | ValueError):
         return ErrorKind.TLS
     return ErrorKind.CONNECT

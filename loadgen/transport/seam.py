@@ -1,10 +1,17 @@
 """The seam to the network: what a sender asks of an HTTP client, and what it gets back."""
 
+import errno
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from collector.record import ErrorKind
 from loadgen.requests.request import Request
+
+# A kept-alive connection that ends this soon after a request was written on it, without a byte of an answer, is one
+# that the server had just closed: the request is sent once more. Later than this, the server may have worked on it.
+JUST_CLOSED_NS: Final = 20_000_000
+# Limits of this machine, which say nothing of the server: descriptors, ports, memory for sockets.
+OWN_FAULTS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Answer(NamedTuple):

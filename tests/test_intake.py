@@ -1,0 +1,46 @@
+import math
+
+import pytest
+
+from collector.record import ErrorKind, Outcome
+from loadgen.intake import Intake
+from loadgen.requests import chat
+from loadgen.requests.reply import Reply
+from loadgen.transport.seam import Answer
+
+
+class Rows:
+    """Keeps what an outbox would send."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, object]] = []
+
+    def record(self, index: int, outcome: Outcome, _times: object, **row: object) -> None:
+        self.rows.append({"index": index, "outcome": outcome, **row})
+
+    def explain(self, _index: int, error: str, example: str) -> None:
+        self.rows[-1]["said"] = f"{error}: {example}"
+
+    def note(self, *_: object) -> None:
+        """Not looked at here."""
+
+
+def test_a_reader_that_fails_is_a_fault_of_ours_and_still_a_record() -> None:
+    class Broken:
+        def read(self, _body: object, _task: str) -> Reply:
+            raise ZeroDivisionError("oh")
+
+    rows = Rows()
+    Intake(Broken(), "t2i", rows, None).take(7, 1, Answer(1, 2, 3, 200, b"{}"))  # type: ignore[arg-type]
+    (row,) = rows.rows
+    assert (row["index"], row["outcome"], row["error"]) == (7, Outcome.ERROR, ErrorKind.CLIENT)
+    assert "ZeroDivisionError" in str(row["said"])
+
+
+@pytest.mark.parametrize("amount", ["1e300", "1e39", "-1", "true", '"9"', "1e999999"])
+def test_an_odd_figure_of_the_servers_is_no_figure_and_costs_nothing(amount: str) -> None:
+    content = b'[{"image_url":{"url":"data:image/png;base64,AAAA"}}]'
+    body = b'{"choices":[{"message":{"content":' + content + b'}}],"peak_memory_mb":%s}'
+    reply = chat.read(body % amount.encode(), "t2i")
+    assert reply.error in (ErrorKind.NONE, ErrorKind.INVALID_BODY)
+    assert math.isnan(reply.peak_memory_mb)
