@@ -24,6 +24,7 @@ from loadgen.quiet import quieten
 from loadgen.tokens import TOKEN
 
 LEAD_NS: Final = 250_000_000  # a token leaves this long before it is due
+PEER_MS: Final = 10_000  # before time zero only: a socket that nobody is connected to takes no message
 BATCH_NS: Final = 20_000_000  # and a batch covers this much of the schedule, or all that is due
 
 
@@ -48,6 +49,9 @@ class Scheduler:
 
     def start(self, started_ns: int) -> None:
         """Begin; time zero is `started_ns`."""
+        for socket in self._sockets:  # a sender says that it is ready before its connection has come this far
+            if not socket.poll(PEER_MS, zmq.POLLOUT):
+                raise RuntimeError(f"a sender did not take up its tokens within {PEER_MS} ms")
         self._started_ns = started_ns
         quieten()
         self._vitals = Vitals()
