@@ -183,7 +183,9 @@ def _end_with_connection(response: aiohttp.ClientResponse) -> None:
     if protocol is None or protocol.closed is None:
         return
 
-    def ended(_: object) -> None:
+    def ended(closed: "asyncio.Future[None]") -> None:
+        if not closed.cancelled():
+            closed.exception()  # looked at, or asyncio complains that nobody did
         if not content.is_eof() and content.exception() is None:
             cause = protocol.exception()
             kind = _BrokenBody if isinstance(cause, aiohttp.http.HttpProcessingError) else aiohttp.ClientPayloadError
