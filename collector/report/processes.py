@@ -27,7 +27,7 @@ def _parts(own: Mapping[str, Any]) -> Iterator[str]:
     if own.get("transport"):
         yield f"{own['transport']}, {own['alarm']}"
     if own.get("cores"):
-        yield f"core {', '.join(map(str, own['cores']))}"
+        yield f"core {', '.join(map(str, own['cores']))}, put off it {own['involuntary_switches']} times"
     if own.get("realtime"):
         yield f"real-time: {own['realtime']}"
 
