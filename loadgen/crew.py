@@ -93,6 +93,7 @@ class Crew:
                 bells=[bell for _, bell in pipes],
                 backend=options.target.backend,
                 task=options.data.task,
+                n=options.target.n,
                 transport=choose(traffic.transport, options.target),
                 spin_us=traffic.spin_us,
                 timeout_s=options.target.timeout_s,

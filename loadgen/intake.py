@@ -14,8 +14,9 @@ from loadgen.transport.seam import Answer
 class Intake:
     """Looks into bodies, writes the record, keeps what is to be saved."""
 
-    def __init__(self, endpoint: Endpoint, task: str, outbox: Outbox, gallery: Gallery | None) -> None:
-        self._endpoint, self._task, self._outbox, self._gallery = endpoint, task, outbox, gallery
+    def __init__(self, endpoint: Endpoint, task: str, outbox: Outbox, gallery: Gallery | None, n: int = 1) -> None:
+        self._endpoint, self._task, self._n = endpoint, task, n
+        self._outbox, self._gallery = outbox, gallery
 
     def judge(self, answer: Answer) -> Reply:
         """Say what an answer amounts to: the failure of the exchange, of the status, or what the body holds."""
@@ -23,7 +24,7 @@ class Intake:
             return Reply(answer.error, answer.detail)
         if answer.status != 200:
             return Reply(ErrorKind.HTTP, bytes(answer.body[:300]).decode(errors="replace"))
-        return self._endpoint.read(answer.body, self._task)
+        return self._endpoint.read(answer.body, self._task, self._n)
 
     def take(self, index: int, scheduled_ns: int, answer: Answer) -> None:
         """Judge the answer to request `index` and record it, whatever is in it."""

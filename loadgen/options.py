@@ -61,6 +61,8 @@ class TargetOptions:
     base_url: str = "http://localhost:8091"
     backend: str = "vllm-omni"
     model: str = "default"
+    extra_body: Mapping[str, object] = field(default_factory=dict)
+    n: int = 1
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_s: float | None = None

@@ -12,6 +12,7 @@ from loadgen.arrivals import plan_arrivals
 from loadgen.errors import UsageError
 from loadgen.options import ArrivalOptions, DataOptions, TargetOptions, WarmupOptions
 from loadgen.requests import endpoint
+from loadgen.requests.overlay import overlaid
 from loadgen.samples import SampleSet, load
 from loadgen.samples.downloads import Hub
 from loadgen.samples.sample import Sample
@@ -67,7 +68,7 @@ def build_plan(
     found = load(data, count=count, arrival_timestamps=traced, hub=hub or Hub())
     times = _times(found, arrivals, data.num_prompts)
     distinct = found.samples if len(found.samples) <= len(times) else found.samples[: len(times)]
-    return _encode(distinct, found.source, times, data, target, warmup, progress)
+    return _encode(overlaid(distinct, target), found.source, times, data, target, warmup, progress)
 
 
 def _times(found: SampleSet, arrivals: ArrivalOptions, wanted: int) -> NDArray[np.int64]:
@@ -88,7 +89,7 @@ def _encode(
     warmup: WarmupOptions,
     progress: Progress,
 ) -> Plan:
-    dialect, writer = endpoint(target.backend, data.task), StoreWriter()
+    dialect, writer = endpoint(target.backend, data.task, target.n), StoreWriter()
     warm = [_warm(samples[i % len(samples)], data.task, warmup) for i in range(warmup.requests)]
     total = len(samples) + len(warm)
     shapes, slo_ms = np.zeros((total, 4), np.int32), np.full(total, np.nan)

@@ -24,7 +24,7 @@ from loadgen.intake import Intake
 from loadgen.outbox import Outbox
 from loadgen.pins import settle
 from loadgen.quiet import quieten
-from loadgen.requests import ENDPOINTS
+from loadgen.requests import endpoint
 from loadgen.sender import Sender
 from loadgen.store import Store
 from loadgen.target import Target
@@ -81,7 +81,8 @@ class SenderProcess:
         budget = Budget(board, number, setup["max_concurrency"], setup["bells"])
         outbox = Outbox(self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number)
         gallery = Gallery(Path(setup["answers"])) if setup["answers"] else None
-        intake = self._intake = Intake(ENDPOINTS[setup["backend"]], setup["task"], outbox, gallery)
+        dialect = endpoint(setup["backend"], setup["task"], setup["n"])
+        intake = self._intake = Intake(dialect, setup["task"], outbox, gallery, setup["n"])
         self._sender = Sender(
             self._loop,
             self._transport,

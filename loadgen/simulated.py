@@ -36,4 +36,4 @@ def simulated(options: simulator.SimulatorOptions) -> Iterator[str]:
     with Group() as group:
         server = group.start("simulator", "loadgen.simulator", options=dataclasses.asdict(options))
         ready = group.wait_for("ready", [server], _START_S)[server]
-        yield f"http://{options.host}:{ready['port']}"
+        yield f"{options.scheme}://{options.host}:{ready['port']}"

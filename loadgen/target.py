@@ -2,6 +2,7 @@
 
 import base64
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from loadgen import __version__
 from loadgen.errors import UnreachableError, UsageError
 from loadgen.options import MAX_BODY_BYTES, TargetOptions
+from loadgen.requests import named
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def resolve(options: TargetOptions) -> Target:
         headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
     if options.api_key:
         headers["Authorization"] = f"Bearer {options.api_key}"
+    elif named(options.backend).needs_authorization and not _authorizes(headers | dict(options.headers)):
+        headers["Authorization"] = "Bearer EMPTY"
     headers.update(options.headers)
     proxy_address = _proxy_address(options.proxy) if options.proxy else None
     # behind a proxy the name is looked up there
@@ -75,6 +79,10 @@ def resolve(options: TargetOptions) -> Target:
         proxy_address=proxy_address,
         max_body_bytes=options.max_body_bytes,
     )
+
+
+def _authorizes(headers: Mapping[str, str]) -> bool:
+    return any(name.lower() == "authorization" for name in headers)
 
 
 def _proxy_address(proxy: str) -> str:

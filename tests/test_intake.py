@@ -27,7 +27,7 @@ class Rows:
 
 def test_a_reader_that_fails_is_a_fault_of_ours_and_still_a_record() -> None:
     class Broken:
-        def read(self, _body: object, _task: str) -> Reply:
+        def read(self, _body: object, _task: str, _n: int) -> Reply:
             raise ZeroDivisionError("oh")
 
     rows = Rows()

@@ -27,8 +27,9 @@ from loadgen.options import IMAGE_INPUT_TASKS, TASKS, VIDEO_TASKS
 from loadgen.requests import endpoint
 from loadgen.samples.sample import Sample
 from loadgen.simulator.answer import media_urls
-from loadgen.simulator.chat import BadRequestError, Generation, parse
+from loadgen.simulator.chat import parse
 from loadgen.simulator.faults import Fault, Faults
+from loadgen.simulator.generation import Generation, RefusalError
 from loadgen.simulator.mp4 import mp4
 from loadgen.simulator.options import SimulatorOptions, add_arguments, from_arguments
 from loadgen.simulator.png import png
@@ -194,7 +195,7 @@ def test_a_video_holds_one_track_whose_every_sample_is_a_picture_of_that_size() 
     ],
 )
 def test_media_says_what_an_answer_holds(media: str, frames: int, mimes: list[str]) -> None:
-    urls = media_urls(Generation("", 8, 8, frames, 1), 500, media)
+    urls = media_urls(Generation("", 8, 8, frames, 1), SimulatorOptions(media=media, media_bytes=500))
     assert [orjson.loads(orjson.dumps(url)).split(";")[0] for url in urls] == [f"data:{mime}" for mime in mimes]
 
 
@@ -242,7 +243,7 @@ def test_the_server_answers_by_the_media_it_was_told() -> None:
     ],
 )
 def test_a_wrong_body_is_refused_with_the_reason(body: object, reason: str) -> None:
-    with pytest.raises(BadRequestError) as refused:
+    with pytest.raises(RefusalError) as refused:
         parse(body if isinstance(body, bytes) else orjson.dumps(body))
     assert reason in str(refused.value)
 
@@ -260,7 +261,7 @@ def test_a_wrong_body_is_refused_with_the_reason(body: object, reason: str) -> N
 )
 def test_an_input_image_must_be_one(url: str, reason: str) -> None:
     content = [{"type": "image_url", "image_url": {"url": url}}]
-    with pytest.raises(BadRequestError, match=r"messages\[0\].content\[0\].image_url.url") as refused:
+    with pytest.raises(RefusalError, match=r"messages\[0\].content\[0\].image_url.url") as refused:
         parse(orjson.dumps({"messages": [{"role": "user", "content": content}]}))
     assert reason in str(refused.value)
 
@@ -282,7 +283,7 @@ def test_what_a_request_does_not_say_takes_the_server_defaults() -> None:
 )
 def test_any_message_is_understood_or_refused(value: object) -> None:
     for body in (value, {"messages": value}, {"messages": [value]}, {**ask(), "extra_body": value}):
-        with contextlib.suppress(BadRequestError):
+        with contextlib.suppress(RefusalError):
             assert parse(orjson.dumps(body)).units >= 1
 
 
@@ -304,6 +305,14 @@ def test_any_message_is_understood_or_refused(value: object) -> None:
         ("reset_rate", -0.1),
         ("model", ""),
         ("media", "audio"),
+        ("bytes_per_pixel", -1.0),
+        ("framing", "gzip"),
+        ("http_errors", "503"),
+        ("http_errors", "503:2"),
+        ("http_errors", "200:0.1"),
+        ("http_errors", "busy:0.1"),
+        ("http_errors", "503:0.1,,"),
+        ("tls_key", "key.pem"),
     ],
 )
 def test_an_impossible_option_is_named_by_its_flag(flag: str, value: Any) -> None:
@@ -314,15 +323,17 @@ def test_an_impossible_option_is_named_by_its_flag(flag: str, value: Any) -> Non
 def test_fault_rates_cannot_sum_to_more_than_one() -> None:
     with pytest.raises(UsageError, match="--fail-rate"):
         SimulatorOptions(fail_rate=0.5, stall=0.3, reset_rate=0.3)
+    with pytest.raises(UsageError, match="--http-errors"):
+        SimulatorOptions(fail_rate=0.5, http_errors="503:0.3,429:0.3")
 
 
 def test_flags_default_to_the_options_and_set_them() -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     assert from_arguments(parser.parse_args([])) == SimulatorOptions()
-    line = "--port 0 --replicas 3 --base-ms 5 --service lognormal --service-sigma 1 --stall 0.5 --model sd3"
+    line = "--port 0 --replicas 3 --base-ms 5 --service lognormal --service-sigma 1 --stall 0.5 --model sd3 --tls"
     assert from_arguments(parser.parse_args(line.split())) == SimulatorOptions(
-        port=0, replicas=3, base_ms=5.0, service="lognormal", service_sigma=1.0, stall=0.5, model="sd3"
+        port=0, replicas=3, base_ms=5.0, service="lognormal", service_sigma=1.0, stall=0.5, model="sd3", tls=True
     )
 
 
@@ -387,13 +398,15 @@ def test_stamps_lie_in_order_inside_the_exchange_and_agree_with_log_and_stages()
             _, answer, stamps = await post(client, ask("a dog", width=64, height=32, num_inference_steps=9))
             after_ns = time.monotonic_ns()
             row = (await get(client, "/sim/log"))[0]
-        received, started, replied = (stamps[f"X-Sim-{name}-Ns"] for name in ("Received", "Started", "Replied"))
-        assert before_ns <= received <= started <= replied - 30 * MS <= after_ns - 30 * MS
+        names = ("Received", "Started", "Finished", "Replied")
+        received, started, finished, replied = (stamps[f"X-Sim-{name}-Ns"] for name in names)
+        assert before_ns <= received <= started == finished - 30 * MS <= replied - 30 * MS <= after_ns - 30 * MS
         stages = answer["choices"][0]["message"]["content"][0]["stage_durations"]
         assert sum(stages.values()) == pytest.approx((replied - received) / 1e9)
         assert min(stages.values()) >= 0
         shape = {"width": 64, "height": 32, "steps": 9, "frames": 1, "prompt": "a dog", "status": 200, "in_flight": 1}
-        assert row == {"received_ns": received, "started_ns": started, "replied_ns": replied} | shape
+        instants = {"received_ns": received, "started_ns": started, "finished_ns": finished, "replied_ns": replied}
+        assert row == instants | shape | {"polls": 0}
 
     asyncio.run(scene())
 

@@ -103,5 +103,6 @@ def _serve(arguments: argparse.Namespace) -> int:
     from loadgen.simulator.server import serve
 
     options = simulator.from_arguments(arguments)
-    serve(options, lambda port: print(f"serving on http://{options.host}:{port} (Ctrl-C ends it)", flush=True))  # noqa: T201
+    origin = f"{options.scheme}://{options.host}"
+    serve(options, lambda port: print(f"serving on {origin}:{port} (Ctrl-C ends it)", flush=True))  # noqa: T201
     return 0

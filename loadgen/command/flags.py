@@ -54,9 +54,20 @@ def _target(group: "argparse._ArgumentGroup") -> None:
         help="start the embedded server for this run, such as --simulate='--replicas 4'; see `loadgen serve --help`",
     )
     group.add_argument(
-        "--backend", default="vllm-omni", choices=tuple(ENDPOINTS), help="the dialect it speaks (default: %(default)s)"
+        "--backend",
+        default="vllm-omni",
+        metavar="NAME",
+        help=f"the dialect: {_backends()}; or an entry point of the group loadgen.endpoints (default: %(default)s)",
     )
     group.add_argument("--model", default="default", help="model name in every request (default: %(default)s)")
+    group.add_argument(
+        "--extra-body",
+        metavar="JSON",
+        help="object of further fields for every request; wins over rows and flags, null leaves a field out",
+    )
+    group.add_argument(
+        "--n", type=count, default=1, metavar="N", help="images a request, and in its answer (default: %(default)s)"
+    )
     group.add_argument(
         "--api-key", metavar="KEY", help="sent as a bearer token, never shown (default: $OPENAI_API_KEY)"
     )
@@ -83,6 +94,11 @@ def _target(group: "argparse._ArgumentGroup") -> None:
         metavar="S",
         help="how long the server may take to come up (default: one try)",
     )
+
+
+def _backends() -> str:
+    """The table of endpoints in words."""
+    return ", ".join(f"{name} ({' '.join(one.tasks)})" for name, one in ENDPOINTS.items())
 
 
 def _data(group: "argparse._ArgumentGroup") -> None:

@@ -6,6 +6,8 @@ import os
 import re
 from typing import Final
 
+import orjson
+
 from loadgen.errors import UsageError
 from loadgen.options import (
     ArrivalOptions,
@@ -18,9 +20,10 @@ from loadgen.options import (
     WarmupOptions,
 )
 from loadgen.pins import parse_pins, usable_cores
-from loadgen.requests import endpoint
+from loadgen.requests import endpoint, overlay
 
 MOST_SENDERS: Final = 256
+_FIELDS: Final = '{"guidance_scale": 4.5}'
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
 
 
@@ -47,6 +50,8 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             base_url=_base_url(a),
             backend=a.backend,
             model=a.model,
+            extra_body=_extra_body(a.extra_body),
+            n=a.n,
             api_key=_api_key(a.api_key),
             headers=_headers(a.header),
             timeout_s=a.timeout,
@@ -72,7 +77,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
 
 
 def _check(a: argparse.Namespace) -> None:
-    endpoint(a.backend, a.task)
+    endpoint(a.backend, a.task, a.n)
     finite = math.isfinite(a.request_rate)
     if a.arrival == "trace" and finite:
         raise UsageError(
@@ -90,6 +95,17 @@ def _check(a: argparse.Namespace) -> None:
         raise UsageError(f"--random-request-config is for --dataset random, not {a.dataset}; drop one of them")
     if a.min_slo_attainment is not None and not a.slo:
         raise UsageError("--min-slo-attainment needs --slo")
+
+
+def _extra_body(text: str | None) -> dict[str, object]:
+    try:
+        fields = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError as fault:
+        raise UsageError(f"--extra-body {text}: is not JSON ({fault}); quote it, such as '{_FIELDS}'") from None
+    if not isinstance(fields, dict):
+        raise UsageError(f"--extra-body {text}: is not a JSON object; give one, such as '{_FIELDS}'")
+    overlay.check(fields)
+    return fields
 
 
 def _headers(pairs: list[str]) -> dict[str, str]:

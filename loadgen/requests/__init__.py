@@ -1,11 +1,11 @@
 """Turns samples into bytes and bodies into replies: one file per endpoint, and one table that names them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from loadgen.errors import UsageError
-from loadgen.requests import chat
+from loadgen.requests import chat, edits, images, installed, videos_sync
 from loadgen.requests.reply import Reply
 from loadgen.requests.request import Request
 from loadgen.samples.sample import Sample
@@ -25,26 +25,47 @@ class Endpoint(Protocol):
         """Joined to the base URL."""
 
     @property
-    def tasks(self) -> tuple[str, ...]:
+    def tasks(self) -> Sequence[str]:
         """What it can be asked for."""
+
+    @property
+    def needs_authorization(self) -> bool:
+        """Whether servers want a bearer token even where none was given; it is `EMPTY` then."""
+
+    @property
+    def takes_n(self) -> bool:
+        """Whether one request can ask for several images, by a field `n`."""
 
     def encode(self, sample: Sample, model: str, task: str) -> Request:
         """Turn a sample, flags already merged in, into bytes; raises UsageError where it cannot be."""
 
-    def read(self, body: bytes | bytearray | memoryview, task: str) -> Reply:
-        """Say what the body of a 200 answer holds; never raises."""
+    def read(self, body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
+        """Say what the body of a 200 answer to a request for `n` images (or one video) holds; never raises."""
 
     def media(self, body: bytes) -> Iterable[bytes]:
         """Decode the images and videos of a body that `read` took for a success."""
 
 
-ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType({chat.name: chat})
+ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
+    {found.name: found for found in cast("tuple[Endpoint, ...]", (chat, images, edits, videos_sync))}
+)
 
 
-def endpoint(backend: str, task: str) -> Endpoint:
-    """Look up the endpoint that `--backend` names; raises UsageError where it is unknown or cannot do `task`."""
-    if (found := ENDPOINTS.get(backend)) is None:
-        raise UsageError(f"--backend {backend}: no such endpoint; choose one of {', '.join(ENDPOINTS)}")
+def endpoint(backend: str, task: str, n: int = 1) -> Endpoint:
+    """Look up the endpoint that `--backend` names; UsageError where it is unknown or cannot do `task` or `n` images."""
+    found = named(backend)
     if task not in found.tasks:
         raise UsageError(f"--task {task}: not with --backend {backend}; choose one of {', '.join(found.tasks)}")
+    if n > 1 and not found.takes_n:
+        able = ", ".join(one.name for one in ENDPOINTS.values() if one.takes_n)
+        raise UsageError(f"--n {n}: --backend {backend} makes one a request; drop --n, or choose one of {able}")
+    return found
+
+
+def named(backend: str) -> Endpoint:
+    """Look up an endpoint: ours first, then what is installed beside us; UsageError where there is none."""
+    found = ENDPOINTS.get(backend) or installed.load(backend)
+    if found is None:
+        known = ", ".join((*ENDPOINTS, *installed.names()))
+        raise UsageError(f"--backend {backend}: no such endpoint; choose one of {known}")
     return found

@@ -1,1 +1,1 @@
-"""The simulated server: speaks the chat dialect, spends time like a generator does, and stamps what it saw."""
+"""The simulated server: speaks every dialect, spends time like a generator does, and stamps what it saw."""

@@ -7,15 +7,15 @@ from enum import Enum
 
 from aiohttp import web
 
-from loadgen.simulator.options import SimulatorOptions
+from loadgen.simulator.options import SimulatorOptions, http_shares
 
 
 class Fault(Enum):
     """What happens to a request instead of an answer."""
 
     NONE = "none"
-    FAIL = "fail"  # HTTP 500
-    STALL = "stall"  # no answer, the connection stays open
+    FAIL = "fail"  # HTTP 500; for a job, the end `failed`
+    STALL = "stall"  # no answer, the connection stays open; a job never ends
     RESET = "reset"  # TCP reset
 
 
@@ -24,14 +24,15 @@ class Faults:
 
     def __init__(self, options: SimulatorOptions) -> None:
         self._random = random.Random(f"faults {options.seed}")
-        self._shares = (
+        self._shares: tuple[tuple[Fault | int, float], ...] = (
             (Fault.FAIL, options.fail_rate),
             (Fault.STALL, options.stall),
             (Fault.RESET, options.reset_rate),
+            *http_shares(options.http_errors),
         )
 
-    def draw(self) -> Fault:
-        """Say what befalls the next request."""
+    def draw(self) -> Fault | int:
+        """Say what befalls the next request: a fault, or a status of `--http-errors`."""
         left = self._random.random()
         for fault, share in self._shares:
             if left < share:

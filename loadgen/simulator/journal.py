@@ -12,13 +12,15 @@ _KEPT: Final = 100_000  # visits; older ones are forgotten
 class Visit:
     """One request as the server saw it, filled in as it goes; stamps are CLOCK_MONOTONIC ns, 0 where it never came.
 
-    `in_flight` counts the requests inside when it arrived, itself included. `status` is 0 while it is inside and
-    after a reset, 499 where the client went away first.
+    `in_flight` counts the requests inside when it arrived, itself included. `finished_ns` is when the generation ends,
+    known as soon as it is queued. `status` is 0 while it is inside and after a reset, 499 where the client went away
+    first. A video job is inside until a poll tells of its end, or it is deleted; one that failed has status 500.
     """
 
     received_ns: int
     in_flight: int
     started_ns: int = 0
+    finished_ns: int = 0
     replied_ns: int = 0
     width: int = 0
     height: int = 0
@@ -26,6 +28,21 @@ class Visit:
     frames: int = 0
     prompt: str = ""
     status: int = 0
+    polls: int = 0
+
+    def reply(self, status: int) -> None:
+        """Note that the answer is made now, unless that was noted before."""
+        self.status, self.replied_ns = status, self.replied_ns or time.monotonic_ns()
+
+    def stamps(self) -> dict[str, str]:
+        """Return the stamps there are as headers."""
+        stamps = {
+            "Received": self.received_ns,
+            "Started": self.started_ns,
+            "Finished": self.finished_ns,
+            "Replied": self.replied_ns,
+        }
+        return {f"X-Sim-{name}-Ns": str(stamp) for name, stamp in stamps.items() if stamp}
 
 
 class Journal:

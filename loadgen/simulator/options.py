@@ -3,13 +3,15 @@
 import argparse
 import math
 from dataclasses import dataclass, fields
+from http import HTTPStatus
 from typing import Final
 
 from loadgen.errors import UsageError
 
 SERVICES: Final = ("constant", "exponential", "lognormal")
 MEDIA: Final = ("auto", "image", "video")
-_CHOICES: Final = {"service": SERVICES, "media": MEDIA}
+FRAMINGS: Final = ("length", "chunked", "close")
+_CHOICES: Final = {"service": SERVICES, "media": MEDIA, "framing": FRAMINGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,12 @@ class SimulatorOptions:
     reset_rate: float = 0.0
     model: str = "default"
     media: str = "auto"
+    bytes_per_pixel: float = 0.0
+    framing: str = "length"
+    http_errors: str = ""
+    tls: bool = False
+    tls_cert: str = ""
+    tls_key: str = ""
 
     def __post_init__(self) -> None:
         _require("--port", self.port, 0 <= self.port <= 65_535, "0 to 65535 (0 takes a free one)")
@@ -46,15 +54,40 @@ class SimulatorOptions:
         _require("--media-bytes", self.media_bytes, 0 <= self.media_bytes <= 1 << 26, "0 to 67108864 (64 MiB)")
         for flag, share in (("fail-rate", self.fail_rate), ("stall", self.stall), ("reset-rate", self.reset_rate)):
             _require(f"--{flag}", share, 0 <= share <= 1, "a probability, 0 to 1")
-        faulty = self.fail_rate + self.stall + self.reset_rate
-        _require("--fail-rate + --stall + --reset-rate =", faulty, faulty <= 1 + 1e-9, "at most 1")
+        answered = sum(share for _, share in http_shares(self.http_errors))
+        faulty = self.fail_rate + self.stall + self.reset_rate + answered
+        _require("--fail-rate + --stall + --reset-rate + --http-errors =", faulty, faulty <= 1 + 1e-9, "at most 1")
         _require("--media", self.media, self.media in MEDIA, f"one of {', '.join(MEDIA)}")
         _require("--model", repr(self.model), bool(self.model), "a name")
+        _require("--bytes-per-pixel", self.bytes_per_pixel, 0 <= self.bytes_per_pixel <= 8, "0 to 8")
+        _require("--framing", self.framing, self.framing in FRAMINGS, f"one of {', '.join(FRAMINGS)}")
+        _require("--tls-key", self.tls_key, not self.tls_key or bool(self.tls_cert), "given with --tls-cert")
+
+    @property
+    def scheme(self) -> str:
+        """What its URL begins with."""
+        return "https" if self.tls or self.tls_cert else "http"
 
 
 def _require(flag: str, value: object, holds: bool, rule: str) -> None:
     if not holds:
         raise UsageError(f"{flag} {value}: must be {rule}")
+
+
+def http_shares(text: str) -> tuple[tuple[int, float], ...]:
+    """Read `--http-errors`: 503:0.1,429:0.05 gives a tenth of the requests a 503. Raises UsageError."""
+    return tuple(_http_share(pair.strip()) for pair in text.split(",")) if text else ()
+
+
+def _http_share(pair: str) -> tuple[int, float]:
+    status, _, share = pair.partition(":")
+    rule = "STATUS:SHARE by commas, such as 503:0.1,429:0.05; a status of 400 to 599, a share of 0 to 1"
+    try:
+        found = int(HTTPStatus(int(status))), float(share)
+    except ValueError:
+        found = 0, 0.0
+    _require("--http-errors", pair, 400 <= found[0] <= 599 and 0 <= found[1] <= 1, rule)
+    return found
 
 
 _HELP: Final = {
@@ -71,19 +104,29 @@ _HELP: Final = {
     "stall": "share of requests that are never answered",
     "reset_rate": "share of requests whose connection is reset",
     "model": "the name that /v1/models tells",
-    "media": "what an answer holds; auto is a video for more than one frame, else an image and a short clip",
+    "bytes_per_pixel": "size of an answer's image by its pixels, where that is more; 1.5 is what photographs take",
+    "framing": "how an answer ends: by its length, by chunks, by the end of the connection",
+    "http_errors": "share of requests answered by each status, such as 503:0.1,429:0.05",
+    "tls": "serve https with a certificate made on the spot; clients must not check it (bench --insecure)",
+    "tls_cert": "serve https with this PEM certificate",
+    "tls_key": "its key, unless it is in the same file",
+    "media": "what a chat answer holds; auto is a video for more than one frame, else an image and a short clip",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `loadgen serve`: one per field of SimulatorOptions, whose defaults they take."""
     for field in fields(SimulatorOptions):
+        flag = f"--{field.name.replace('_', '-')}"
+        if isinstance(field.default, bool):
+            parser.add_argument(flag, action="store_true", help=_HELP[field.name])
+            continue
         parser.add_argument(
-            f"--{field.name.replace('_', '-')}",
+            flag,
             type=type(field.default),
             default=field.default,
             choices=_CHOICES.get(field.name),
-            help=f"{_HELP[field.name]} (default: %(default)s)",
+            help=f"{_HELP[field.name]} (default: {'none' if field.default == '' else field.default})",
         )
 
 

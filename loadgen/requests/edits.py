@@ -1,0 +1,44 @@
+"""The endpoint `v1/images/edits`: POST /v1/images/edits, a form with pictures in it; answers as `openai` does."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from loadgen.errors import UsageError
+from loadgen.requests import images, multipart
+from loadgen.requests.encoding import row, said, size
+from loadgen.requests.request import Request
+from loadgen.samples.images import InputImage, read_image
+from loadgen.samples.sample import Sample
+
+name: Final = "v1/images/edits"
+path: Final = "/v1/images/edits"
+tasks: Final = ("i2i", "ti2i")
+needs_authorization: Final = True
+takes_n: Final = True
+
+read = images.read
+media = images.media
+
+
+def encode(sample: Sample, model: str, task: str) -> Request:
+    """Write the form, a part `image` for each input image; extras win over all of it but model and prompt.
+
+    Raises InputError for an image that cannot be read and UsageError for a sample without any.
+    """
+    if not sample.images:
+        raise UsageError(f"{row(sample)}: has no image, and --backend {name} edits images; name one by image_path")
+    fields = {
+        "size": size(sample),
+        "response_format": "b64_json",
+        "num_inference_steps": sample.num_inference_steps,
+        "seed": sample.seed,
+    }
+    whole = said({**fields, **sample.extra}) | {"model": model, "prompt": sample.prompt}
+    files = [("image", _image(image)) for image in sample.images]
+    return Request("POST", path, multipart.CONTENT_TYPE, multipart.form(whole, files, sample))
+
+
+@lru_cache(maxsize=32)  # data sets repeat their images
+def _image(image: Path | bytes) -> InputImage:
+    return read_image(image)

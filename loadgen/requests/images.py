@@ -1,0 +1,62 @@
+"""The endpoint `openai`: POST /v1/images/generations, pictures from text."""
+
+import base64
+from collections.abc import Iterator
+from typing import Final
+
+import orjson
+
+from collector.record import ErrorKind
+from loadgen.requests.bodies import short, success_object
+from loadgen.requests.cutting import B64_JSON
+from loadgen.requests.encoding import dumps, said, size
+from loadgen.requests.figures import success
+from loadgen.requests.reply import Reply
+from loadgen.requests.request import Request
+from loadgen.samples.sample import Sample
+
+name: Final = "openai"
+path: Final = "/v1/images/generations"
+tasks: Final = ("t2i",)
+needs_authorization: Final = True
+takes_n: Final = True
+
+
+def encode(sample: Sample, model: str, task: str) -> Request:
+    """Write the JSON body; extras win over all of it but model and prompt. UsageError where JSON cannot hold them."""
+    fields = {
+        "n": 1,
+        "size": size(sample),
+        "response_format": "b64_json",
+        "seed": sample.seed,
+        "num_inference_steps": sample.num_inference_steps,
+    }
+    payload = said({**fields, **sample.extra}) | {"model": model, "prompt": sample.prompt}
+    return Request("POST", path, "application/json", dumps(payload, sample))
+
+
+def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
+    """Say what a 200 body holds: a success carries at least `n` pictures as base64 in `data[*].b64_json`."""
+    answer = success_object(body, B64_JSON)
+    if isinstance(answer, Reply):
+        return answer
+    data = answer.get("data")
+    if not isinstance(data, list):
+        return Reply(ErrorKind.INVALID_BODY, "data is not a list")
+    if (count := sum(1 for _ in _pictures(data))) < n:
+        held = ", ".join(map(str, data[0])) if data and isinstance(data[0], dict) else "nothing"
+        return Reply(ErrorKind.NO_MEDIA, short(f"{count} of {n} images in data, whose first item holds: {held}"))
+    return success((answer.get("usage"), answer.get("metrics"), answer, data[0]))
+
+
+def media(body: bytes) -> Iterator[bytes]:
+    """Decode the pictures of a body that `read` took for a success."""
+    for text in _pictures(orjson.loads(body)["data"]):
+        yield base64.b64decode(text)
+
+
+def _pictures(data: list[object]) -> Iterator[str]:
+    for item in data:
+        text = item.get("b64_json") if isinstance(item, dict) else None
+        if isinstance(text, str) and text:
+            yield text
