@@ -1,104 +1,146 @@
 """Export: a saved run as one row a planned request, for whatever else people compute with."""
 
 import csv
+import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from collector import slo
 from collector import times as clock
 from collector.errors import RunError
 from collector.facts import Facts
 from collector.record import Outcome, error_name
 from collector.saved import SavedRun
+from collector.times import Times
 
-FORMATS: Final = ("csv", "jsonl", "parquet")
 ROWS_AT_ONCE: Final = 50_000
+_NAMES: Final = np.array([f"outcome_{code}" for code in range(256)], object)  # those of a later layout keep a number
+_NAMES[list(Outcome)] = [outcome.name.lower() for outcome in Outcome]
+
+Columns = Mapping[str, NDArray[Any]]
+Writer = Callable[[Columns, IO[bytes]], None]
 
 
-def columns(saved: SavedRun, facts: Facts) -> dict[str, NDArray[Any]]:
+def columns(saved: SavedRun, facts: Facts) -> Columns:
     """Columns of n rows; times are seconds from time zero, nan and "" where there is nothing to tell.
 
-    `wait_s`, `lag_s`, `service_s` and `response_s` are those of the report.
+    `wait_s`, `lag_s`, `service_s` and `response_s` are those of the report. `met` is None where a request has no target
+    or was not due before an interrupt. Nobody knows when a lost request was done.
     """
     records = clock.first_records(saved.records, facts.planned)
     times = clock.of_run(records, facts)
-    n, at = facts.planned, times.index
+    ended = times.outcome != Outcome.LOST
 
-    def spread(values: NDArray[np.int64]) -> NDArray[np.float64]:
-        column = np.full(n, math.nan)
-        column[at] = values / 1e9
+    def spread(values_ns: NDArray[np.int64], known: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.float64]:
+        column = np.full(facts.planned, math.nan)
+        column[times.index[known]] = values_ns[known] / 1e9
         return column
 
-    outcome = np.full(n, "unsent", object)
-    outcome[at] = [Outcome(code).name.lower() for code in times.outcome.tolist()]
-    error = np.full(n, "", object)
-    status = np.zeros(n, np.int64)
-    status[records["index"]] = records["status"]
-    failed = records[records["error"] != 0]
-    kinds = zip(failed["error"].tolist(), failed["status"].tolist(), strict=True)
-    error[failed["index"]] = [error_name(*kind) for kind in kinds]
-    shapes = facts.shapes if len(facts.shapes) else np.zeros((n, 4), np.int32)
     return {
-        "index": np.arange(n),
+        "index": np.arange(facts.planned),
         "scheduled_s": (facts.scheduled_ns - facts.started_ns) / 1e9,
         "sent_s": spread(times.sent_ns - facts.started_ns),
-        "done_s": spread(times.done_ns - facts.started_ns),
+        "done_s": spread(times.done_ns - facts.started_ns, ended),
         "wait_s": spread(times.wait_ns),
         "lag_s": spread(times.lag_ns),
-        "service_s": spread(times.service_ns),
-        "response_s": spread(times.response_ns),
-        "outcome": outcome,
-        "error": error,
-        "status": status,
+        "service_s": spread(times.service_ns, ended),
+        "response_s": spread(times.response_ns, ended),
+        **_endings(records, times, facts),
         "slo_s": facts.slo_ms / 1e3,
-        **{name: shapes[:, k] for k, name in enumerate(("width", "height", "frames", "steps"))},
+        "met": _met(times, facts),
+        **{name: facts.shapes[:, k] for k, name in enumerate(("width", "height", "frames", "steps"))},
     }
 
 
+def _endings(records: NDArray[Any], times: Times, facts: Facts) -> dict[str, NDArray[Any]]:
+    outcome, error = np.full(facts.planned, "unsent", object), np.full(facts.planned, "", object)
+    outcome[times.index] = _NAMES[times.outcome]
+    failed = records[records["outcome"] == Outcome.ERROR]
+    kinds = zip(failed["error"].tolist(), failed["status"].tolist(), strict=True)
+    error[failed["index"]] = [error_name(*kind) for kind in kinds]
+    status = np.zeros(facts.planned, np.int64)
+    status[records["index"]] = records["status"]
+    return {"outcome": outcome, "error": error, "status": status}
+
+
+def _met(times: Times, facts: Facts) -> NDArray[Any]:
+    """True, False or None, by the rule of `slo.attainment`."""
+    met = np.full(facts.planned, None, object)
+    if not facts.slo_enabled:
+        return met
+    met[slo.due(times, facts) & ~np.isnan(facts.slo_ms)] = False
+    in_time = times.latency_ns(facts.latency_from) <= facts.slo_ms[times.index] * slo.NS_PER_MS
+    met[times.index[times.ok & in_time]] = True
+    return met
+
+
 def write(saved: SavedRun, facts: Facts, form: str, place: Path) -> int:
-    """Write the rows to a new file and return how many; RunError where that fails, or the file is there already."""
+    """Write the rows to a new file and return how many.
+
+    RunError where that fails, and then nothing is left behind, or where the file is there already.
+    """
     found = columns(saved, facts)
-    if place.exists():
-        raise RunError(f"--export-file {place}: is there already and is not overwritten; name another file")
     try:
-        {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}[form](found, place)
+        with place.open("xb") as file:
+            _whole_or_not_at_all(_WRITERS[form], found, file, place)
+    except FileExistsError:
+        raise RunError(f"--export-file {place}: is there already and is not overwritten; name another file") from None
     except OSError as error:
         raise RunError(f"--export-file {place}: {error.strerror}; name a file that can be written") from None
     return facts.planned
 
 
-def _rows(found: dict[str, NDArray[Any]]) -> Iterator[tuple[Any, ...]]:
-    """Rows of plain values, None for nan."""
-    for first in range(0, len(found["index"]), ROWS_AT_ONCE):
-        parts = [values[first : first + ROWS_AT_ONCE].tolist() for values in found.values()]
-        for row in zip(*parts, strict=True):
-            yield tuple(None if value != value else value for value in row)
+def _whole_or_not_at_all(write_rows: Writer, found: Columns, file: IO[bytes], place: Path) -> None:
+    try:
+        write_rows(found, file)
+        file.flush()
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
 
 
-def _csv(found: dict[str, NDArray[Any]], place: Path) -> None:
-    with place.open("x", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(found)
-        writer.writerows(_rows(found))
+def _csv(found: Columns, file: IO[bytes]) -> None:
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text)
+    writer.writerow(found)
+    writer.writerows(_rows(found))
+    text.detach()  # flushes, and leaves the file open
 
 
-def _jsonl(found: dict[str, NDArray[Any]], place: Path) -> None:
+def _jsonl(found: Columns, file: IO[bytes]) -> None:
     names = list(found)
-    with place.open("xb") as file:
-        for row in _rows(found):
-            file.write(orjson.dumps(dict(zip(names, row, strict=True))) + b"\n")
+    for row in _rows(found):
+        file.write(orjson.dumps(dict(zip(names, row, strict=True))) + b"\n")
 
 
-def _parquet(found: dict[str, NDArray[Any]], place: Path) -> None:
+def _parquet(found: Columns, file: IO[bytes]) -> None:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise RunError("--export parquet needs pyarrow: pip install 'diffusion-loadgen[parquet]'") from None
-    with place.open("xb") as file:
-        pyarrow.parquet.write_table(pyarrow.table(found), file)
+        raise RunError("--export parquet needs pyarrow: pip install diffusion-loadgen[parquet]") from None
+    types = {"met": pyarrow.bool_()}  # even where all of it is None; nan becomes null
+    whole = {name: pyarrow.array(values, types.get(name), from_pandas=True) for name, values in found.items()}
+    pyarrow.parquet.write_table(pyarrow.table(whole), file)
+
+
+def _rows(found: Columns) -> Iterator[tuple[Any, ...]]:
+    """Rows of plain values, None for nan."""
+    for first in range(0, len(found["index"]), ROWS_AT_ONCE):
+        parts = [_plain(values[first : first + ROWS_AT_ONCE]) for values in found.values()]
+        yield from zip(*parts, strict=True)
+
+
+def _plain(values: NDArray[Any]) -> list[Any]:
+    plain: list[Any] = values.tolist()
+    return [None if value != value else value for value in plain] if values.dtype.kind == "f" else plain
+
+
+_WRITERS: Final[Mapping[str, Writer]] = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
+FORMATS: Final = tuple(_WRITERS)

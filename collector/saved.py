@@ -9,28 +9,28 @@
     stages.jsonl  {"index", "stages"}: what the server said of its own stages, seconds
     summary.json  the result, written last: a folder without it is of a run that was killed
 
-The .bin files have no header: `numpy.fromfile(path, dtype)` reads them, the dtypes stand in run.json too.
+The .bin files have no header: `numpy.fromfile(path, dtype)` reads them, the dtypes stand in run.json too
+(docs/saved-runs.md has an example).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
+from collector import files
 from collector.books import read_terms
 from collector.errors import RunError
 from collector.facts import Facts, Notes
 from collector.hiccup import HICCUP
 from collector.record import RECORD
-from collector.wire import Note
 
 LAYOUT: Final = 1
 _LATEST_NS: Final = 1 << 62  # of any time or count in a run
+_LARGEST: Final = 1e30  # of any figure of the server's
 _NUMBER = int | float
 _TERMS: Final = {
     "max_concurrency": int,
@@ -61,6 +61,9 @@ RUN, PLAN, RECORDS, MARKS, HICCUPS, ERRORS, STAGES, SUMMARY = (
     *("run.json", "plan.bin", "records.bin", "marks.bin", "hiccups.bin", "errors.jsonl", "stages.jsonl"),
     "summary.json",
 )
+FILES: Final = (RUN, PLAN, RECORDS, MARKS, HICCUPS, ERRORS, STAGES, SUMMARY)
+_MARK: Final = np.dtype("<i8")
+_CIRCUMSTANCES: Final = ("config", "environment", "warmup", "slo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,64 +90,132 @@ def describe(dtype: "np.dtype[Any]") -> list[list[str]]:
 
 def read_run(folder: Path) -> SavedRun:
     """Read a run folder; RunError says what is wrong with it."""
-    run = _read_json(folder / RUN)
-    if run.get("layout") != LAYOUT:
-        raise RunError(f"{folder / RUN}: layout {run.get('layout')} is not {LAYOUT}; use the version that wrote it")
-    summary = _read_json(folder / SUMMARY) if (folder / SUMMARY).exists() else None
-    plan = _read_rows(folder / PLAN, PLANNED, whole=True)
-    if type(run.get("started_ns")) is not int or not 0 < run["started_ns"] < _LATEST_NS:
-        raise RunError(f"{folder / RUN}: is damaged (started_ns is no time); nothing can be read from it")
-    if not len(plan):
+    run = _read_about(folder / RUN)
+    plan = _read_plan(folder / PLAN, run)
+    summary = files.read_object(folder / SUMMARY)
+    end = None if summary is None else _read_end(folder / SUMMARY, summary)
+    whole = end is not None and not end["died"]  # nobody died, so nothing is torn
+    records = files.read_rows(folder / RECORDS, RECORD, whole=whole)
+    _check_times(folder / RECORDS, records, ("sent_ns", "done_ns"))
+    marks = _read_marks(folder / MARKS, len(plan), records, whole=whole)
+    if end is None and not marks.any():
         raise RunError(f"{folder}: the run ended before its first request; there is nothing to report")
-    records = _read_rows(folder / RECORDS, RECORD, whole=summary is not None)
-    facts = _facts(folder, run, plan, records, summary)
-    return SavedRun(folder, run, facts, records, _notes(folder), summary)
-
-
-def _notes(folder: Path) -> Notes:
-    notes = Notes()
-    for name in (STAGES, ERRORS):
-        for line in _lines(folder / name):
-            try:
-                notes.take(line)
-            except (AttributeError, KeyError, TypeError) as error:
-                raise RunError(f"{folder / name}: is damaged (a line that is no note: {error!r})") from None
-    return notes
-
-
-def _facts(
-    folder: Path,
-    run: Mapping[str, Any],
-    plan: NDArray[Any],
-    records: NDArray[Any],
-    summary: Mapping[str, Any] | None,
-) -> Facts:
-    started_ns = run["started_ns"]
-    marks = np.zeros(len(plan), np.int64)
-    posted = _read_rows(folder / MARKS, np.dtype("<i8"), whole=False)[: len(plan)]
-    marks[: len(posted)] = posted
-    inside = records[records["index"] < len(plan)]
-    marks[inside["index"]] = np.where(marks[inside["index"]] == 0, inside["sent_ns"], marks[inside["index"]])
-    end = _torn(records, marks, started_ns) if summary is None else _checked(folder / SUMMARY, summary, "end", _END)
-    return Facts(
-        scheduled_ns=plan["arrival_ns"] + started_ns,
+    facts = Facts(
+        scheduled_ns=plan["arrival_ns"] + run["started_ns"],
         slo_ms=np.ascontiguousarray(plan["slo_ms"]),
         marked_ns=marks,
         shapes=np.stack([plan[name] for name in ("width", "height", "frames", "steps")], axis=1),
-        started_ns=started_ns,
-        hiccups=_read_rows(folder / HICCUPS, HICCUP, whole=False),
-        **read_terms(_checked(folder / RUN, run, "terms", _TERMS)),
-        **{**end, "died": tuple(map(str, end["died"]))},
+        started_ns=run["started_ns"],
+        hiccups=files.read_rows(folder / HICCUPS, HICCUP, whole=False),
+        **_terms(folder / RUN, run),
+        **(_torn(records, marks) if end is None else end),
     )
+    return SavedRun(folder, run, facts, records, _read_notes(folder, whole=whole), summary)
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    run = files.read_object(path)
+    if run is None:
+        raise RunError(f"{path}: is not there; name a folder that --run-dir made, of a run that began")
+    if run.get("layout") != LAYOUT:
+        layout = f"{run.get('layout')!r:.20}"
+        raise RunError(f"{path}: layout {layout} is not {LAYOUT}; use the version that wrote it")
+    for name in _CIRCUMSTANCES:
+        if not isinstance(run.get(name, {}), dict):
+            raise files.damaged(path, f"{name} is no object")
+    _checked(path, run, "plan", {"requests": int})
+    if type(run.get("started_ns")) is not int or not 0 < run["started_ns"] < _LATEST_NS:
+        raise files.damaged(path, "started_ns is no time")
+    return run
+
+
+def _read_plan(path: Path, run: Mapping[str, Any]) -> NDArray[Any]:
+    plan = files.read_rows(path, PLANNED, whole=True)
+    if not len(plan):
+        raise RunError(f"{path.parent}: its plan is empty; there is nothing to report")
+    if len(plan) != run["plan"]["requests"]:
+        raise files.damaged(path, f"{len(plan)} rows for the {run['plan']['requests']} requests of {RUN}")
+    _check_times(path, plan, ("arrival_ns",))
+    if np.any(np.diff(plan["arrival_ns"]) < 0):
+        raise files.damaged(path, "arrivals that do not ascend")
+    if np.any((plan["slo_ms"] < 0) | (plan["slo_ms"] > _LATEST_NS)):
+        raise files.damaged(path, "a target that is no time")
+    return plan
+
+
+def _read_end(path: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
+    end = _checked(path, summary, "end", _END)
+    if not isinstance(summary.get("self", {}), dict):
+        raise files.damaged(path, "self is no object")
+    return {**end, "died": tuple(map(str, end["died"]))}
+
+
+def _read_marks(path: Path, planned: int, records: NDArray[Any], *, whole: bool) -> NDArray[np.int64]:
+    """Marks of all requests; where somebody died, those that were not saved yet are taken from the records."""
+    found = files.read_rows(path, _MARK, whole=whole)
+    if whole and len(found) != planned:
+        raise files.damaged(path, f"{len(found)} marks for {planned} requests")
+    if np.any((found < 0) | (found >= _LATEST_NS)):
+        raise files.damaged(path, "a mark that is no time")
+    if whole:
+        return found
+    marks = np.zeros(planned, np.int64)
+    marks[: len(found)] = found[:planned]
+    late = records[records["index"] < planned]
+    late = late[marks[late["index"]] == 0]
+    marks[late["index"]] = late["sent_ns"]
+    return marks
+
+
+def _check_times(path: Path, rows: NDArray[Any], names: tuple[str, ...]) -> None:
+    for name in names:
+        odd = np.flatnonzero((rows[name] < 0) | (rows[name] >= _LATEST_NS))
+        if len(odd):
+            raise files.damaged(path, f"row {odd[0]}: {name} is no time")
+
+
+def _read_notes(folder: Path, *, whole: bool) -> Notes:
+    notes = Notes()
+    for name in (STAGES, ERRORS):
+        try:
+            for line in files.read_lines(folder / name, whole=whole):
+                notes.take(line)
+        except (AttributeError, KeyError, TypeError):
+            raise files.damaged(folder / name, "a line that is no note") from None
+    # Held against what they should be once for all lines: one by one that takes longer than to read them.
+    if not all(map(_are_durations, notes.stage_durations.values())):
+        raise files.damaged(folder / STAGES, "a stage's duration that is none")
+    if not all(isinstance(text, str) for pair in notes.error_examples.items() for text in pair):
+        raise files.damaged(folder / ERRORS, "an error without a name or an example")
+    return notes
+
+
+def _are_durations(values: list[float]) -> bool:
+    try:
+        held = np.array(values)
+    except ValueError:  # lists of different lengths
+        return False
+    return held.ndim == 1 and held.dtype.kind in "iuf" and bool(np.all((held >= 0) & (held < _LARGEST)))
+
+
+def _terms(path: Path, run: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        terms = read_terms(_checked(path, run, "terms", _TERMS))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise files.damaged(path, f"terms: {error}") from None
+    if not (terms["max_concurrency"] > 0 and terms["asked_rate"] > 0 and 0 < terms["confidence"] < 1):
+        raise files.damaged(path, "terms: a budget, rate or confidence out of range")
+    return terms
 
 
 def _checked(path: Path, whole: Mapping[str, Any], part: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
     """A part of a JSON file, with the keys that it must have, each of its kind."""
     found = whole.get(part)
+    if not isinstance(found, dict):
+        raise files.damaged(path, f"{part} is not there, or no object")
     for name, kind in kinds.items():
-        if not isinstance(found, dict) or not isinstance(found.get(name), kind) or _too_large(found[name]):
-            raise RunError(f"{path}: is damaged ({part}.{name} is not there, or not what it should be)")
-    assert isinstance(found, dict)
+        if name not in found or not isinstance(found[name], kind) or _too_large(found[name]):
+            raise files.damaged(path, f"{part}.{name} is not there, or not what it should be")
     return {name: found[name] for name in kinds}
 
 
@@ -152,53 +223,13 @@ def _too_large(value: object) -> bool:
     return isinstance(value, int) and not -_LATEST_NS < value < _LATEST_NS
 
 
-def _torn(records: NDArray[Any], marks: NDArray[np.int64], started_ns: int) -> dict[str, Any]:
+def _torn(records: NDArray[Any], marks: NDArray[np.int64]) -> dict[str, Any]:
     """The end of a run that was killed: the last sign of life."""
-    last_ns = max(int(records["done_ns"].max(initial=started_ns)), int(marks.max(initial=0)))
+    last_ns = max(int(records["done_ns"].max(initial=0)), int(marks.max()))
     return {
         "counted_sent": int(np.count_nonzero(marks)),
         "stopped_ns": last_ns,
         "ended_ns": last_ns,
-        "died": ["the whole run"],
+        "died": ("the whole run",),
         "busiest_sender": None,
     }
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise RunError(f"{path}: is not there; name a folder that --run-dir made") from None
-    except OSError as error:
-        raise RunError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise RunError(f"{path}: is damaged ({error}); nothing can be read from it") from None
-    if not isinstance(found, dict):
-        raise RunError(f"{path}: is damaged (no JSON object); nothing can be read from it")
-    return found
-
-
-def _read_rows(path: Path, dtype: "np.dtype[Any]", *, whole: bool) -> NDArray[Any]:
-    """Rows of a .bin file; a torn last row is damage where the file should be `whole`, else it is left out."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        if whole:
-            raise RunError(f"{path}: is not there, though the run came that far; the folder is damaged") from None
-        content = b""
-    except OSError as error:
-        raise RunError(f"{path}: {error.strerror}") from None
-    torn = len(content) % dtype.itemsize
-    if torn and whole:
-        raise RunError(f"{path}: is damaged: {len(content)} bytes are no whole number of rows of {dtype.itemsize}")
-    return np.frombuffer(content[: len(content) - torn], dtype)
-
-
-def _lines(path: Path) -> list[Note]:
-    """Notes of a .jsonl file; a line torn by a death is left out."""
-    try:
-        return [orjson.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: is damaged ({error})") from None

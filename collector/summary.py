@@ -1,7 +1,7 @@
 """The summary: every figure of a run, from its records and the facts around it."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +74,7 @@ def _headline(times: Times, duration_s: float, latency: Spread) -> Headline:
 def _server(kept: NDArray[np.void], notes: Notes) -> ServerFigures:
     memory = kept["peak_memory_mb"][kept["outcome"] == Outcome.OK].astype(np.float64)
     memory = memory[np.isfinite(memory)]
-    stages = notes.stage_durations
+    stages = {stage: np.array(values, dtype=np.float64) for stage, values in notes.stage_durations.items()}
     return ServerFigures(
         peak_memory_mb_max=stats.percentile(memory, 1.0),
         peak_memory_mb_mean=stats.mean(memory),
@@ -110,9 +110,9 @@ def _duration_s(kept: NDArray[np.void], facts: Facts) -> float:
 
 
 def _per_stage(
-    durations: Mapping[str, Sequence[float]], figure: Callable[[NDArray[np.float64]], float | None]
+    durations: Mapping[str, NDArray[np.float64]], figure: Callable[[NDArray[np.float64]], float | None]
 ) -> dict[str, float | None]:
-    return {stage: figure(np.array(values, dtype=np.float64)) for stage, values in durations.items()}
+    return {stage: figure(values) for stage, values in durations.items()}
 
 
 def _offered(times: Times, facts: Facts) -> Offered:
