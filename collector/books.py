@@ -64,5 +64,6 @@ class Books:
 
 
 def read_terms(terms: Mapping[str, Any]) -> dict[str, Any]:
-    """The scalar facts that were decided before the start, as JSON carries them: infinity is text there."""
-    return {**terms, "asked_rate": float(terms["asked_rate"])}
+    """The facts that were decided before the start, as JSON carries them: infinity is text there, a tuple a list."""
+    series = tuple((float(at_s), float(rate)) for at_s, rate in terms["rate_series"])
+    return {**terms, "asked_rate": float(terms["asked_rate"]), "rate_series": series}

@@ -13,9 +13,9 @@ Rate = float | Literal["inf"]
 class Spread(TypedDict):
     """Mean and order statistics of one kind of time, in seconds; `max` is rank n.
 
-    `n` counts those that never ended too, `n_effective` what they are worth as independent ones. `ci` has the ends of
-    each percentile's interval (upper null: infinite), or null; `needs_n` says how many it takes where n is too small,
-    `no_interval` why there is none at all.
+    `n` counts those that never ended too, `n_effective` = n / tau what they are worth as independent ones. `ci` has the
+    ends of each percentile's interval (upper null: infinite), or null; `needs_n` says how many it takes where n is too
+    small, `no_interval` why there is none at all.
     """
 
     mean: float | None
@@ -27,6 +27,7 @@ class Spread(TypedDict):
     max: float | None
     n: int
     n_effective: float
+    tau: float
     ci: Mapping[str, list[float | None] | None]
     needs_n: Mapping[str, int]
     no_interval: str | None
@@ -110,6 +111,70 @@ class SloFigures(TypedDict):
     slo: Mapping[str, object]
 
 
+# Attainment of the requests of one class: its width x height, frames and steps in words.
+ClassAttainment = TypedDict(
+    "ClassAttainment",
+    {"class": str, "requests": int, "met": int, "attainment": float | None, "ci": tuple[float, float] | None},
+)
+
+
+class BinAttainment(TypedDict):
+    """Attainment of the requests that were due in one stretch of time, seconds from time zero."""
+
+    from_s: float
+    to_s: float
+    requests: int
+    met: int
+    attainment: float | None
+    ci: tuple[float, float] | None
+
+
+class Stationarity(TypedDict):
+    """Whether the latencies of the run are of one kind: a warm-up transient at its start, or a drift.
+
+    `cut` is how many of the first that succeeded are a transient (0: none; `cut_share` of `n`). `drift_change` is by
+    what share of their mean the others change from the first to the last, and `drift_p` how likely that is by chance,
+    both null where `batches` are too few to tell. Nothing is cut.
+    """
+
+    n: int
+    cut: int
+    cut_share: float
+    batches: int
+    drift_p: float | None
+    drift_change: float | None
+    warning: str | None
+
+
+class SecondCount(TypedDict):
+    """Requests planned for one second, and sent in it."""
+
+    at_s: int
+    planned: int
+    sent: int
+
+
+class SecondCounts(TypedDict):
+    """The planned span in seconds, and the second where the sends were furthest from the plan."""
+
+    seconds: int
+    worst: SecondCount
+
+
+class ArrivalAudit(TypedDict):
+    """Kolmogorov and Smirnov's `distance` of the planned gaps from what was asked for, and its `p`; null: not judged.
+
+    `per_second` is null in a closed loop, which plans nothing.
+    """
+
+    process: str
+    gaps: int
+    distance: float | None
+    p: float | None
+    per_second: SecondCounts | None
+    warning: str | None
+
+
 class Figures(Headline, ServerFigures, SloFigures):
     """Everything that follows from the records and the facts of the run; see WIRE.md for the flat keys."""
 
@@ -124,6 +189,8 @@ class Figures(Headline, ServerFigures, SloFigures):
     confidence: float  # of every interval
     retried: int  # sent again because the server had just closed the kept-alive connection
     max_in_flight: int
+    stationarity: Stationarity
+    arrival_audit: ArrivalAudit
     end: Mapping[str, Any]
     partial: bool
     verdict: Verdict

@@ -28,7 +28,7 @@ from collector.facts import Facts, Notes
 from collector.hiccup import HICCUP
 from collector.record import RECORD
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 _LATEST_NS: Final = 1 << 62  # of any time or count in a run
 _LARGEST: Final = 1e30  # of any figure of the server's
 _NUMBER = int | float
@@ -39,6 +39,9 @@ _TERMS: Final = {
     "slo_enabled": bool,
     "slo_scale": _NUMBER,
     "confidence": _NUMBER,
+    "arrival": str,
+    "burstiness": _NUMBER,
+    "rate_series": list,
 }
 _END: Final = {
     "counted_sent": int,

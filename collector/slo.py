@@ -23,6 +23,11 @@ class Attainment:
     met: int
     found: Correlation
 
+    @classmethod
+    def of(cls, met: NDArray[np.bool_]) -> "Attainment":
+        """Count what was met of the requests that count, in schedule order."""
+        return cls(requests=len(met), met=int(met.sum()), found=correlation(met.astype(np.float64)))
+
     def interval(self, confidence: float) -> tuple[float, float] | None:
         """Clopper and Pearson's interval of the rate, in effective observations; None where there are too few."""
         if not self.requests or not self.found.enough:
@@ -59,16 +64,21 @@ def linear_slo_ms(own_ms: ArrayLike, units: ArrayLike, unit_ms: float, scale: fl
 
 
 def attainment(times: Times, facts: Facts) -> Attainment:
-    """Count met against planned requests that have a target; met is OK with a latency of at most the target.
+    """Count met against planned requests that have a target, in schedule order; see `judged`."""
+    counted, met = judged(times, facts)
+    return Attainment.of(met[counted])
 
-    What failed, never ended or was never sent is not met. Of an interrupted run only what was `due` counts.
+
+def judged(times: Times, facts: Facts) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell of each planned request whether it counts, having a target, and whether it met it: both bool[n].
+
+    Met is OK with a latency of at most the target. What failed, never ended or was never sent is not met. Of an
+    interrupted run only what was `due` counts.
     """
     target_ns = facts.slo_ms * NS_PER_MS
     met = np.zeros(facts.planned, np.bool_)
     met[times.index] = times.ok & (times.latency_ns(facts.latency_from) <= target_ns[times.index])  # nan: False
-    counted = due(times, facts) & ~np.isnan(target_ns)
-    series = met[counted].astype(np.float64)
-    return Attainment(requests=int(counted.sum()), met=int(met.sum()), found=correlation(series))
+    return due(times, facts) & ~np.isnan(target_ns), met
 
 
 def due(times: Times, facts: Facts) -> NDArray[np.bool_]:

@@ -29,7 +29,8 @@ def percentile(values: NDArray[np.float64], p: float, infinite: int = 0) -> floa
 
     `values` are finite, in any order. None for an empty set and where the rank falls among the infinite.
     """
-    return _at_rank(np.sort(values), p, infinite)
+    place = rank(p, len(values) + infinite)
+    return float(np.partition(values, place - 1)[place - 1]) if 1 <= place <= len(values) else None
 
 
 def spread(series_s: NDArray[np.float64], infinite: int = 0, confidence: float = 0.95) -> Spread:
@@ -53,6 +54,7 @@ def spread(series_s: NDArray[np.float64], infinite: int = 0, confidence: float =
         max=_at_rank(ordered, 1.0, infinite),
         n=n,
         n_effective=n / found.tau,
+        tau=found.tau,
         ci=ends,
         needs_n={name: needed for name, needed in needs.items() if needed > n},
         no_interval=None if found.enough else _too_short(found),

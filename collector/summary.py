@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from collector import slo, stats, verdict
+from collector import attainment, audit, slo, stationarity, stats, verdict
 from collector import times as clock
 from collector.facts import Facts, Notes
 from collector.record import RETRIED, Outcome, error_name
@@ -44,6 +44,8 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
         "confidence": facts.confidence,
         "retried": int(np.count_nonzero(kept["flags"] & RETRIED)),
         "max_in_flight": times.max_in_flight,
+        "stationarity": stationarity.judge(stats.seconds(times.latency_ns(facts.latency_from)[times.ok])),
+        "arrival_audit": audit.audit(times, facts),
         "end": {
             "counted_sent": facts.counted_sent,
             "stopped_ns": facts.stopped_ns,
@@ -96,6 +98,8 @@ def _slo(times: Times, facts: Facts) -> SloFigures:
             "requests": met.requests if met else None,
             "ci": met.interval(facts.confidence) if met else None,
             "n_effective": met.found.effective if met else None,
+            "by_class": attainment.by_class(times, facts) if met else [],
+            "over_time": attainment.over_time(times, facts) if met else [],
         },
     )
 

@@ -72,8 +72,10 @@ class Times:
 def first_records(records: NDArray[np.void], planned: int) -> NDArray[np.void]:
     """Keep one record per planned index, the first that came, ordered by index; others are left to `conservation`."""
     inside = records[records["index"] < planned]
-    _, first = np.unique(inside["index"], return_index=True)
-    return inside[first]
+    first = np.full(planned, -1)
+    first[inside["index"][::-1]] = np.arange(len(inside))[::-1]  # of several, the last assigned stays: the first record
+    kept: NDArray[np.void] = inside[first[first >= 0]]
+    return kept
 
 
 def of_run(records: NDArray[np.void], facts: Facts) -> Times:

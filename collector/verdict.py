@@ -42,7 +42,7 @@ def conservation(records: NDArray[np.void], times: Times, facts: Facts) -> list[
     """
     index = records["index"].astype(np.int64)
     strays = int(np.sum(index >= facts.planned))
-    recorded = np.unique(index[index < facts.planned])
+    recorded = np.flatnonzero(np.bincount(index[index < facts.planned], minlength=facts.planned))
     duplicates = len(index) - strays - len(recorded)
     unmarked = int(np.sum(facts.marked_ns[recorded] == 0))
     lost, sent = int(np.sum(times.outcome == Outcome.LOST)), len(times.index)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from loadgen.clock import SECOND_NS
 from loadgen.errors import UsageError
 from loadgen.options import ArrivalOptions
+from loadgen.rate_series import RateSeries
 
 LONGEST_S: Final = 1e9
 LARGEST_PLAN: Final = 50_000_000  # some 5 GB in all
@@ -27,6 +28,8 @@ def plan_arrivals(options: ArrivalOptions, count: int, timestamps_s: Sequence[fl
     """
     if options.process == "trace":
         return _trace(options, count, np.asarray(timestamps_s, float))
+    if options.rate_series:
+        return _series(options, RateSeries(options.rate_series))
     _check_size(count if options.duration_s is None else options.duration_s * options.rate)
     if not options.planned:
         return np.zeros(count, np.int64)
@@ -59,6 +62,19 @@ def _renewal(draw: Draw, options: ArrivalOptions, count: int) -> Times:
     while times[-1] < options.duration_s:
         times = np.concatenate([times, times[-1] + np.cumsum(draw(chunk))])
     return _to_ns(times[times < options.duration_s])
+
+
+def _series(options: ArrivalOptions, series: RateSeries) -> Times:
+    """Arrivals of a rate that changes, until it ends: the same processes of rate 1, in the time of its area."""
+    _check_size(series.expected)
+    if options.process == "poisson":
+        steps = ArrivalOptions("poisson", 1.0, seed=options.seed, duration_s=series.expected)
+        areas = _renewal(_gaps(steps), steps, 0) / SECOND_NS
+    else:
+        areas = np.arange(int(np.ceil(series.expected - 1e-9)), dtype=np.float64)
+    if not len(areas):
+        raise UsageError("--rate-series: not one arrival came of it; give higher rates or a later end")
+    return _to_ns(series.reached_s(areas)[: options.most])
 
 
 def _trace(options: ArrivalOptions, count: int, timestamps_s: NDArray[np.float64]) -> Times:

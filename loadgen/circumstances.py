@@ -10,19 +10,20 @@ from typing import Any, Final
 from loadgen.options import BenchOptions
 from loadgen.pins import usable_cores
 from loadgen.plan import Plan
+from loadgen.slo import Targets
 from loadgen.target import redacted
 from loadgen.warmup import Warmup
 
 _PACKAGES: Final = ("diffusion-loadgen", "aiohttp", "httptools", "numpy", "orjson", "pyzmq", "uvloop")
 
 
-def circumstances(plan: Plan, options: BenchOptions, warmups: list[Warmup], unit_ms: float | None) -> dict[str, Any]:
+def circumstances(plan: Plan, options: BenchOptions, warmups: list[Warmup], targets: Targets) -> dict[str, Any]:
     """Everything that a result says besides its figures, known before time zero."""
     return {
         "config": config(options),
         "environment": {**environment(), "source": plan.source},
         "warmup": _warmup(warmups),
-        "slo": {"model": "linear", "unit_ms": unit_ms} if options.slo.enabled else {},
+        "slo": targets.about,
         "backend": options.target.backend,
         "model": options.target.model,
         "dataset": options.data.dataset,

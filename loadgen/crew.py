@@ -125,7 +125,7 @@ class Crew:
 
 
 def terms(plan: Plan, options: BenchOptions) -> dict[str, Any]:
-    """The scalar facts that the figures rest on and that are decided before the start."""
+    """The facts that the figures rest on and that are decided before the start."""
     return {
         "max_concurrency": options.traffic.max_concurrency,
         "asked_rate": _asked_rate(plan, options),
@@ -133,6 +133,9 @@ def terms(plan: Plan, options: BenchOptions) -> dict[str, Any]:
         "slo_enabled": options.slo.enabled,
         "slo_scale": options.slo.scale,
         "confidence": options.confidence,
+        "arrival": options.arrivals.process,
+        "burstiness": options.arrivals.burstiness,
+        "rate_series": options.arrivals.rate_series,
     }
 
 

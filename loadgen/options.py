@@ -39,7 +39,11 @@ class DataOptions:
 
 @dataclass(frozen=True, slots=True)
 class ArrivalOptions:
-    """How planned send times are drawn. `rate` is in requests per second; inf is a closed loop."""
+    """How planned send times are drawn. `rate` is in requests per second; inf is a closed loop.
+
+    `rate_series` has points (second, requests/s) of a rate that changes, joined by straight lines; `rate` is then its
+    mean and `duration_s` its end. `most` is how many of its arrivals are kept.
+    """
 
     process: str = "constant"
     rate: float = math.inf
@@ -47,6 +51,8 @@ class ArrivalOptions:
     trace_speedup: float = 1.0
     seed: int = 0
     duration_s: float | None = None
+    rate_series: tuple[tuple[float, float], ...] = ()
+    most: int | None = None
 
     @property
     def planned(self) -> bool:
@@ -74,19 +80,30 @@ class TargetOptions:
 
 @dataclass(frozen=True, slots=True)
 class WarmupOptions:
-    """Requests before time zero; they are in no statistic but the linear SLO may be taken from them."""
+    """Requests before time zero; they are in no statistic, but SLO targets may be taken from them.
+
+    They are the first of the plan or, `spanning`, of sizes from the plan's smallest to its largest. Steps and frames of
+    None are the request's own (of t2v that does not span: one frame).
+    """
 
     requests: int = 1
     num_inference_steps: int | None = 2
     num_frames: int | None = None
+    spanning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SloOptions:
-    """Whether and how responses are held against a target."""
+    """Whether and how latencies are held against a target; a request's own `slo_ms` always comes first.
+
+    Others have `flat_ms`, or `scale` times what a model of the warm-ups predicts: `linear`, or `affine`, for which
+    warm-ups must be `spanning`.
+    """
 
     enabled: bool = False
     scale: float = 3.0
+    model: str = "linear"
+    flat_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.slo import units
 from loadgen.arrivals import plan_arrivals
 from loadgen.errors import UsageError
 from loadgen.options import ArrivalOptions, DataOptions, TargetOptions, WarmupOptions
@@ -90,13 +91,13 @@ def _encode(
     progress: Progress,
 ) -> Plan:
     dialect, writer = endpoint(target.backend, data.task, target.n), StoreWriter()
-    warm = [_warm(samples[i % len(samples)], data.task, warmup) for i in range(warmup.requests)]
+    warm = _warmups(samples, data.task, warmup)
     total = len(samples) + len(warm)
     shapes, slo_ms = np.zeros((total, 4), np.int32), np.full(total, np.nan)
     for k in range(total):
         sample = samples[k] if k < len(samples) else warm[k - len(samples)]
         writer.add(dialect.encode(sample, target.model, data.task))
-        shapes[k] = [s or 0 for s in (sample.width, sample.height, sample.num_frames, sample.num_inference_steps)]
+        shapes[k] = _shape(sample)
         slo_ms[k] = math.nan if sample.slo_ms is None else sample.slo_ms
         if k % 1000 == 0:
             progress(k, total)
@@ -105,9 +106,34 @@ def _encode(
     return Plan(times, entries, slo_ms[entries], shapes, warmups, writer.finish(), source, data.num_prompts)
 
 
+def _warmups(samples: Sequence[Sample], task: str, options: WarmupOptions) -> list[Sample]:
+    chosen = _spanning(samples, task, options) if options.spanning else range(options.requests)
+    return [_warm(samples[i % len(samples)], task, options) for i in chosen]
+
+
+def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions) -> list[int]:
+    """Places of samples of distinct sizes, evenly from the largest to the smallest; again from there if there are few.
+
+    The largest goes first, since what a server does only once weighs least there.
+    """
+    first: dict[tuple[int, ...], int] = {}
+    for place, sample in enumerate(samples):
+        first.setdefault(_shape(_warm(sample, task, options)), place)
+    work, kept = np.unique(units(*np.array(list(first)).T), return_index=True)
+    places = np.array(list(first.values()))[kept][::-1]
+    if options.requests > len(work):
+        return [int(places[i % len(places)]) for i in range(options.requests)]
+    return [int(places[i]) for i in np.rint(np.linspace(0, len(work) - 1, options.requests)).astype(int)]
+
+
+def _shape(sample: Sample) -> tuple[int, int, int, int]:
+    """Width, height, frames, steps; 0 where the server decides."""
+    return (sample.width or 0, sample.height or 0, sample.num_frames or 0, sample.num_inference_steps or 0)
+
+
 def _warm(sample: Sample, task: str, options: WarmupOptions) -> Sample:
     """A warm-up is a request of the plan with fewer steps, and for video with fewer frames."""
-    frames = options.num_frames or (1 if task == "t2v" else sample.num_frames)
+    frames = options.num_frames or (1 if task == "t2v" and not options.spanning else sample.num_frames)
     return replace(
         sample, num_inference_steps=options.num_inference_steps or sample.num_inference_steps, num_frames=frames
     )

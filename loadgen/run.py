@@ -9,7 +9,7 @@ from typing import Any
 
 from collector.report import json
 from collector.result import Result
-from loadgen import warmup
+from loadgen import slo, warmup
 from loadgen.circumstances import circumstances
 from loadgen.course import Course, Watch
 from loadgen.crew import Crew, Places
@@ -50,7 +50,7 @@ def run(
     `watch` gets snapshots while it goes on, `tell` a line where something takes its time, `on_start` is called once
     before time zero. `run_dir` is a new folder in which the run is saved as it goes (collector/saved.py).
     """
-    warmup.check(plan, options.slo)
+    slo.check(plan, options.slo)
     target = resolve(options.target)
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())  # ends last: what is put away must not be interrupted
@@ -58,15 +58,16 @@ def run(
         places = Places(RunDir(run_dir) if run_dir else None, answers)
         crew = Crew(stack.enter_context(Group()), plan, options, target, places)
         warmups = warmup.warm_up(crew, plan, tell)
-        slo_ms, unit_ms = warmup.targets_ms(plan, warmups, options.slo)
-        crew.set_slo(slo_ms)
-        about = circumstances(plan, options, warmups, unit_ms)
+        targets = slo.targets(plan, warmups, options.slo)
+        crew.set_slo(targets.slo_ms)
+        about = circumstances(plan, options, warmups, targets)
         crew.reopen()
         interrupts.arm()
         on_start()
         course = Course(crew, interrupts, watch)
         if places.run_dir:
-            places.run_dir.begin(plan, slo_ms, {"started_ns": course.started_ns, "terms": crew.books["terms"], **about})
+            known = {"started_ns": course.started_ns, "terms": crew.books["terms"], **about}
+            places.run_dir.begin(plan, targets.slo_ms, known)
         course.start()
         course.follow()
         figures = course.close()

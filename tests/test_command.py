@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import orjson
@@ -41,9 +42,17 @@ TRACE = ("--task", "t2i", "--dataset", "trace", "--dataset-path")
         (("--duration", "0.001", "--request-rate", "1", "--arrival", "poisson"), ("--duration",)),
         (("--min-slo-attainment", "0.9"), ("--min-slo-attainment", "--slo")),
         (("--min-slo-attainment", "2", "--slo"), ("--min-slo-attainment", "2")),
+        (("--slo-model", "affine"), ("--slo-model affine", "--slo")),
+        (("--slo-model", "cubic"), ("--slo-model", "cubic")),
+        (("--slo-model", "affine", "--slo"), ("--slo-model affine", "--warmup-requests 3")),
+        (("--slo-model", "affine", "--slo-ms", "9"), ("--slo-model affine", "--slo-ms")),
+        (("--slo", "--slo-model", "affine", "--warmup-requests", "3"), ("--slo-model affine", "1 distinct sizes")),
+        (("--slo-ms", "0"), ("--slo-ms", "0")),
         (("--header", "novalue"), ("--header", "NAME=VALUE")),
         (("--output-file", "/nonexistent/dir/x.json"), ("--output-file", "/nonexistent/dir")),
         (("--output-file", "/"), ("--output-file", "folder")),
+        (("--html", "/nonexistent/dir/x.html"), ("--html", "/nonexistent/dir")),
+        (("--html", "-", "--output-file", "-"), ("--html", "--output-file", "standard output")),
         (("--save-dir", "/proc/nope"), ("--save-dir", "/proc/nope")),
         (("--dataset-path", "/nonexistent", "--dataset", "vbench"), ("--dataset-path", "/nonexistent")),
         (("--random-request-config", "[{]"), ("--random-request-config",)),
@@ -159,6 +168,23 @@ def test_the_json_goes_to_standard_output_and_all_else_to_standard_error() -> No
     code, out, err = run("bench", *T2I[:-1], "--simulate", "--num-prompts", "2", "--output-file", "-")
     assert code == 0
     assert orjson.loads(out)["completed_requests"] == 2
+    assert "VALID" in err
+
+
+def test_a_page_of_the_run_is_written_and_leaves_no_run_behind(tmp_path: Path) -> None:
+    place = tmp_path / "page.html"
+    before = set(Path(tempfile.gettempdir()).glob("loadgen-run-*"))
+    code, out, err = run("bench", *T2I, "--simulate", "--num-prompts", "2", "--html", str(place))
+    assert (code, err) == (0, "")
+    assert out.startswith("VALID")
+    assert place.read_text().startswith("<!DOCTYPE html>")
+    assert set(Path(tempfile.gettempdir()).glob("loadgen-run-*")) <= before
+
+
+def test_a_page_goes_to_standard_output_and_all_else_to_standard_error() -> None:
+    code, out, err = run("bench", *T2I, "--simulate", "--num-prompts", "2", "--html", "-")
+    assert code == 0
+    assert out.startswith("<!DOCTYPE html>")
     assert "VALID" in err
 
 

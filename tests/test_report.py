@@ -152,6 +152,38 @@ def test_an_slo_is_shown_with_its_counts_only_where_it_was_asked_for() -> None:
     assert "SLO met  -: 0 of 0 with a target" in printed(empty_run(), 80)
 
 
+def queued_run(slow_s: float = 0.5) -> Result:
+    """Two classes of a hundred requests each; those of the larger miss their target, and take `slow_s`."""
+    known = facts([float(i) for i in range(200)], [float(i) for i in range(200)])
+    shapes = np.array([[512, 512, 1, 20], [1024, 1024, 1, 50]] * 100, np.int32)
+    found = records(*[(i, float(i), i + (slow_s if i % 2 else 0.25), Outcome.OK) for i in range(200)])
+    return whole(summarise(found, replace(known, slo_enabled=True, slo_ms=np.full(200, 300.0), shapes=shapes), Notes()))
+
+
+def test_attainment_is_shown_with_its_interval_and_by_class() -> None:
+    text = printed(queued_run(), 80)
+    assert re.search(r"SLO met +50 % \(4[0-9.]+ % - 5[0-9.]+ %\): 100 of 200 with a target", text)
+    assert re.search(r"512x512, 20 steps +100 % \(9[0-9.]+ % - 100 %\): 100 of 100", text)
+    assert re.search(r"1024x1024, 50 steps +0 % \(0 % - 3[0-9.]* %\): 0 of 100", text)
+
+
+def test_a_percentile_shows_its_interval_or_how_many_requests_it_takes() -> None:
+    text = printed(queued_run(), 120)
+    assert re.search(r"p50 .* 250 ms - 500 ms", text)
+    assert re.search(r"p99 .* needs n >= 368", text)
+
+
+def test_what_is_not_steady_or_not_as_asked_is_told_below_the_table() -> None:
+    result = queued_run()
+    assert "drift" not in printed(result, 80)
+    result["stationarity"]["warning"], result["arrival_audit"]["warning"] = "It drifts.", "It is no poisson."
+    result["slo"] = {**result["slo"], "warnings": ["Targets are rough."]}
+    for width in (60, 80, 120):
+        text = " ".join(printed(result, width).split())
+        assert text.index("wait and lag of all sent") < text.index("It drifts.") < text.index("It is no poisson.")
+        assert "Targets are rough." in text
+
+
 def snapshots(*elapsed_s: float) -> list[Snapshot]:
     figures = LiveFigures(planned=9, asked_rate=1.0, last_arrival_s=8.0, started_ns=START, latency_from="sent")
     figures.add(records((0, 0, 1, Outcome.OK)))

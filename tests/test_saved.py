@@ -37,6 +37,19 @@ FILES = (
 )
 
 
+TERMS = {
+    "max_concurrency": 1,
+    "asked_rate": "1.0",
+    "latency_from": "sent",
+    "slo_enabled": False,
+    "slo_scale": 3.0,
+    "confidence": 0.95,
+    "arrival": "poisson",
+    "burstiness": 1.0,
+    "rate_series": [],
+}
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with some failures, saved by the real command."""
@@ -83,6 +96,22 @@ def test_another_question_gives_another_answer_from_the_same_records(whole: Path
     assert result["slo_attainment_rate"] == 0
     assert result["percentiles"]["service"]["99.9"] == result["service"]["p99_9"]
     assert "VALID" in out
+
+
+def test_a_page_is_made_of_a_saved_run_with_another_question(copy: Path, tmp_path: Path) -> None:
+    code, out, err = run("report", str(copy), "--html")
+    assert (code, err) == (0, "")
+    assert "report.html" in out
+    again = tmp_path / "again.html"
+    assert run("report", str(copy), "--slo-ms", "0.001", "--html", str(again))[0] == 0
+    assert (copy / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert again.read_bytes() != (copy / "report.html").read_bytes()
+
+
+def test_a_page_never_takes_the_place_of_a_file_of_the_run(copy: Path) -> None:
+    code, _, err = run("report", str(copy), "--html", str(copy / "records.bin"))
+    assert code == 2
+    assert "never overwritten" in err
 
 
 def test_the_collector_alone_reports_a_run(whole: Path) -> None:
@@ -150,6 +179,8 @@ def edit(name: str, **changes: Any) -> Callable[[Path], None]:
         (edit("run.json", layout=99), "layout 99"),
         (edit("run.json", terms={}), "run.json"),
         (edit("run.json", terms=7), "run.json"),
+        (edit("run.json", terms={**TERMS, "asked_rate": "fast"}), "run.json"),
+        (edit("run.json", terms={**TERMS, "rate_series": [[1.0]]}), "run.json"),
         (edit("run.json", started_ns="soon"), "run.json"),
         (edit("summary.json", end={}), "summary.json"),
         (lambda folder: shutil.rmtree(folder), "run.json"),

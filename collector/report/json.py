@@ -16,7 +16,7 @@ KEYS: Final = (
     *("slo_attainment_rate", "slo_met_success", "slo_scale", "backend", "model", "dataset", "task"),
     *("offered", "lag", "wait", "service", "response", "latency_from"),
     *("confidence", "outcomes", "errors", "retried", "max_in_flight"),
-    *("slo", "warmup", "config", "environment", "self", "end", "partial", "verdict"),
+    *("slo", "stationarity", "arrival_audit", "warmup", "config", "environment", "self", "end", "partial", "verdict"),
 )
 
 

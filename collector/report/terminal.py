@@ -12,7 +12,7 @@ from rich.text import Text
 from collector import quantity
 from collector.printable import printable
 from collector.report import processes
-from collector.result import Result, Spread
+from collector.result import ArrivalAudit, Result, Spread
 
 STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
 MEANING = {
@@ -22,6 +22,7 @@ MEANING = {
 }
 UNTIL_STOP = "until the stop, the load that was asked for is the load that was sent"
 EXAMPLE_LENGTH = 300  # characters of a server's message that are worth a reader's time
+SHOWN_CLASSES = 6
 TimeName = Literal["response", "service", "wait", "lag"]
 TIMES: tuple[TimeName, ...] = ("response", "service", "wait", "lag")
 ROWS: tuple[tuple[str, Literal["mean", "p50", "p90", "p95", "p99", "p99_9", "max"]], ...] = (
@@ -58,9 +59,23 @@ def _offered(result: Result) -> Iterator[RenderableType]:
     throughput = quantity.rate(result["throughput_qps"])
     _row(table, "throughput", f"{throughput} succeeded, over {quantity.seconds(result['duration'])}")
     _row(table, "in flight", f"{result['max_in_flight']} at most")
+    if result["arrival_audit"]["p"] is not None:
+        _row(table, "arrivals", _arrivals(result["arrival_audit"]))
     if result["warmup"].get("requests"):
         _row(table, "warm-up", _warmup(result["warmup"]))
     yield from (Text(), table)
+
+
+def _arrivals(audit: ArrivalAudit) -> str:
+    """Name the verdict of the audit, and where the sends were furthest from the plan."""
+    found = "not what was asked for" if audit["warning"] else "as asked for"
+    text = f"{audit['process']}: {audit['gaps']} planned gaps are {found} (Kolmogorov-Smirnov, p = {audit['p']:.2g})"
+    if audit["per_second"] is None:
+        return text
+    worst = audit["per_second"]["worst"]
+    if worst["planned"] == worst["sent"]:
+        return f"{text}; every second has the sends that were planned for it"
+    return f"{text}; second {worst['at_s']}, the furthest off: {worst['planned']} planned, {worst['sent']} sent"
 
 
 def _warmup(warmup: Mapping[str, Any]) -> str:
@@ -90,11 +105,16 @@ def _times(result: Result) -> Iterator[RenderableType]:
     yield from (Text(note, style="dim") for note in notes)
     if held["no_interval"]:
         yield Text(f"no intervals for {latency}: {held['no_interval']}", style="dim")
+    elif held["tau"] > 1:
+        text = f"{latency}: neighbours resemble each other; {held['n']:,} are worth {held['n_effective']:,.0f}."
+        yield Text(text, style="dim")
     outcomes = result["outcomes"]
     endless = outcomes["timeout"] + outcomes["cancelled"] + outcomes["unfinished"] + outcomes["lost"]
     if endless:
         text = f'{endless} requests never ended and rank as infinity: "-" is a percentile that falls among them.'
         yield Text(text, style="dim")
+    warnings = (result["stationarity"]["warning"], result["arrival_audit"]["warning"])
+    yield from (Text(warning, style="yellow") for warning in warnings if warning)
 
 
 def _spread(result: Result, name: TimeName) -> Spread:
@@ -105,9 +125,24 @@ def _slo(result: Result) -> Iterator[RenderableType]:
     if result["slo_met_success"] is None:
         return
     share = quantity.share(result["slo_attainment_rate"])
+    slo: Mapping[str, Any] = result["slo"]
     table = _grid()
-    _row(table, "SLO met", f"{share}: {result['slo_met_success']} of {result['slo'].get('requests')} with a target")
+    text = f"{share}{_ends(slo)}: {result['slo_met_success']} of {slo.get('requests')} with a target"
+    _row(table, "SLO met", text)
+    classes = slo.get("by_class", [])
+    for row in classes[:SHOWN_CLASSES] if len(classes) > 1 else []:
+        text = f"{quantity.share(row['attainment'])}{_ends(row)}: {row['met']} of {row['requests']}"
+        _row(table, f"  {row['class']}", text)
+    if len(classes) > SHOWN_CLASSES:
+        _row(table, f"  {len(classes) - SHOWN_CLASSES} more", "in the JSON, slo.by_class")
     yield from (Text(), table)
+    yield from (Text(warning, style="yellow") for warning in slo.get("warnings", []))
+
+
+def _ends(share: Mapping[str, Any]) -> str:
+    """The interval of a share, " (97.1 % - 98.4 %)"; nothing where there is none."""
+    ends = share.get("ci")
+    return f" ({quantity.share(ends[0])} - {quantity.share(ends[1])})" if ends else ""
 
 
 def _interval(spread: Spread, key: str) -> str:

@@ -1,6 +1,7 @@
 """The command `loadgen bench`: options, plan, run, report, exit code."""
 
 import argparse
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,6 +12,9 @@ from rich.console import Console
 
 from collector.printable import printable
 from collector.report import json, progress, terminal
+from collector.report.html.page import page
+from collector.report.html.series import Series
+from collector.saved import read_run
 from loadgen.command import output, usage
 from loadgen.command.exits import exit_code
 from loadgen.options import VIDEO_TASKS, BenchOptions
@@ -27,10 +31,10 @@ ENCODED_AT_ONCE: Final = 50_000  # plans longer than this say how far they are
 def bench(arguments: argparse.Namespace) -> int:
     """Carry out `loadgen bench`; return its exit code."""
     options = usage.read_options(arguments)
-    output.check_writable(arguments.output_file)
+    output.check_files(arguments.output_file, arguments.html)
     output.check_save_dir(arguments.save_dir)
     errors = Console(stderr=True, highlight=False)
-    people = errors if arguments.output_file == output.STDOUT else Console(highlight=False)
+    people = errors if output.STDOUT in (arguments.output_file, arguments.html) else Console(highlight=False)
     tell: Tell = (
         _silence
         if arguments.disable_tqdm
@@ -44,22 +48,39 @@ def bench(arguments: argparse.Namespace) -> int:
         wait_for_server(resolve(options.target), arguments.wait_for_server, tell)
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup, progress=_encoding(tell))
         _announce(plan, options, tell)
-        measured = _watched(plan, options, tell, errors, arguments.run_dir, enabled=not arguments.disable_tqdm)
-    result = measured.result
-    output.write(arguments.output_file, json.dump(result))
-    terminal.render(result, people)
-    _tell_saved(measured, options, people)
+        run_dir = _run_dir(arguments, stack)
+        measured = _watched(plan, options, tell, errors, run_dir, enabled=not arguments.disable_tqdm)
+        result = measured.result
+        output.write(arguments.output_file, json.dump(result))
+        terminal.render(result, people)
+        _tell_saved(measured, options, people)
+        if arguments.html is not None:
+            assert run_dir is not None
+            output.write(arguments.html, _page(measured, run_dir), output.PAGE)
     return exit_code(result, measured, arguments.strict, arguments.min_slo_attainment)
 
 
+def _run_dir(arguments: argparse.Namespace, stack: ExitStack) -> Path | None:
+    """Where the run is saved: where the user says, or for as long as the page needs it."""
+    if arguments.run_dir is None and arguments.html is not None:
+        folder = tempfile.TemporaryDirectory(prefix="loadgen-run-", ignore_cleanup_errors=True)
+        return Path(stack.enter_context(folder)) / "run"
+    return None if arguments.run_dir is None else Path(arguments.run_dir)
+
+
+def _page(measured: Measured, run_dir: Path) -> bytes:
+    saved = read_run(run_dir)
+    return page(measured.result, Series.of_run(saved.records, saved.facts, saved.facts.hiccups))
+
+
 def _watched(
-    plan: Plan, options: BenchOptions, tell: Tell, errors: Console, run_dir: str | None, *, enabled: bool
+    plan: Plan, options: BenchOptions, tell: Tell, errors: Console, run_dir: Path | None, *, enabled: bool
 ) -> Measured:
     """Run the plan under a progress display that begins at time zero."""
     with ExitStack() as stack:
         display = progress.progress(enabled=enabled, console=errors)
         started = lambda: stack.enter_context(display)  # noqa: E731
-        return run(plan, options, display.show, tell, started, Path(run_dir) if run_dir else None)
+        return run(plan, options, display.show, tell, started, run_dir)
 
 
 def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:

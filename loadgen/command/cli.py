@@ -9,6 +9,7 @@ from types import FrameType
 from typing import NoReturn
 
 from collector import command as report
+from collector import flags as report_flags
 from collector.errors import RunError
 from collector.printable import printable
 from loadgen import __version__, descriptors
@@ -79,8 +80,9 @@ def _parser(defaults: dict[str, object]) -> argparse.ArgumentParser:
     serve = _command(commands, "serve", "a simulated server, to try things out against", SERVE_EXAMPLES)
     simulator.add_arguments(serve)
     serve.set_defaults(run=_serve)
-    saved = _command(commands, "report", "look at saved runs again, with other questions", report.EXAMPLES)
-    report.add_arguments(saved)
+    saved = _command(commands, "report", "look at saved runs again, with other questions", report_flags.EXAMPLES)
+    report_flags.add_arguments(saved)
+    saved.set_defaults(run=report.run)
     return parser
 
 

@@ -115,7 +115,7 @@ def _data(group: "argparse._ArgumentGroup") -> None:
         help="file, folder, glob, or several by commas (default: the data set's own, downloaded)",
     )
     group.add_argument(
-        "--num-prompts", type=count, default=10, metavar="N", help="requests to send (default: %(default)s)"
+        "--num-prompts", type=count, metavar="N", help="requests to send (default: 10; a --rate-series: all of it)"
     )
     group.add_argument("--width", type=count, help="pixels; with --height, for every request")
     group.add_argument("--height", type=count, help="pixels")
@@ -154,6 +154,11 @@ def _load(group: "argparse._ArgumentGroup") -> None:
         default=math.inf,
         metavar="R",
         help="requests per second; inf sends as fast as the budget allows (default: inf)",
+    )
+    group.add_argument(
+        "--rate-series",
+        metavar="S:R,S:R",
+        help="a rate that changes: points second:rate, joined by lines, such as 0:1,60:5,120:1, or a file of them",
     )
     group.add_argument(
         "--max-concurrency",
@@ -229,10 +234,16 @@ def _slo(group: "argparse._ArgumentGroup") -> None:
         "--warmup-requests", type=whole, default=1, metavar="N", help="requests before time zero (default: %(default)s)"
     )
     group.add_argument(
-        "--warmup-num-inference-steps", type=count, default=2, metavar="N", help="their steps (default: %(default)s)"
+        "--warmup-num-inference-steps",
+        type=count,
+        metavar="N",
+        help="their steps (default: 2; with --slo-model affine the request's own)",
     )
     group.add_argument(
-        "--warmup-num-frames", type=count, metavar="N", help="their frames (default: 1 for t2v, else the request's own)"
+        "--warmup-num-frames",
+        type=count,
+        metavar="N",
+        help="their frames (default: 1 for t2v, else and with --slo-model affine the request's own)",
     )
     group.add_argument(
         "--slo",
@@ -247,11 +258,24 @@ def _slo(group: "argparse._ArgumentGroup") -> None:
         help="target = X times what the warm-ups predict (default: %(default)s)",
     )
     group.add_argument(
+        "--slo-model",
+        default="linear",
+        choices=("linear", "affine"),
+        help="linear: so many ms a unit of work; affine: a fixed cost besides, from warm-ups of three sizes or more,"
+        " the plan's smallest to its largest (default: %(default)s)",
+    )
+    group.add_argument(
+        "--slo-ms", type=positive, metavar="MS", help="a flat target for requests without their own; implies --slo"
+    )
+    group.add_argument(
         "--min-slo-attainment", type=share, metavar="P", help="exit 3 where attainment is below P (0 to 1)"
     )
 
 
 def _output(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--html", metavar="PATH", help="write a page with plots that needs no network; - is standard output"
+    )
     group.add_argument(
         "--output-file",
         metavar="PATH",

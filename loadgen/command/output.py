@@ -1,4 +1,4 @@
-"""The output file: found unwritable before the run, not after it, and replaced whole or not at all."""
+"""Files that a run ends with: found unwritable before it, not after it, and replaced whole or not at all."""
 
 import errno
 import os
@@ -9,17 +9,27 @@ from pathlib import Path
 from loadgen.errors import OutputError, UsageError
 
 STDOUT = "-"
+RESULT = "--output-file"
+PAGE = "--html"
 
 
-def check_writable(path: str | None) -> None:
-    """Raise UsageError where `--output-file` could not be written later: by opening it, which is the only real test."""
+def check_files(result: str | None, page: str | None) -> None:
+    """Raise UsageError where one of them could not be written later, or both are standard output."""
+    if result == page == STDOUT:
+        raise UsageError(f"{RESULT} and {PAGE} both ask for standard output; name a file for one of them")
+    check_writable(result)
+    check_writable(page, PAGE)
+
+
+def check_writable(path: str | None, flag: str = RESULT) -> None:
+    """Raise UsageError where the flag's file could not be written later: by opening it, which is the only real test."""
     if path is None or path == STDOUT:
         return
-    place = _place(path)
+    place = _place(path, flag)
     if place.is_dir():
-        raise UsageError(f"--output-file {path}: is a folder; name a file in it")
+        raise UsageError(f"{flag} {path}: is a folder; name a file in it")
     if not place.parent.is_dir():
-        raise UsageError(f"--output-file {path}: there is no folder {place.parent}; make it first")
+        raise UsageError(f"{flag} {path}: there is no folder {place.parent}; make it first")
     fresh = not place.exists()
     try:
         with place.open("ab"):
@@ -27,15 +37,13 @@ def check_writable(path: str | None) -> None:
         if fresh:
             place.unlink()
     except OSError as error:
-        raise UsageError(
-            f"--output-file {path}: {error.strerror}; choose another place or change its permissions"
-        ) from None
+        raise UsageError(f"{flag} {path}: {error.strerror}; choose another place or change its permissions") from None
 
 
-def _place(path: str) -> Path:
+def _place(path: str, flag: str) -> Path:
     """Where the file really is: a link stays a link."""
     if not path:
-        raise UsageError("--output-file: is empty; name a file, or - for standard output")
+        raise UsageError(f"{flag}: is empty; name a file, or - for standard output")
     return Path(path).resolve()
 
 
@@ -51,10 +59,10 @@ def check_save_dir(path: str | None) -> None:
         raise UsageError(f"--save-dir {path}: may not be written; choose another place or change its permissions")
 
 
-def write(path: str | None, content: bytes) -> None:
-    """Write the result where `--output-file` says; a reader never sees half of it where the folder allows that.
+def write(path: str | None, content: bytes, flag: str = RESULT) -> None:
+    """Write what a flag asks for where it says; a reader never sees half of it where the folder allows that.
 
-    Raises OutputError, which has the result's last resort in it, where it cannot be written.
+    Raises OutputError, which has the content's last resort in it, where it cannot be written.
     """
     if path is None:
         return
@@ -62,9 +70,9 @@ def write(path: str | None, content: bytes) -> None:
         if path == STDOUT:
             _write_all(content)
         else:
-            _replace(_place(path), content)
+            _replace(_place(path, flag), content)
     except OSError as error:
-        raise OutputError(path, error, _rescue(content)) from None
+        raise OutputError(flag, path, error, _rescue(content, ".html" if flag == PAGE else ".json")) from None
 
 
 def _write_all(content: bytes) -> None:
@@ -86,10 +94,10 @@ def _replace(place: Path, content: bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _rescue(content: bytes) -> str | None:
-    """Put a result that has no other place into the folder for temporary files; return where, if that works."""
+def _rescue(content: bytes, suffix: str) -> str | None:
+    """Put content that has no other place into the folder for temporary files; return where, if that works."""
     try:
-        with tempfile.NamedTemporaryFile(prefix="loadgen-result-", suffix=".json", delete=False) as file:
+        with tempfile.NamedTemporaryFile(prefix="loadgen-result-", suffix=suffix, delete=False) as file:
             file.write(content)
     except OSError:
         return None

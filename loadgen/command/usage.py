@@ -8,6 +8,7 @@ from typing import Final
 
 import orjson
 
+from collector.affine import LEAST_SIZES
 from loadgen.errors import UsageError
 from loadgen.options import (
     ArrivalOptions,
@@ -20,9 +21,11 @@ from loadgen.options import (
     WarmupOptions,
 )
 from loadgen.pins import parse_pins, usable_cores
+from loadgen.rate_series import read_series
 from loadgen.requests import endpoint, overlay
 
 MOST_SENDERS: Final = 256
+WARMUP_STEPS: Final = 2  # with 1, some models do no step at all
 _FIELDS: Final = '{"guidance_scale": 4.5}'
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
 
@@ -38,14 +41,14 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             dataset=a.dataset,
             task=a.task,
             dataset_path=a.dataset_path,
-            num_prompts=a.num_prompts,
+            num_prompts=a.num_prompts or DataOptions().num_prompts,
             shape=shape,
             enable_negative_prompt=a.enable_negative_prompt,
             random_request_config=a.random_request_config,
             random_request_seed=a.random_request_seed,
             num_input_images=a.num_input_images,
         ),
-        arrivals=ArrivalOptions(a.arrival, a.request_rate, a.burstiness, a.trace_speedup, a.arrival_seed, a.duration),
+        arrivals=_arrivals(a),
         target=TargetOptions(
             base_url=_base_url(a),
             backend=a.backend,
@@ -60,9 +63,9 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             proxy=a.proxy,
             max_body_bytes=a.max_body_bytes,
         ),
-        warmup=WarmupOptions(a.warmup_requests, a.warmup_num_inference_steps, a.warmup_num_frames),
+        warmup=_warmup(a),
         confidence=a.confidence,
-        slo=SloOptions(a.slo, a.slo_scale),
+        slo=SloOptions(a.slo or a.slo_ms is not None, a.slo_scale, a.slo_model, a.slo_ms),
         traffic=TrafficOptions(
             max_concurrency=a.max_concurrency,
             senders=a.senders,
@@ -76,9 +79,25 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
     )
 
 
+def _arrivals(a: argparse.Namespace) -> ArrivalOptions:
+    if a.rate_series is None:
+        return ArrivalOptions(a.arrival, a.request_rate, a.burstiness, a.trace_speedup, a.arrival_seed, a.duration)
+    series = read_series(a.rate_series)
+    return ArrivalOptions(
+        a.arrival,
+        series.mean_rate,
+        seed=a.arrival_seed,
+        duration_s=series.end_s,
+        rate_series=series.points,
+        most=a.num_prompts,
+    )
+
+
 def _check(a: argparse.Namespace) -> None:
     endpoint(a.backend, a.task, a.n)
-    finite = math.isfinite(a.request_rate)
+    finite = math.isfinite(a.request_rate) or a.rate_series is not None
+    if a.rate_series is not None:
+        _check_series(a)
     if a.arrival == "trace" and finite:
         raise UsageError(
             "--arrival trace takes its times from the trace; drop --request-rate, or change the pace by --trace-speedup"
@@ -93,8 +112,37 @@ def _check(a: argparse.Namespace) -> None:
         raise UsageError("--transport native knows no proxy; use --transport aiohttp, or drop --proxy")
     if a.random_request_config is not None and a.dataset != "random":
         raise UsageError(f"--random-request-config is for --dataset random, not {a.dataset}; drop one of them")
-    if a.min_slo_attainment is not None and not a.slo:
-        raise UsageError("--min-slo-attainment needs --slo")
+    _check_slo(a)
+
+
+def _check_slo(a: argparse.Namespace) -> None:
+    held = a.slo or a.slo_ms is not None
+    if a.min_slo_attainment is not None and not held:
+        raise UsageError("--min-slo-attainment needs --slo, or --slo-ms")
+    if a.slo_model == "linear":
+        return
+    if not held:
+        raise UsageError(f"--slo-model {a.slo_model} needs --slo")
+    if a.slo_ms is not None:
+        raise UsageError(f"--slo-ms is a flat target, and --slo-model {a.slo_model} finds others; drop one of them")
+    if a.warmup_requests < LEAST_SIZES:
+        raise UsageError(f"--slo-model affine needs --warmup-requests {LEAST_SIZES} or more, each of another size")
+
+
+def _warmup(a: argparse.Namespace) -> WarmupOptions:
+    """Few steps, unless their latencies must tell what the requests' own steps cost."""
+    spanning = a.slo_model == "affine"
+    steps = a.warmup_num_inference_steps or (None if spanning else WARMUP_STEPS)
+    return WarmupOptions(a.warmup_requests, steps, a.warmup_num_frames, spanning)
+
+
+def _check_series(a: argparse.Namespace) -> None:
+    if math.isfinite(a.request_rate):
+        raise UsageError("--rate-series says the rate at every time; drop --request-rate")
+    if a.duration is not None:
+        raise UsageError("--rate-series ends at its last point; drop --duration")
+    if a.arrival not in ("constant", "poisson"):
+        raise UsageError(f"--rate-series is for --arrival constant or poisson, not {a.arrival}; drop one of them")
 
 
 def _extra_body(text: str | None) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""How often an interval covers the truth, by seeded simulation."""
+"""How often an interval covers the truth, and steadiness is judged rightly, by seeded simulation."""
 
 import math
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.intervals import binomial_cdf, quantile_ranks
+from collector.stationarity import judge
 from collector.stats import PERCENTILES, spread
 from scripts.benching.table import markdown
 
@@ -18,11 +19,13 @@ Series = NDArray[np.float64]
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     print(f"\n{RUNS} runs each, confidence {CONFIDENCE}\n")
     print(markdown(("independent, n", "percentile", "exact", "covered", "no interval"), independent()))
     print()
     print(markdown(("queue", "load", "n", "percentile", "covered", "no interval"), queues()))
+    print()
+    print(markdown(("series", "n", "drift", "transient", "undecided"), steadiness()))
 
 
 def independent() -> list[tuple[str, ...]]:
@@ -51,6 +54,41 @@ def queues() -> list[tuple[str, ...]]:
                     draw = partial(responses, kind, load, n, random)
                     rows.append((kind, f"{load}", f"{n}", name, *cover(draw, name, truth[name])))
     return rows
+
+
+def steadiness() -> list[tuple[str, ...]]:
+    """How often a drift and a transient are named: of what has none, of a queue that grows, and after a cold start."""
+    kinds: dict[str, Callable[[int, np.random.Generator], Series]] = {
+        "independent, exponential": lambda n, random: random.exponential(1.0, n),
+        "independent, lognormal (sigma 1.5)": lambda n, random: random.lognormal(0.0, 1.5, n),
+        "M/M/1, load 0.3": lambda n, random: responses("M/M/1", 0.3, n, random, 5_000),
+        "M/M/1, load 0.6": lambda n, random: responses("M/M/1", 0.6, n, random, 5_000),
+        "M/M/1, load 0.8": lambda n, random: responses("M/M/1", 0.8, n, random, 5_000),
+        "M/M/1, load 0.9": lambda n, random: responses("M/M/1", 0.9, n, random, 5_000),
+        "M/M/1, load 1.1, from empty": lambda n, random: responses("M/M/1", 1.1, n, random, 0),
+        "M/M/1, load 1.3, from empty": lambda n, random: responses("M/M/1", 1.3, n, random, 0),
+        "first tenth 3 times as slow": cold_start,
+    }
+    sizes = (300, 1_000, 5_000)
+    return [
+        (name, f"{n}", *named(partial(draw, n, np.random.default_rng(n))))
+        for name, draw in kinds.items()
+        for n in sizes
+    ]
+
+
+def named(draw: Callable[..., Any]) -> tuple[str, str, str]:
+    """Shares of the runs with a warning of a drift, with a transient, and of those too short to tell a drift."""
+    found = [judge(draw()) for _ in range(RUNS)]
+    drifting = sum("p = " in (each["warning"] or "") for each in found)
+    short = sum(each["drift_p"] is None for each in found)
+    cut = sum(each["cut"] > 0 for each in found)
+    return f"{drifting / RUNS:.3f}", f"{cut / RUNS:.3f}", f"{short / RUNS:.3f}"
+
+
+def cold_start(n: int, random: np.random.Generator) -> Series:
+    """Exponential responses, the first tenth of them 3 times as slow."""
+    return random.exponential(1.0, n) * np.where(np.arange(n) < n // 10, 3.0, 1.0)
 
 
 def cover(draw: Callable[..., Any], name: str, truth: float) -> tuple[str, str]:

@@ -1,0 +1,109 @@
+"""What the page draws of a run: its times request by request, in seconds from time zero."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector import times as clock
+from collector.facts import Facts
+from collector.hiccup import Hiccups
+from collector.slo import NS_PER_MS
+from collector.stats import NS_PER_S, seconds
+from collector.times import Times
+
+Seconds = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A run in arrays, in schedule order: `planned_s` has an entry per planned request, the others one per sent one.
+
+    `missed` marks requests that succeeded later than their target, `endless` counts those that never ended; hiccups are
+    as many as the machine had.
+    """
+
+    planned_s: Seconds
+    scheduled_s: Seconds
+    sent_s: Seconds
+    done_s: Seconds
+    wait_s: Seconds
+    lag_s: Seconds
+    service_s: Seconds
+    response_s: Seconds
+    ok: Flags
+    missed: Flags
+    endless: int
+    hiccup_at_s: Seconds
+    hiccup_late_s: Seconds
+    asked_rate: float
+    max_concurrency: int
+    latency_from: str
+    confidence: float
+
+    @classmethod
+    def of_run(cls, records: NDArray[np.void], facts: Facts, hiccups: Hiccups) -> "Series":
+        """Build the series from all records that came (dtype `record.RECORD`, in any order) and the facts around them.
+
+        `hiccups` has the dtype `hiccup.HICCUP`.
+        """
+        times = clock.of_run(clock.first_records(records, facts.planned), facts)
+        return cls(
+            planned_s=seconds(facts.scheduled_ns - facts.started_ns),
+            scheduled_s=seconds(times.scheduled_ns - facts.started_ns),
+            sent_s=seconds(times.sent_ns - facts.started_ns),
+            done_s=seconds(times.done_ns - facts.started_ns),
+            wait_s=seconds(times.wait_ns),
+            lag_s=seconds(times.lag_ns),
+            service_s=seconds(times.service_ns),
+            response_s=seconds(times.response_ns),
+            ok=times.ok,
+            missed=_missed(times, facts),
+            endless=times.endless,
+            hiccup_at_s=(hiccups["at_ns"] - facts.started_ns) / NS_PER_S,
+            hiccup_late_s=hiccups["late_ns"] / NS_PER_S,
+            asked_rate=facts.asked_rate,
+            max_concurrency=facts.max_concurrency,
+            latency_from=facts.latency_from,
+            confidence=facts.confidence,
+        )
+
+    @property
+    def sent(self) -> int:
+        """How many requests were sent."""
+        return len(self.sent_s)
+
+    @property
+    def failed(self) -> int:
+        """How many of them did not succeed."""
+        return int(self.sent - self.ok.sum())
+
+    @property
+    def closed_loop(self) -> bool:
+        """Whether there are no planned times."""
+        return math.isinf(self.asked_rate)
+
+    @property
+    def end_s(self) -> float:
+        """When the last thing on the page happened, at least a little after zero."""
+        return max(float(self.done_s.max(initial=0)), float(self.planned_s.max(initial=0)), 1e-3)
+
+    @property
+    def latency_s(self) -> Seconds:
+        """What the SLO is held against: response, or service where latency counts from the send."""
+        return self.response_s if self.latency_from == "scheduled" else self.service_s
+
+    @property
+    def begun_s(self) -> Seconds:
+        """Where that latency begins."""
+        return self.scheduled_s if self.latency_from == "scheduled" else self.sent_s
+
+
+def _missed(times: Times, facts: Facts) -> Flags:
+    if not facts.slo_enabled:
+        return np.zeros(len(times.index), np.bool_)
+    target_ns = facts.slo_ms[times.index] * NS_PER_MS
+    late: Flags = times.ok & (times.latency_ns(facts.latency_from) > target_ns)  # nan, no target: False
+    return late
