@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from collector import export
+from collector import export, metrics
 from collector import times as clock
 from collector.errors import RunError
 from collector.facts import Facts
@@ -137,9 +137,10 @@ def _shown_of(folder: Path) -> Iterator[None]:
 
 def again(saved: SavedRun, facts: Facts, slo: Mapping[str, object] | None = None) -> Result:
     """Compute the result of a saved run anew; `slo` says where targets come from, if not from where they did."""
-    run = saved.run
+    run, figures = saved.run, summarise(saved.records, facts, saved.notes)
     return json.assemble(
-        summarise(saved.records, facts, saved.notes),
+        figures,
+        server_metrics=metrics.of_run(saved.scrapes, facts.started_ns, figures),
         config=run.get("config", {}),
         environment=run.get("environment", {}),
         warmup=run.get("warmup", {}),

@@ -18,6 +18,14 @@ def rate(per_s: float | str | None) -> str:
     return per_s if isinstance(per_s, str) else f"{_three_digits(per_s)}/s"
 
 
+def figure(value: float | None) -> str:
+    """Write a bare number in three digits, such as "0.25", "12.0" or "1.60 G"."""
+    if value is None:
+        return UNKNOWN
+    unit, scale = next(((u, s) for u, s in _MULTIPLES if abs(value) >= 0.9995 * s), ("", 1.0))
+    return f"{_three_digits(value / scale)} {unit}".rstrip()
+
+
 def share(value: float | None) -> str:
     """Write a share of one in per cent, such as "97.5 %"; never "100 %" for less than all, nor "0 %" for some."""
     if value is None:
@@ -29,6 +37,7 @@ def share(value: float | None) -> str:
 
 
 # A value that would print as 1000 of a unit is printed as 1.00 of the next.
+_MULTIPLES = (("T", 1e12), ("G", 1e9), ("M", 1e6))
 _SCALES = (("s", 1.0, 0.9995), ("ms", 1e3, 0.9995e-3), ("us", 1e6, 0.0))
 
 

@@ -175,6 +175,37 @@ class ArrivalAudit(TypedDict):
     warning: str | None
 
 
+class PageFigures(TypedDict):
+    """A page of `--server-metrics`: scrapes, those of them that failed, and what the first that did said."""
+
+    url: str
+    scrapes: int
+    failed: int
+    problem: str | None
+    left_out: bool  # whether it has more series than are kept
+
+
+class MetricSpread(TypedDict):
+    """A series that moved, from time zero to the last answer; a counter is in 1/s; null: not one sample."""
+
+    page: int
+    name: str
+    kind: str
+    min: float | None
+    mean: float | None
+    max: float | None
+    samples: int
+
+
+class ServerMetrics(TypedDict):
+    """What the pages of `--server-metrics` said; `still` counts the series that did not move."""
+
+    pages: list[PageFigures]
+    moved: list[MetricSpread]
+    still: int
+    warning: str | None
+
+
 class Figures(Headline, ServerFigures, SloFigures):
     """Everything that follows from the records and the facts of the run; see WIRE.md for the flat keys."""
 
@@ -207,6 +238,7 @@ class Result(Figures):
     config: Mapping[str, object]
     environment: Mapping[str, object]
     self: Mapping[str, Mapping[str, Any]]
+    server_metrics: ServerMetrics | None
 
 
 class Snapshot(TypedDict):

@@ -7,6 +7,7 @@
     hiccups.bin   a row of HICCUP for each late waking of the machine
     errors.jsonl  {"index", "error", "example"}: what a server or a socket said, the first of each kind and sender
     stages.jsonl  {"index", "stages"}: what the server said of its own stages, seconds
+    metrics.jsonl what --server-metrics scraped (collector/scrapes.py)
     summary.json  the result, written last: a folder without it is of a run that was killed
 
 The .bin files have no header: `numpy.fromfile(path, dtype)` reads them, the dtypes stand in run.json too
@@ -27,6 +28,7 @@ from collector.errors import RunError
 from collector.facts import Facts, Notes
 from collector.hiccup import HICCUP
 from collector.record import RECORD
+from collector.scrapes import Scrapes
 
 LAYOUT: Final = 2
 _LATEST_NS: Final = 1 << 62  # of any time or count in a run
@@ -60,24 +62,28 @@ PLANNED: Final = np.dtype(
         ("steps", "<i4"),
     ]
 )
-RUN, PLAN, RECORDS, MARKS, HICCUPS, ERRORS, STAGES, SUMMARY = (
+RUN, PLAN, RECORDS, MARKS, HICCUPS, ERRORS, STAGES, METRICS, SUMMARY = (
     *("run.json", "plan.bin", "records.bin", "marks.bin", "hiccups.bin", "errors.jsonl", "stages.jsonl"),
-    "summary.json",
+    *("metrics.jsonl", "summary.json"),
 )
-FILES: Final = (RUN, PLAN, RECORDS, MARKS, HICCUPS, ERRORS, STAGES, SUMMARY)
+FILES: Final = (RUN, PLAN, RECORDS, MARKS, HICCUPS, ERRORS, STAGES, METRICS, SUMMARY)
 _MARK: Final = np.dtype("<i8")
 _CIRCUMSTANCES: Final = ("config", "environment", "warmup", "slo")
 
 
 @dataclass(frozen=True, slots=True)
 class SavedRun:
-    """A run as it was saved. `run` is run.json, `summary` is None where the run was killed before its end."""
+    """A run as it was saved. `run` is run.json, `summary` is None where the run was killed before its end.
+
+    `scrapes` is None where the run had no --server-metrics.
+    """
 
     folder: Path
     run: Mapping[str, Any]
     facts: Facts
     records: NDArray[Any]
     notes: Notes
+    scrapes: Scrapes | None
     summary: Mapping[str, Any] | None
 
     @property
@@ -113,7 +119,9 @@ def read_run(folder: Path) -> SavedRun:
         **_terms(folder / RUN, run),
         **(_torn(records, marks) if end is None else end),
     )
-    return SavedRun(folder, run, facts, records, _read_notes(folder, whole=whole), summary)
+    return SavedRun(
+        folder, run, facts, records, _read_notes(folder, whole=whole), _read_scrapes(folder / METRICS), summary
+    )
 
 
 def _read_about(path: Path) -> dict[str, Any]:
@@ -191,6 +199,16 @@ def _read_notes(folder: Path, *, whole: bool) -> Notes:
     if not all(isinstance(text, str) for pair in notes.error_examples.items() for text in pair):
         raise files.damaged(folder / ERRORS, "an error without a name or an example")
     return notes
+
+
+def _read_scrapes(path: Path) -> Scrapes | None:
+    """Scrapes are never whole for certain: their writer may die without harm to the run."""
+    if not path.exists():
+        return None
+    try:
+        return Scrapes.of_lines(files.read_lines(path, whole=False))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise files.damaged(path, f"a line that is no scrape ({error})") from None
 
 
 def _are_durations(values: list[float]) -> bool:

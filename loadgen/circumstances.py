@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
 
+from loadgen import pages
 from loadgen.options import BenchOptions
 from loadgen.pins import usable_cores
 from loadgen.plan import Plan
@@ -14,7 +15,16 @@ from loadgen.slo import Targets
 from loadgen.target import redacted
 from loadgen.warmup import Warmup
 
-_PACKAGES: Final = ("diffusion-loadgen", "aiohttp", "httptools", "numpy", "orjson", "pyzmq", "uvloop")
+_PACKAGES: Final = (
+    "diffusion-loadgen",
+    "aiohttp",
+    "httptools",
+    "numpy",
+    "orjson",
+    "prometheus_client",
+    "pyzmq",
+    "uvloop",
+)
 
 
 def circumstances(plan: Plan, options: BenchOptions, warmups: list[Warmup], targets: Targets) -> dict[str, Any]:
@@ -50,6 +60,7 @@ def config(options: BenchOptions) -> dict[str, Any]:
     del target["api_key"]
     target["base_url"] = redacted(target["base_url"])
     target["proxy"] = redacted(target["proxy"]) if target["proxy"] else None
+    target["server_metrics"] = list(map(pages.shown, target["server_metrics"]))
     target["headers"] = sorted(target["headers"])
     return shown
 

@@ -1,7 +1,7 @@
 """The course of a run: from time zero to its end or a stop, and until the books are closed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from collector.books import Books
@@ -18,6 +18,7 @@ LEAD_NS: Final = 150_000_000  # from the last "ready" to time zero: everybody he
 GRACE_S: Final = 5.0  # what is in flight may take this long after a stop
 ABANDON_S: Final = 2.0  # and to be given up
 SAVING_S: Final = 120.0  # senders may have answers to write
+SCRAPES_S: Final = 6.0  # the last scrape ends by itself before that
 CLOSING_S: Final = 60.0  # the collector computes the figures
 
 Watch = Callable[[Snapshot], None]
@@ -66,6 +67,7 @@ class Course:
         The others go first: what they hold in memory is not needed any more, and the collector needs some.
         """
         collector = self._crew.collector
+        self._wait_until(lambda: self._idle(self._crew.onlookers), SCRAPES_S)
         for member in self._crew.stoppable:
             if member.name in self.idle:
                 member.release()
@@ -92,7 +94,10 @@ class Course:
             self._hear(max(deadline - time.monotonic(), 0.001))
 
     def _all_idle(self) -> bool:
-        return all(member.name in self.idle or not member.alive for member in self._crew.stoppable)
+        return self._idle([member for member in self._crew.stoppable if member not in self._crew.onlookers])
+
+    def _idle(self, members: Sequence[Member]) -> bool:
+        return all(member.name in self.idle or not member.alive for member in members)
 
     def _hear(self, timeout_s: float | None) -> None:
         for member, message in self._crew.group.news(timeout_s, [self._interrupts.fileno()]):
@@ -110,6 +115,8 @@ class Course:
             case "figures":
                 self._figures = message["figures"]
                 self.idle[member.name] = message["vitals"]
+            case "died" if member in self._crew.onlookers:
+                self.idle[member.name] = {"died": member.last_words()}
             case "died":
                 self.died.append(f"{member.name}: {member.last_words()}")
 

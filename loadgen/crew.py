@@ -14,7 +14,8 @@ from collector.board import Board
 from collector.shared import Descriptor
 from loadgen import descriptors
 from loadgen.group import Group, Member
-from loadgen.options import BenchOptions
+from loadgen.options import BenchOptions, TargetOptions
+from loadgen.pages import page_urls
 from loadgen.pins import parse_pins, usable_cores
 from loadgen.plan import Plan
 from loadgen.rundir import RunDir
@@ -36,7 +37,7 @@ class Places:
 
 
 class Crew:
-    """One collector, one scheduler, N senders, all ready to start."""
+    """One collector, one scheduler, N senders, all ready to start; of `onlookers` no death or silence ends a run."""
 
     def __init__(self, group: Group, plan: Plan, options: BenchOptions, target: Target, places: Places) -> None:
         self.group = group
@@ -55,7 +56,9 @@ class Crew:
         self.senders = self._start_senders(plan, options, target, places.answers)
         sampled = self._pins.all() or usable_cores()[:SAMPLED]
         self.sampler = group.start("sampler", "loadgen.sampler", sampled=sampled, hiccups=self.books["hiccups"])
-        everybody = [self.collector, self.scheduler, *self.senders, self.sampler]
+        self.metrics = _open_metrics(options.target, places.run_dir)
+        self.onlookers = [self._start_scraper(options.target, self.metrics)] if self.metrics else []
+        everybody = [self.collector, self.scheduler, *self.senders, self.sampler, *self.onlookers]
         self.ready = group.wait_for("ready", everybody, READY_S)
 
     def _open_books(self, plan: Plan, options: BenchOptions, run_dir: RunDir | None) -> dict[str, Any]:
@@ -104,10 +107,23 @@ class Crew:
             for number in range(traffic.senders)
         ]
 
+    def _start_scraper(self, target: TargetOptions, metrics: Descriptor) -> Member:
+        """Where processes are pinned, it shares the collector's cores."""
+        return self.group.start(
+            "scraper",
+            "loadgen.scraper",
+            cores=self._pins.of("collector"),
+            pages=page_urls(target.server_metrics, target.base_url),
+            metrics=metrics,
+            ca_file=target.ca_file,
+            insecure=target.insecure,
+            proxy=target.proxy,
+        )
+
     @property
     def stoppable(self) -> list[Member]:
         """Who is told to stop and then says `idle`, with what it measured of itself."""
-        return [self.scheduler, *self.senders, self.sampler]
+        return [self.scheduler, *self.senders, self.sampler, *self.onlookers]
 
     def reopen(self) -> None:
         """Have senders open again what the server closed while others were warming up."""
@@ -122,6 +138,12 @@ class Crew:
         """Send the same message to several members; to all of the crew if none are named."""
         for member in members if members is not None else [self.collector, *self.stoppable]:
             member.channel.send(kind, **fields)
+
+
+def _open_metrics(target: TargetOptions, run_dir: RunDir | None) -> Descriptor | None:
+    if not target.server_metrics:
+        return None
+    return run_dir.open(saved.METRICS) if run_dir else shared.nameless_file()
 
 
 def terms(plan: Plan, options: BenchOptions) -> dict[str, Any]:

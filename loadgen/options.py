@@ -76,6 +76,7 @@ class TargetOptions:
     insecure: bool = False
     proxy: str | None = field(default=None, repr=False)
     max_body_bytes: int = MAX_BODY_BYTES
+    server_metrics: tuple[str, ...] = field(default=(), repr=False)  # URLs, or paths on the server
 
 
 @dataclass(frozen=True, slots=True)

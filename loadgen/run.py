@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from collector import metrics
 from collector.report import json
 from collector.result import Result
+from collector.scrapes import Scrapes
 from loadgen import slo, warmup
 from loadgen.circumstances import circumstances
 from loadgen.course import Course, Watch
@@ -17,6 +19,7 @@ from loadgen.gallery import Losses, develop
 from loadgen.group import Group
 from loadgen.interrupts import Interrupts
 from loadgen.options import BenchOptions
+from loadgen.pages import shown
 from loadgen.plan import Plan
 from loadgen.requests import endpoint
 from loadgen.rundir import RunDir
@@ -57,6 +60,7 @@ def run(
         answers = stack.enter_context(_answers(options.traffic.save_dir))
         places = Places(RunDir(run_dir) if run_dir else None, answers)
         crew = Crew(stack.enter_context(Group()), plan, options, target, places)
+        _warn_of_pages(crew, options, tell)
         warmups = warmup.warm_up(crew, plan, tell)
         targets = slo.targets(plan, warmups, options.slo)
         crew.set_slo(targets.slo_ms)
@@ -72,10 +76,24 @@ def run(
         course.follow()
         figures = course.close()
         saved, unsaved = _saved(answers, options, course, tell)
-        result = json.assemble(figures, self_measured=_processes(crew, course), **about)
+        scraped = metrics.of_run(_scrapes(crew), course.started_ns, figures)
+        result = json.assemble(figures, server_metrics=scraped, self_measured=_processes(crew, course), **about)
         if places.run_dir:
             places.run_dir.finish(result)
     return Measured(result, course.interrupted, tuple(course.died), saved, unsaved)
+
+
+def _warn_of_pages(crew: Crew, options: BenchOptions, tell: Callable[[str], None]) -> None:
+    """Say what was wrong at the first scrape, while there is time to do something about it."""
+    for onlooker in crew.onlookers:
+        pages = zip(options.target.server_metrics, crew.ready[onlooker].pop("problems"), strict=True)
+        for page, problem in pages:
+            if problem:
+                tell(f"--server-metrics {shown(page)}: {problem}; the run goes on, and so do the scrapes")
+
+
+def _scrapes(crew: Crew) -> Scrapes | None:
+    return Scrapes.of_file(crew.metrics.fileno()) if crew.metrics else None
 
 
 def _processes(crew: Crew, course: Course) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 import orjson
 
-from collector.result import Figures, Result
+from collector.result import Figures, Result, ServerMetrics
 
 KEYS: Final = (
     *("duration", "completed_requests", "failed_requests", "throughput_qps"),
@@ -15,7 +15,7 @@ KEYS: Final = (
     *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99"),
     *("slo_attainment_rate", "slo_met_success", "slo_scale", "backend", "model", "dataset", "task"),
     *("offered", "lag", "wait", "service", "response", "latency_from"),
-    *("confidence", "outcomes", "errors", "retried", "max_in_flight"),
+    *("confidence", "outcomes", "errors", "retried", "max_in_flight", "server_metrics"),
     *("slo", "stationarity", "arrival_audit", "warmup", "config", "environment", "self", "end", "partial", "verdict"),
 )
 
@@ -32,6 +32,7 @@ def assemble(
     model: str,
     dataset: str,
     task: str,
+    server_metrics: ServerMetrics | None = None,
 ) -> Result:
     """Put figures and circumstances together, JSON-native; `slo` (unit_ms, ...) joins what the figures say of the SLO.
 
@@ -48,6 +49,7 @@ def assemble(
         "config": config,
         "environment": environment,
         "self": self_measured,
+        "server_metrics": server_metrics,
     }
     return cast("Result", {key: _native(whole[key]) for key in KEYS})
 

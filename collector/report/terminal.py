@@ -11,7 +11,7 @@ from rich.text import Text
 
 from collector import quantity
 from collector.printable import printable
-from collector.report import processes
+from collector.report import processes, server_metrics
 from collector.result import ArrivalAudit, Result, Spread
 
 STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
@@ -33,7 +33,7 @@ ROWS: tuple[tuple[str, Literal["mean", "p50", "p90", "p95", "p99", "p99_9", "max
 
 def render(result: Result, console: Console) -> None:
     """Print the whole report; text from the server is shown as text, never as markup."""
-    sections = (_verdict, _offered, _times, _slo, _server, _errors, _tool)
+    sections = (_verdict, _offered, _times, _slo, _server, server_metrics.rows, _errors, _tool)
     console.print(Group(*(part for section in sections for part in section(result))), highlight=False)
 
 

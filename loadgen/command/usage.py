@@ -20,6 +20,7 @@ from loadgen.options import (
     TrafficOptions,
     WarmupOptions,
 )
+from loadgen.pages import page_urls
 from loadgen.pins import parse_pins, usable_cores
 from loadgen.rate_series import read_series
 from loadgen.requests import endpoint, overlay
@@ -62,6 +63,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             insecure=a.insecure,
             proxy=a.proxy,
             max_body_bytes=a.max_body_bytes,
+            server_metrics=tuple(a.server_metrics),
         ),
         warmup=_warmup(a),
         confidence=a.confidence,
@@ -95,6 +97,7 @@ def _arrivals(a: argparse.Namespace) -> ArrivalOptions:
 
 def _check(a: argparse.Namespace) -> None:
     endpoint(a.backend, a.task, a.n)
+    page_urls(a.server_metrics, _base_url(a))
     finite = math.isfinite(a.request_rate) or a.rate_series is not None
     if a.rate_series is not None:
         _check_series(a)

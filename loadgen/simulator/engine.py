@@ -69,6 +69,10 @@ class Engine:
         service_ns = self._service.draw_ns(asked.units)
         visit.started_ns, visit.finished_ns = self._queue.admit(time.monotonic_ns(), service_ns)
 
+    def occupancy(self) -> tuple[int, int]:
+        """Return how many generations run now and how many wait."""
+        return self._queue.occupancy(time.monotonic_ns())
+
 
 def served(visit: Visit, end_ns: int) -> Served:
     """Return the times of a generation whose answer was ready at `end_ns`."""

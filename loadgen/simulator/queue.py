@@ -2,6 +2,7 @@
 
 import heapq
 import random
+from collections import deque
 from typing import Final
 
 from loadgen.simulator.options import SimulatorOptions
@@ -14,12 +15,28 @@ class ReplicaQueue:
 
     def __init__(self, replicas: int) -> None:
         self._free_ns = [0] * replicas
+        self._starts_ns: deque[int] = deque()  # of those that wait; they ascend, since the first in is the first out
+        self._finishes_ns: list[int] = []  # of those that wait or run; a heap
 
     def admit(self, now_ns: int, service_ns: int) -> tuple[int, int]:
         """Take the replica that is free first and return (start, finish), in ns of the caller's clock."""
+        self._forget(now_ns)
         start_ns = max(now_ns, self._free_ns[0])
         heapq.heapreplace(self._free_ns, start_ns + service_ns)
+        self._starts_ns.append(start_ns)
+        heapq.heappush(self._finishes_ns, start_ns + service_ns)
         return start_ns, start_ns + service_ns
+
+    def occupancy(self, now_ns: int) -> tuple[int, int]:
+        """Return how many generations run and how many wait."""
+        self._forget(now_ns)
+        return len(self._finishes_ns) - len(self._starts_ns), len(self._starts_ns)
+
+    def _forget(self, now_ns: int) -> None:
+        while self._starts_ns and self._starts_ns[0] <= now_ns:
+            self._starts_ns.popleft()
+        while self._finishes_ns and self._finishes_ns[0] <= now_ns:
+            heapq.heappop(self._finishes_ns)
 
 
 class ServiceTimes:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import orjson
 from aiohttp import web
 
-from loadgen.simulator import answer, chat, images, videos
+from loadgen.simulator import answer, chat, images, metrics, videos
 from loadgen.simulator.answer import Finish, Payload
 from loadgen.simulator.engine import Engine, Receive, served
 from loadgen.simulator.faults import Fault, reset
@@ -48,6 +48,7 @@ class Simulator:
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_get("/health", self._health)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/sim/log", self._log)
         app.router.add_get("/sim/stats", self._stats)
         for dialect in DIALECTS:
@@ -70,6 +71,10 @@ class Simulator:
     async def _models(self, _: web.Request) -> web.Response:
         model = {"id": self._options.model, "object": "model", "created": 0, "owned_by": "diffusion-loadgen"}
         return _json(orjson.dumps({"object": "list", "data": [model]}))
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        text = metrics.page(self._options, self._engine.occupancy(), self._engine.journal.stats()["requests"])
+        return web.Response(body=text.encode(), headers={"Content-Type": metrics.TEXT})
 
     async def _log(self, _: web.Request) -> web.Response:
         return _json(orjson.dumps(list(self._engine.journal.visits)))
