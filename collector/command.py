@@ -118,7 +118,8 @@ def _write_files(
 
 def _page(saved: SavedRun, facts: Facts, result: Result) -> bytes:
     with _shown_of(saved.folder):
-        return page(result, Series.of_run(saved.records, facts, facts.hiccups))
+        moved = metrics.moved(saved.scrapes, facts.started_ns)
+        return page(result, Series.of_run(saved.records, facts, facts.hiccups), moved)
 
 
 def _render(folder: Path, result: Result, people: Console) -> None:

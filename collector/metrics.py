@@ -36,8 +36,10 @@ class Moved:
     values: Values
 
 
-def moved(scrapes: Scrapes, started_ns: int) -> list[Moved]:
+def moved(scrapes: Scrapes | None, started_ns: int) -> list[Moved]:
     """Return the series that moved, before, during or after the run, what readers look for first at the front."""
+    if scrapes is None:
+        return []
     found = [one for track in scrapes.tracks.values() if (one := _moved(scrapes, track, started_ns))]
     return sorted(found, key=lambda one: (one.kind != "gauge", _rank(one.name), one.name, one.page))
 

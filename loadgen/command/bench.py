@@ -10,6 +10,7 @@ from typing import Final
 
 from rich.console import Console
 
+from collector import metrics
 from collector.printable import printable
 from collector.report import json, progress, terminal
 from collector.report.html.page import page
@@ -70,7 +71,8 @@ def _run_dir(arguments: argparse.Namespace, stack: ExitStack) -> Path | None:
 
 def _page(measured: Measured, run_dir: Path) -> bytes:
     saved = read_run(run_dir)
-    return page(measured.result, Series.of_run(saved.records, saved.facts, saved.facts.hiccups))
+    moved = metrics.moved(saved.scrapes, saved.facts.started_ns)
+    return page(measured.result, Series.of_run(saved.records, saved.facts, saved.facts.hiccups), moved)
 
 
 def _watched(

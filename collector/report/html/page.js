@@ -25,7 +25,14 @@
     return Number((value * 100).toPrecision(value > 0.99 && value < 1 ? 5 : 3)) + " %";
   }
 
-  const UNITS = { s: seconds, "1/s": (value) => digits(value) + "/s", requests: digits, share: share };
+  function figure(value) {
+    const [scale, unit] = [[1e12, " T"], [1e9, " G"], [1e6, " M"], [0, ""]].find((each) => Math.abs(value) >= each[0]);
+    return digits(value / (scale || 1)) + unit;
+  }
+
+  const UNITS = {
+    s: seconds, "1/s": (value) => digits(value) + "/s", requests: digits, share: share, figure: figure,
+  };
 
   // Each line is one series of uPlot, and two more without a stroke where it has an interval to fill.
   function series(plot, line) {
@@ -87,7 +94,7 @@
     const shares = plot.kind === "share";
     const around = (low, high) => [cut(low / 1.2, Math.floor), cut(high * 1.2, Math.ceil)];
     const logarithmic = (u, low, high) => (low == null ? [0.001, 1] : around(low, high));
-    const linear = (u, low, high) => [0, plot.unit === "share" ? 1 : (high || 1) * 1.06];
+    const linear = (u, low, high) => [Math.min(0, low) * 1.06, plot.unit === "share" ? 1 : (Math.max(0, high) || 1) * 1.06];
     const x = shares ? { time: false, ori: 1, range: [0, 1] } : { time: false };
     return { x: x, y: { ori: shares ? 0 : 1, distr: plot.log ? 3 : 1, range: plot.log ? logarithmic : linear } };
   }

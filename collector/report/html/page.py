@@ -1,9 +1,11 @@
 """The page: everything in one file that opens without a network, on a phone and on paper."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collector.report.html import distribution, figures, plots
+from collector.metrics import Moved
+from collector.report import server_metrics
+from collector.report.html import distribution, figures, gauges, plots
 from collector.report.html.document import document
 from collector.report.html.markup import facts, note, section, text
 from collector.report.html.plots import Drawn
@@ -15,18 +17,19 @@ _CLOSED = "Requests sent and succeeded; a closed loop plans no times."
 _EMPTY = "Nothing was sent, so there is nothing to draw."
 
 
-def page(result: Mapping[str, Any], series: Series) -> bytes:
+def page(result: Mapping[str, Any], series: Series, moved: Sequence[Moved] = ()) -> bytes:
     """Write the report of a run as HTML in UTF-8; `result` is the JSON report, `series` the times of the same run.
 
+    `moved` are the metrics of its server, of which the gauges are drawn (`metrics.moved`), as many as the result has.
     A million requests make about half a megabyte: what is drawn is thinned, what is computed is not.
     """
-    drawn = _drawn(result, series)
+    drawn = _drawn(result, series, moved)
     shown = [each.plot for each in drawn.values() if series.sent]
     title = f"{result['model']}, {result['task']}, {result['dataset']}"
     return document(title, result["verdict"]["state"], _body(result, series, drawn), shown).encode(errors="replace")
 
 
-def _drawn(result: Mapping[str, Any], series: Series) -> dict[str, Drawn]:
+def _drawn(result: Mapping[str, Any], series: Series, moved: Sequence[Moved]) -> dict[str, Drawn]:
     if not series.sent:
         return {}
     stretches = result["slo"].get("over_time") or []
@@ -34,11 +37,16 @@ def _drawn(result: Mapping[str, Any], series: Series) -> dict[str, Drawn]:
         plots.rates(series),
         plots.latency(series, result["slo_attainment_rate"] is not None),
         *([plots.attained(series, stretches)] if stretches else []),
+        *gauges.gauges(moved, _labels(result) if moved else (), series.end_s),
         distribution.distribution(series, result),
         plots.in_flight(series),
         plots.lag(series),
     )
     return {each.plot.name: each for each in made}
+
+
+def _labels(result: Mapping[str, Any]) -> list[str]:
+    return server_metrics.labels(result["server_metrics"]["moved"])
 
 
 def _body(result: Mapping[str, Any], series: Series, drawn: Mapping[str, Drawn]) -> str:
@@ -57,6 +65,7 @@ def _body(result: Mapping[str, Any], series: Series, drawn: Mapping[str, Drawn])
             figure("latency", f"The {latency} of each request where it began."),
             figure("attained", "SLO met over time.") if "attained" in drawn else "",
         ),
+        _metrics(result, drawn),
         section(
             "Distributions",
             figure("distribution", "Share of requests that took at most so long."),
@@ -74,6 +83,12 @@ def _body(result: Mapping[str, Any], series: Series, drawn: Mapping[str, Drawn])
         section("Configuration and environment", _circumstances(result)),
     )
     return "".join(parts)
+
+
+def _metrics(result: Mapping[str, Any], drawn: Mapping[str, Drawn]) -> str:
+    shown = (_figure(each, "Gauges of the server.") for name, each in drawn.items() if name.startswith("gauges_"))
+    said = gauges.said(result)
+    return section("The server's own metrics", *shown, said) if said else ""
 
 
 def _figure(drawn: Drawn, label: str) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 Style = Literal["line", "steps", "area", "dashed", "dots", "marks", "rings"]
+Unit = Literal["s", "1/s", "requests", "share", "figure"]
 Color = Literal["response", "service", "wait", "lag", "good", "bad", "failed", "quiet"]
 
 
@@ -36,7 +37,7 @@ class Plot:
     name: str
     label: str
     kind: Literal["time", "share"]
-    unit: Literal["s", "1/s", "requests", "share"]
+    unit: Unit
     log: bool
     end_s: float
     x: Values
