@@ -22,6 +22,7 @@ import orjson
 from numpy.typing import NDArray
 
 MOST_BYTES: Final = 64 << 20  # of the file, which without --run-dir is memory; 30 series that always change for a day
+KINDS: Final = ("gauge", "counter")
 LARGEST: Final = 1e100  # of any value, so that differences and rates are finite too
 _LATEST_NS: Final = 1 << 62
 
@@ -139,7 +140,7 @@ class Scrapes:
         if "end_ns" in line:
             self.ended, self.why = True, _text(line["why"]) if line["why"] is not None else None
         elif "url" in line:
-            self.pages[line["page"]] = Page(_text(line["url"]))
+            self.pages[_number(line["page"])] = Page(_text(line["url"]))
         elif "name" in line:
             self._begin(line["page"], line)
         elif "left_out" in line:
@@ -150,7 +151,9 @@ class Scrapes:
     def _begin(self, page: int, line: Mapping[str, Any]) -> None:
         if page not in self.pages:
             raise ValueError(f"there is no page {page}")
-        self.tracks[line["series"]] = Track(page, _text(line["name"]), _text(line["kind"]))
+        if line["kind"] not in KINDS:
+            raise ValueError(f"there is no kind {line['kind']}")
+        self.tracks[line["series"]] = Track(page, _text(line["name"]), line["kind"])
 
     def _take_scrape(self, number: int, line: Mapping[str, Any]) -> None:
         page = self.pages[number]
@@ -166,6 +169,12 @@ class Scrapes:
                 raise ValueError(f"series {series} is of another page")
             track.since.append(place)
             track.value.append(math.nan if value is None else _figure(value))
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is no number")
+    return value
 
 
 def _text(value: object) -> str:

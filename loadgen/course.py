@@ -18,7 +18,7 @@ LEAD_NS: Final = 150_000_000  # from the last "ready" to time zero: everybody he
 GRACE_S: Final = 5.0  # what is in flight may take this long after a stop
 ABANDON_S: Final = 2.0  # and to be given up
 SAVING_S: Final = 120.0  # senders may have answers to write
-SCRAPES_S: Final = 6.0  # the last scrape ends by itself before that
+SCRAPES_S: Final = 4.5  # the last scrape ends by itself before that
 CLOSING_S: Final = 60.0  # the collector computes the figures
 
 Watch = Callable[[Snapshot], None]

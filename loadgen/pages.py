@@ -1,10 +1,14 @@
 """The pages of `--server-metrics`: where they are, and how they may be shown."""
 
+import re
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from loadgen.errors import UsageError
 from loadgen.target import redacted
+
+_SLASHED: Final = re.compile(r"(?<=://)[^/@]*:(?!\d*/).*@")  # a password with a slash in it, which makes it no URL
 
 
 def page_urls(given: Sequence[str], base_url: str) -> list[str]:
@@ -15,7 +19,7 @@ def page_urls(given: Sequence[str], base_url: str) -> list[str]:
 def shown(url: str) -> str:
     """The URL as it may be shown: without user name and password, and without its query, which may hold a key."""
     bare, mark, _ = url.partition("#")[0].partition("?")
-    return redacted(bare) + ("?..." if mark else "")
+    return redacted(_SLASHED.sub("", bare)) + ("?..." if mark else "")
 
 
 def _checked(url: str) -> str:

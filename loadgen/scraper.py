@@ -53,12 +53,12 @@ class Page:
         log.begin(number, shown(url))
 
     async def follow(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> None:
-        """Scrape once a second until `stop`, and once after it; the first scrape was before."""
-        pause_s = PERIOD_S
-        while not stop.is_set():
+        """Scrape once a second until `stop`, and once after it; a page that fails then is not waited for again."""
+        pause_s, last = PERIOD_S, False
+        while not (last or (stop.is_set() and self.problem)):
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause_s)
-            began, cpu = time.monotonic(), time.process_time()
+            last, began, cpu = stop.is_set(), time.monotonic(), time.process_time()
             await self.scrape(session)
             pause_s = max(PERIOD_S - (time.monotonic() - began), (time.process_time() - cpu) / SHARE)
 
@@ -118,7 +118,7 @@ def _words(error: Exception) -> str:
             return f"did not come within {SCRAPE_S:g} s"
         case aiohttp.TooManyRedirects():
             return f"redirects more than {_REDIRECTS} times"
-        case aiohttp.InvalidURL():
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return "redirects to what is no URL"
         case aiohttp.ClientConnectorError():
             return f"cannot be reached ({_reason(error.os_error)})"
