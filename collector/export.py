@@ -15,7 +15,7 @@ from collector import slo
 from collector import times as clock
 from collector.errors import RunError
 from collector.facts import Facts
-from collector.record import Outcome, error_name
+from collector.record import Outcome, error_names
 from collector.saved import SavedRun
 from collector.times import Times
 
@@ -51,6 +51,7 @@ def columns(saved: SavedRun, facts: Facts) -> Columns:
         "lag_s": spread(times.lag_ns),
         "service_s": spread(times.service_ns, ended),
         "response_s": spread(times.response_ns, ended),
+        "completion_width_s": spread(times.width_ns),
         **_endings(records, times, facts),
         "slo_s": facts.slo_ms / 1e3,
         "met": _met(times, facts),
@@ -62,8 +63,7 @@ def _endings(records: NDArray[Any], times: Times, facts: Facts) -> dict[str, NDA
     outcome, error = np.full(facts.planned, "unsent", object), np.full(facts.planned, "", object)
     outcome[times.index] = _NAMES[times.outcome]
     failed = records[records["outcome"] == Outcome.ERROR]
-    kinds = zip(failed["error"].tolist(), failed["status"].tolist(), strict=True)
-    error[failed["index"]] = [error_name(*kind) for kind in kinds]
+    error[failed["index"]] = error_names(failed)
     status = np.zeros(facts.planned, np.int64)
     status[records["index"]] = records["status"]
     return {"outcome": outcome, "error": error, "status": status}

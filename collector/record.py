@@ -1,11 +1,11 @@
 """The record: the fixed-size timing row of one request, and the words for how a request can end."""
 
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-# 56 bytes, little endian, no padding; all times are CLOCK_MONOTONIC nanoseconds of one host.
+# 88 bytes, little endian, no padding; all times are CLOCK_MONOTONIC nanoseconds of one host.
 RECORD: Final = np.dtype(
     [
         ("index", "<u4"),  # place in the plan, from 0, in schedule order
@@ -20,9 +20,15 @@ RECORD: Final = np.dtype(
         ("first_byte_ns", "<i8"),  # 0 where no byte came
         ("done_ns", "<i8"),  # last byte, or the instant it was given up
         ("received_bytes", "<i8"),  # size of the answer's body
+        # of a job, 0 elsewhere and where it did not come that far; see `Times.width_ns` for what they prove
+        ("accepted_ns", "<i8"),  # the answer to its creation was here
+        ("pending_ns", "<i8"),  # the last poll that said "not yet" was sent; before any, the creation was
+        ("completed_ns", "<i8"),  # the first answer that said "completed" was here
+        ("content_ns", "<i8"),  # its content was here
     ]
 )
 
+JOB_TIMES: Final = ("accepted_ns", "pending_ns", "completed_ns", "content_ns")
 RETRIED: Final = 1  # flag: sent again because the server had just closed the kept-alive connection
 
 
@@ -53,10 +59,27 @@ class ErrorKind(IntEnum):
     NO_MEDIA = 10  # 200, but no image or video in it
     OVERSIZED = 12  # a body beyond --max-body-bytes
     CLIENT = 11  # a fault of this tool
+    JOB_FAILED = 20  # a job that the server itself calls failed
 
 
-def error_name(kind: int, status: int) -> str:
-    """Name of an error kind as reports print it: `http_503`, `no_media`, ...; one of a later layout is `kind_N`."""
+def error_name(kind: int, status: int, step: str = "") -> str:
+    """Name of an error kind as reports print it: `http_503`, `poll_http_404`; one of a later layout is `kind_N`.
+
+    `step` is that of `job_step`, and goes before whatever befell one request of a job.
+    """
+    if kind == ErrorKind.JOB_FAILED:
+        return "job_failed"
     if kind == ErrorKind.HTTP:
-        return f"http_{status}"
-    return ErrorKind(kind).name.lower() if kind in ErrorKind.__members__.values() else f"kind_{kind}"
+        return f"{step}http_{status}"
+    return step + (ErrorKind(kind).name.lower() if kind in ErrorKind.__members__.values() else f"kind_{kind}")
+
+
+def job_step(accepted_ns: int, completed_ns: int) -> str:
+    """Which request of a job came last: `poll_` or `content_`; "" for its creation, and where there is no job."""
+    return "content_" if completed_ns else "poll_" if accepted_ns else ""
+
+
+def error_names(records: "np.ndarray[Any, np.dtype[np.void]]") -> list[str]:
+    """Name the errors of failed requests (dtype RECORD), in their order."""
+    columns = (records[name].tolist() for name in ("error", "status", "accepted_ns", "completed_ns"))
+    return [error_name(kind, status, job_step(*job)) for kind, status, *job in zip(*columns, strict=True)]

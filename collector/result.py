@@ -103,7 +103,11 @@ class ServerFigures(TypedDict):
 
 
 class SloFigures(TypedDict):
-    """Attainment, null where no SLO was asked for; `slo` says of how many requests, and how targets were found."""
+    """Attainment, null where no SLO was asked for; `slo` says of how many requests, and how targets were found.
+
+    In `slo`, `undecided` counts the jobs whose target lies inside what is known of their completion; they are not met,
+    and `attainment_upper` is the rate if they were.
+    """
 
     slo_attainment_rate: float | None
     slo_met_success: int | None
@@ -207,13 +211,18 @@ class ServerMetrics(TypedDict):
 
 
 class Figures(Headline, ServerFigures, SloFigures):
-    """Everything that follows from the records and the facts of the run; see WIRE.md for the flat keys."""
+    """Everything that follows from the records and the facts of the run; see WIRE.md for the flat keys.
+
+    `completion_width` is over the successful jobs, null where nothing was polled: service and response are the late end
+    of what polling leaves open, and may be shorter by that much.
+    """
 
     offered: Offered
     lag: Spread
     wait: Spread
     service: Spread
     response: Spread
+    completion_width: Spread | None
     latency_from: str
     outcomes: Outcomes
     errors: dict[str, ErrorCount]

@@ -27,10 +27,10 @@ from collector.books import read_terms
 from collector.errors import RunError
 from collector.facts import Facts, Notes
 from collector.hiccup import HICCUP
-from collector.record import RECORD
+from collector.record import JOB_TIMES, RECORD
 from collector.scrapes import Scrapes
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 _LATEST_NS: Final = 1 << 62  # of any time or count in a run
 _LARGEST: Final = 1e30  # of any figure of the server's
 _NUMBER = int | float
@@ -105,7 +105,7 @@ def read_run(folder: Path) -> SavedRun:
     end = None if summary is None else _read_end(folder / SUMMARY, summary)
     whole = end is not None and not end["died"]  # nobody died, so nothing is torn
     records = files.read_rows(folder / RECORDS, RECORD, whole=whole)
-    _check_times(folder / RECORDS, records, ("sent_ns", "done_ns"))
+    _check_times(folder / RECORDS, records, ("sent_ns", "done_ns", *JOB_TIMES))
     marks = _read_marks(folder / MARKS, len(plan), records, whole=whole)
     if end is None and not marks.any():
         raise RunError(f"{folder}: the run ended before its first request; there is nothing to report")

@@ -39,6 +39,10 @@ class Attainment:
         """Share of requests that met their target; None where none has one."""
         return self.met / self.requests if self.requests else None
 
+    def upper(self, undecided: int) -> float | None:
+        """The rate if so many more had met their target."""
+        return (self.met + undecided) / self.requests if self.requests else None
+
 
 def units(width: ArrayLike, height: ArrayLike, frames: ArrayLike, steps: ArrayLike) -> NDArray[np.float64]:
     """Give the work in the linear model of WIRE.md: max(w h / 256, 1) max(frames, 1) max(steps, 1), element by element.
@@ -79,6 +83,13 @@ def judged(times: Times, facts: Facts) -> tuple[NDArray[np.bool_], NDArray[np.bo
     met = np.zeros(facts.planned, np.bool_)
     met[times.index] = times.ok & (times.latency_ns(facts.latency_from) <= target_ns[times.index])  # nan: False
     return due(times, facts) & ~np.isnan(target_ns), met
+
+
+def undecided(times: Times, facts: Facts) -> int:
+    """Count the successful jobs whose target lies inside what is known of their completion: they are not `met`."""
+    latency_ns = times.latency_ns(facts.latency_from)
+    target_ns = facts.slo_ms[times.index] * NS_PER_MS
+    return int(np.sum(times.ok & (latency_ns - times.width_ns <= target_ns) & (target_ns < latency_ns)))
 
 
 def due(times: Times, facts: Facts) -> NDArray[np.bool_]:

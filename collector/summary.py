@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from collector import attainment, audit, slo, stationarity, stats, verdict
 from collector import times as clock
 from collector.facts import Facts, Notes
-from collector.record import RETRIED, Outcome, error_name
+from collector.record import RETRIED, Outcome, error_names
 from collector.result import ErrorCount, Figures, Headline, Offered, Outcomes, ServerFigures, SloFigures, Spread
 from collector.times import Times
 
@@ -38,6 +38,7 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
         "wait": stats.spread(stats.seconds(times.wait_ns), confidence=facts.confidence),
         "service": service,
         "response": response,
+        "completion_width": _completion_width(kept, times, facts),
         "latency_from": facts.latency_from,
         "outcomes": _outcomes(times),
         "errors": _errors(kept, notes),
@@ -89,6 +90,7 @@ def _server(kept: NDArray[np.void], notes: Notes) -> ServerFigures:
 
 def _slo(times: Times, facts: Facts) -> SloFigures:
     met = slo.attainment(times, facts) if facts.slo_enabled else None
+    undecided = slo.undecided(times, facts) if met else 0
     return SloFigures(
         slo_attainment_rate=met.rate if met else None,
         slo_met_success=met.met if met else None,
@@ -96,6 +98,8 @@ def _slo(times: Times, facts: Facts) -> SloFigures:
         slo={
             "enabled": facts.slo_enabled,
             "requests": met.requests if met else None,
+            "undecided": undecided if met else None,
+            "attainment_upper": met.upper(undecided) if met else None,
             "ci": met.interval(facts.confidence) if met else None,
             "n_effective": met.found.effective if met else None,
             "by_class": attainment.by_class(times, facts) if met else [],
@@ -106,6 +110,13 @@ def _slo(times: Times, facts: Facts) -> SloFigures:
 
 def _of_successes(times: Times, part_ns: NDArray[np.int64], confidence: float) -> Spread:
     return stats.spread(stats.seconds(part_ns[times.ok]), times.endless, confidence)
+
+
+def _completion_width(kept: NDArray[np.void], times: Times, facts: Facts) -> Spread | None:
+    """Describe how well the completions of the successful jobs are known; None where there were no jobs."""
+    if not np.any(kept["accepted_ns"]):
+        return None
+    return stats.spread(stats.seconds(times.width_ns[times.ok]), confidence=facts.confidence)
 
 
 def _duration_s(kept: NDArray[np.void], facts: Facts) -> float:
@@ -149,8 +160,7 @@ def _outcomes(times: Times) -> Outcomes:
 def _errors(kept: NDArray[np.void], notes: Notes) -> dict[str, ErrorCount]:
     """Error kinds, the most frequent first."""
     failed = kept[kept["outcome"] == Outcome.ERROR]
-    kinds = zip(failed["error"].tolist(), failed["status"].tolist(), strict=True)
-    counts = Counter(error_name(kind, status) for kind, status in kinds)
+    counts = Counter(error_names(failed))
     return {
         name: ErrorCount(count=count, example=notes.error_examples.get(name)) for name, count in counts.most_common()
     }

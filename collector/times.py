@@ -16,7 +16,14 @@ ENDLESS = (Outcome.TIMEOUT, Outcome.CANCELLED, Outcome.UNFINISHED, Outcome.LOST)
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """One row per sent request, in schedule order, integer nanoseconds; response = wait + lag + service exactly."""
+    """One row per sent request, in schedule order, integer nanoseconds; response = wait + lag + service exactly.
+
+    `width_ns` is how much earlier than `done_ns` a job may really have been done, 0 where nothing was polled. A server
+    looks at a job at some instant between the sending of a poll and the coming of its answer. So a job had not
+    completed when the last poll that said "not yet" was *sent* (when it was *answered* is no bound: it may have
+    completed in between), and had when the first answer that said "completed" was *here*. It completed between these
+    two, `width_ns` apart; whoever is told at once has the content earlier by that much at most: `done_ns` is late.
+    """
 
     index: NDArray[np.int64]
     outcome: NDArray[np.uint8]
@@ -24,6 +31,7 @@ class Times:
     released_ns: Ns
     sent_ns: Ns
     done_ns: Ns
+    width_ns: Ns
 
     @property
     def wait_ns(self) -> Ns:
@@ -95,7 +103,9 @@ def of_run(records: NDArray[np.void], facts: Facts) -> Times:
     if facts.died:  # what a dead process held came free when it was buried, and no completion dates that
         permit_ns = np.minimum(permit_ns, sent_ns[sent])
     released_ns = np.maximum(scheduled_ns, permit_ns)
-    return Times(sent, outcome[sent], scheduled_ns, released_ns, sent_ns[sent], done_ns[sent])
+    width_ns = np.zeros(facts.planned, dtype=np.int64)
+    width_ns[index] = np.where(records["completed_ns"], records["completed_ns"] - records["pending_ns"], 0)
+    return Times(sent, outcome[sent], scheduled_ns, released_ns, sent_ns[sent], done_ns[sent], width_ns[sent])
 
 
 def permits(scheduled_ns: Ns, index: Ns, done_ns: Ns, max_concurrency: int) -> Ns:

@@ -100,6 +100,8 @@ class Crew:
                 transport=choose(traffic.transport, options.target),
                 spin_us=traffic.spin_us,
                 timeout_s=options.target.timeout_s,
+                jobs=dataclasses.asdict(options.jobs),
+                seed=options.arrivals.seed,
                 max_concurrency=traffic.max_concurrency,
                 connections=min(share, CONNECTIONS),
                 answers=str(answers) if answers else None,

@@ -1,14 +1,14 @@
 """The intake: what happens to an answer once its stamps are taken and its permit is back."""
 
-from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from collector.record import ErrorKind, Outcome, error_name
+from collector.record import ErrorKind, Outcome, error_name, job_step
 from loadgen.gallery import Gallery
 from loadgen.outbox import Outbox
 from loadgen.requests import Endpoint
 from loadgen.requests.reply import Reply
-from loadgen.transport.seam import Answer
+from loadgen.transport.seam import NO_JOB, Answer, Milestones
 
 
 class Intake:
@@ -20,14 +20,22 @@ class Intake:
 
     def judge(self, answer: Answer) -> Reply:
         """Say what an answer amounts to: the failure of the exchange, of the status, or what the body holds."""
+        told = answer.told
+        if told and (told.error or not answer.milestones.content_ns):
+            return told
         if answer.error:
             return Reply(answer.error, answer.detail)
         if answer.status != 200:
             return Reply(ErrorKind.HTTP, bytes(answer.body[:300]).decode(errors="replace"))
-        return self._endpoint.read(answer.body, self._task, self._n)
+        reply = self._endpoint.read(answer.body, self._task, self._n)
+        return reply if reply.error or told is None else _with_figures(reply, told)
 
     def take(self, index: int, scheduled_ns: int, answer: Answer) -> None:
         """Judge the answer to request `index` and record it, whatever is in it."""
+        if answer.overdue:
+            return self.give_up(
+                index, Outcome.TIMEOUT, (scheduled_ns, answer.sent_ns, answer.done_ns), answer.milestones
+            )
         stamps = (scheduled_ns, answer.sent_ns, answer.first_byte_ns, answer.done_ns)
         try:
             reply = self.judge(answer)
@@ -42,22 +50,37 @@ class Intake:
             flags=answer.flags,
             peak_memory_mb=reply.peak_memory_mb,
             received=len(answer.body),
+            milestones=answer.milestones,
         )
         if reply.error:
-            self._outbox.explain(index, error_name(reply.error, answer.status), reply.detail)
-            return
+            self._outbox.explain(index, error_of(reply, answer), reply.detail)
+            return None
         if reply.stage_durations:
             self._outbox.note(index, {"stages": dict(reply.stage_durations)})
         if self._gallery:
             self._gallery.keep(index, answer.body)
+        return None
 
-    def give_up(self, index: int, outcome: Outcome, stamps: Iterable[int]) -> None:
+    def give_up(
+        self, index: int, outcome: Outcome, stamps: tuple[int, int, int], milestones: Milestones = NO_JOB
+    ) -> None:
         """Record a request that gets no answer; `stamps` are scheduled, sent, done (ns)."""
         scheduled_ns, sent_ns, done_ns = stamps
-        self._outbox.record(index, outcome, (scheduled_ns, sent_ns, 0, done_ns))
+        self._outbox.record(index, outcome, (scheduled_ns, sent_ns, 0, done_ns), milestones=milestones)
 
     def close(self) -> dict[str, Any]:
         """Send and write what is left; return what could not be saved."""
         self._outbox.flush()
         losses = self._gallery.close() if self._gallery else None
         return {"unsaved": losses.count, "example": losses.example} if losses else {}
+
+
+def error_of(reply: Reply, answer: Answer) -> str:
+    """Name the error of a reply, as `collector.record.error_name` does."""
+    done = answer.milestones
+    return error_name(reply.error, answer.status, job_step(done.accepted_ns, done.completed_ns))
+
+
+def _with_figures(reply: Reply, told: Reply) -> Reply:
+    """Add the figures that a job's polls told: its content is the video and nothing else."""
+    return replace(reply, stage_durations=told.stage_durations, peak_memory_mb=told.peak_memory_mb)

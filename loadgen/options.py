@@ -80,6 +80,16 @@ class TargetOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class JobOptions:
+    """How video jobs are followed. Seconds; a poll interval of None is adaptive, a time-out of None never comes."""
+
+    poll_interval_s: float | None = None
+    timeout_s: float | None = None
+    download: bool = True
+    delete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class WarmupOptions:
     """Requests before time zero; they are in no statistic, but SLO targets may be taken from them.
 
@@ -131,6 +141,7 @@ class BenchOptions:
     warmup: WarmupOptions = WarmupOptions()
     slo: SloOptions = SloOptions()
     traffic: TrafficOptions = TrafficOptions()
+    jobs: JobOptions = JobOptions()
     confidence: float = 0.95
 
     @property

@@ -8,9 +8,10 @@ import zmq
 
 from collector.record import RECORD, ErrorKind, Outcome
 from collector.wire import RECORDS, Note, pack_notes
+from loadgen.transport.seam import NO_JOB, Milestones
 
 FLUSH_S: Final = 0.02
-_ROW: Final = struct.Struct("<IHHBBHfqqqqq")
+_ROW: Final = struct.Struct("<IHHBBHfqqqqqqqqq")
 assert _ROW.size == RECORD.itemsize
 
 
@@ -35,9 +36,11 @@ class Outbox:
         flags: int = 0,
         peak_memory_mb: float = float("nan"),
         received: int = 0,
+        milestones: Milestones = NO_JOB,
     ) -> None:
         """Add the row of one request; `times` are scheduled, sent, first byte, done (ns)."""
-        row = _ROW.pack(index, self._sender, status, outcome, error, flags, peak_memory_mb, *times, received)
+        ending = (self._sender, status, outcome, error, flags, peak_memory_mb)
+        row = _ROW.pack(index, *ending, *times, received, *milestones)
         self._rows.append(row)
         self._arm()
 

@@ -16,20 +16,22 @@ import zmq
 from collector import shared
 from collector.board import Board
 from collector.channel import Channel, Closed, Message
-from collector.record import Outcome, error_name
+from collector.record import Outcome
 from loadgen.budget import Budget
 from loadgen.clock import now_ns
 from loadgen.gallery import Gallery
-from loadgen.intake import Intake
+from loadgen.intake import Intake, error_of
+from loadgen.jobs import Jobs
+from loadgen.options import JobOptions
 from loadgen.outbox import Outbox
 from loadgen.pins import settle
 from loadgen.quiet import quieten
-from loadgen.requests import endpoint
+from loadgen.requests import JobEndpoint, endpoint
 from loadgen.sender import Sender
 from loadgen.store import Store
 from loadgen.target import Target
 from loadgen.transport import make_transport
-from loadgen.transport.seam import Answer
+from loadgen.transport.seam import Answer, Transport
 
 _FOREVER_S: Final = 1e8
 
@@ -40,6 +42,7 @@ class SenderProcess:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._loop = asyncio.get_running_loop()
+        self._jobs: Jobs | None = None
         self.ended = self._loop.create_future()
         self._loop.add_reader(channel.fileno(), self._hear)
 
@@ -75,13 +78,15 @@ class SenderProcess:
         number, target = setup["number"], Target.from_message(setup["target"])
         self._store = Store.attach(setup["store"])
         entries = shared.attach(setup["entries"], np.int32).data
-        self._timeout_s: float | None = setup["timeout_s"]
-        self._transport = make_transport(setup["transport"], target)
         board = Board.attach(setup["board"])
         budget = Budget(board, number, setup["max_concurrency"], setup["bells"])
         outbox = Outbox(self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number)
         gallery = Gallery(Path(setup["answers"])) if setup["answers"] else None
         dialect = endpoint(setup["backend"], setup["task"], setup["n"])
+        self._timeout_s: float | None = setup["timeout_s"]
+        self._transport: Transport = make_transport(setup["transport"], target)
+        if isinstance(dialect, JobEndpoint):
+            self._transport = self._jobs = self._carry_jobs(dialect, setup)
         intake = self._intake = Intake(dialect, setup["task"], outbox, gallery, setup["n"])
         self._sender = Sender(
             self._loop,
@@ -93,13 +98,27 @@ class SenderProcess:
             self._timeout_s,
             setup["spin_us"],
         )
-        self._sender.on_idle = lambda: self._channel.send("idle", **intake.close(), **self._sender.vitals())
+        self._sender.on_idle = self._go_idle
         self._watch_bell(setup["bell"])
         self._tokens = self._connect(zmq.PULL, f"ipc://{setup['folder']}/tokens-{number}")
         self._loop.add_reader(self._tokens.fileno(), self._take_tokens)
         self._connections: int = setup["connections"]
         opened = await self._transport.open(self._connections)
         self._channel.send("ready", opened=opened, alarm=self._sender.alarm, transport=self._transport.name, **placed)
+
+    def _carry_jobs(self, dialect: JobEndpoint, setup: dict[str, Any]) -> Jobs:
+        """From here on a request is a whole job, and its time-out that of jobs."""
+        options, request_timeout_s = JobOptions(**setup["jobs"]), self._timeout_s
+        self._timeout_s = options.timeout_s
+        seed = f"polls {setup['seed']} {setup['number']}"
+        return Jobs(self._transport, dialect, options, request_timeout_s, seed)
+
+    def _go_idle(self) -> None:
+        self._idling = self._loop.create_task(self._tell_idle())
+
+    async def _tell_idle(self) -> None:
+        settled = await self._jobs.settle() if self._jobs else {}
+        self._channel.send("idle", **settled, **self._intake.close(), **self._sender.vitals())
 
     async def _open(self, tell: str) -> None:
         self._channel.send(tell, opened=await self._transport.open(self._connections))
@@ -139,7 +158,9 @@ class SenderProcess:
         def done(answer: Answer) -> None:
             deadline.cancel()
             reply = self._intake.judge(answer)
-            tell(error_name(reply.error, answer.status) if reply.error else None, reply.detail, answer.done_ns)
+            if answer.overdue:
+                return tell("timeout", "a request of the job took longer than --timeout", answer.done_ns)
+            return tell(error_of(reply, answer) if reply.error else None, reply.detail, answer.done_ns)
 
         def overdue() -> None:
             exchange.abandon()

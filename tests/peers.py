@@ -6,6 +6,7 @@ None of this shares a line with our simulated server, so both would have to misr
 import base64
 import hashlib
 import io
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
@@ -164,6 +165,7 @@ def add_images(peer: FastAPI, seen: Seen) -> None:
 
 def add_videos(peer: FastAPI, seen: Seen) -> None:
     polls: dict[str, int] = {}
+    numbers = itertools.count()
 
     async def note(
         prompt: Text, height: OptionalCount = None, width: OptionalCount = None, num_frames: OptionalCount = None,
@@ -176,7 +178,7 @@ def add_videos(peer: FastAPI, seen: Seen) -> None:
             num_inference_steps=num_inference_steps, guidance_scale=guidance_scale, negative_prompt=negative_prompt,
             files=await files([input_reference] if input_reference else []),
         ))  # fmt: skip
-        job = f"job {len(polls)}"
+        job = f"job {next(numbers)}"
         polls[job] = 0
         return {"id": job, "status": "queued"}
 
@@ -189,6 +191,9 @@ def add_videos(peer: FastAPI, seen: Seen) -> None:
         polls[job] += 1
         return {"id": job, "status": "completed" if polls[job] > 1 else "in_progress", "peak_memory_mb": 7.0}
 
+    async def known() -> dict[str, list[str]]:
+        return {"data": list(polls)}
+
     async def content(job: str) -> Response:
         return Response(VIDEO, media_type="video/mp4")
 
@@ -198,6 +203,7 @@ def add_videos(peer: FastAPI, seen: Seen) -> None:
 
     peer.post("/v1/videos")(note)
     peer.post("/v1/videos/sync")(sync)
+    peer.get("/v1/videos")(known)
     peer.get("/v1/videos/{job}")(poll)
     peer.get("/v1/videos/{job}/content")(content)
     peer.delete("/v1/videos/{job}")(delete)

@@ -11,7 +11,7 @@ import uvloop
 from PIL import Image
 
 from loadgen.options import IMAGE_INPUT_TASKS, VIDEO_TASKS, TargetOptions
-from loadgen.requests import ENDPOINTS, Endpoint, videos
+from loadgen.requests import ENDPOINTS, Endpoint, JobEndpoint, videos
 from loadgen.requests.overlay import overlaid
 from loadgen.requests.request import Request
 from loadgen.samples.sample import Sample
@@ -20,7 +20,7 @@ from loadgen.target import resolve
 from loadgen.transport import NAMES, make_transport
 from loadgen.transport.seam import Answer
 from tests import nginx
-from tests.commands import T2I, bench
+from tests.commands import T2I, bench, fetch
 from tests.peers import VIDEO, Seen, peer
 from tests.test_transport import ask
 
@@ -29,7 +29,7 @@ BIG = png(64, 32, 2_000_000)
 MESSAGE = {"prompt": PROMPT, "num_inference_steps": 4, "seed": 5, "guidance_scale": 4.5, "negative_prompt": "é\r\n;"}
 SIZED = {"size": "64x32", "response_format": "b64_json", "model": "sd3"}
 FRAMED = {"width": 64, "height": 32, "num_frames": 3, "fps": 6}
-PAIRS = [(one, task) for one in ENDPOINTS.values() for task in one.tasks]
+PAIRS = [(one, task) for one in ENDPOINTS.values() if not isinstance(one, JobEndpoint) for task in one.tasks]
 ROUTES = ("direct", "nginx")
 
 
@@ -151,6 +151,24 @@ def test_a_whole_run_against_a_real_server_succeeds(route: str, routes: tuple[di
     result = bench(*T2I, *words, "--num-prompts", "4")
     assert (result["completed_requests"], result["peak_memory_mb_max"]) == (4, 5.0)
     assert [(one["n"], one["seed"]) for one in routes[1][-4:]] == [(2, 77)] * 4
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("transport", NAMES)
+def test_a_run_of_jobs_against_a_real_server_fetches_every_video_and_leaves_no_job_behind(
+    transport: str, route: str, routes: tuple[dict[str, str], Seen], tmp_path: Path
+) -> None:
+    url = url_of(routes[0], route)
+    before = fetch(f"{url}/v1/videos")
+    words = ("--backend", "v1/videos", "--task", "i2v", "--dataset", "random", "--num-frames", "3", "--disable-tqdm")
+    kept = ("--save-dir", str(tmp_path), "--transport", transport, "--max-concurrency", "4", "--senders", "1")
+    result = bench(*words, *kept, "--base-url", url, "--num-prompts", "6", "--warmup-requests", "1")
+    assert (result["outcomes"]["ok"], result["peak_memory_mb_max"], result["errors"]) == (6, 7.0, {})
+    assert result["self"]["sender 0"]["undeleted"] == 0
+    assert [file.read_bytes() for file in tmp_path.glob("*.mp4")] == [VIDEO] * 6
+    assert 0 < result["completion_width"]["p50"] <= result["service"]["max"]
+    assert routes[1][-1]["files"][0][1] == "image/png"
+    assert fetch(f"{url}/v1/videos") == before
 
 
 def test_the_peer_would_notice_a_field_of_the_wrong_type(routes: tuple[dict[str, str], Seen]) -> None:

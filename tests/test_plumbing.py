@@ -9,11 +9,12 @@ import pytest
 from collector import shared
 from collector.channel import Channel, Closed, Message
 from collector.ledger import Ledger
-from collector.record import RECORD, Outcome, error_name
+from collector.record import RECORD, ErrorKind, Outcome, error_name, error_names
 from loadgen.outbox import Outbox
 from loadgen.requests.request import Request
 from loadgen.store import Store, StoreWriter
 from loadgen.tokens import CHUNK, TOKEN, TokenQueue
+from loadgen.transport.seam import Milestones
 
 
 def batch(first: int, count: int) -> bytes:
@@ -134,12 +135,14 @@ def test_the_outbox_packs_rows_as_the_record_is_laid_out() -> None:
     outbox = Outbox(timers, sink, 3)  # type: ignore[arg-type]
     outbox.record(9, Outcome.OK, (1, 2, 3, 4), status=200, flags=1, peak_memory_mb=5.0, received=6)
     outbox.record(10, Outcome.TIMEOUT, (1, 2, 0, 4))
+    outbox.record(11, Outcome.OK, (1, 2, 3, 10), milestones=Milestones(6, 7, 8, 9))
     assert sink.sent == []
     assert len(timers.waiting) == 1
     outbox.flush()
     (message,) = sink.sent
-    first, second = np.frombuffer(message, RECORD, offset=1)
-    assert first.tolist() == (9, 3, 200, 0, 0, 1, 5.0, 1, 2, 3, 4, 6)
+    first, second, job = np.frombuffer(message, RECORD, offset=1)
+    assert first.tolist() == (9, 3, 200, 0, 0, 1, 5.0, 1, 2, 3, 4, 6, 0, 0, 0, 0)
+    assert [int(job[name]) for name in ("accepted_ns", "pending_ns", "completed_ns", "content_ns")] == [6, 7, 8, 9]
     assert second["outcome"] == Outcome.TIMEOUT
     assert np.isnan(second["peak_memory_mb"])
 
@@ -158,6 +161,25 @@ def test_an_error_is_explained_once_for_each_kind_and_never_at_length() -> None:
     assert len(message) < 1000
 
 
-def test_a_record_is_56_bytes_and_its_errors_have_names() -> None:
-    assert RECORD.itemsize == struct.calcsize("<IHHBBHfqqqqq") == 56
+def test_a_record_is_88_bytes_and_its_errors_have_names() -> None:
+    assert RECORD.itemsize == struct.calcsize("<IHHBBHfqqqqqqqqq") == 88
     assert [error_name(7, 503), error_name(10, 200), error_name(99, 0)] == ["http_503", "no_media", "kind_99"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "accepted_ns", "completed_ns", "name"),
+    [
+        (ErrorKind.HTTP, 404, 0, 0, "http_404"),
+        (ErrorKind.HTTP, 404, 5, 0, "poll_http_404"),
+        (ErrorKind.RESET, 0, 5, 0, "poll_reset"),
+        (ErrorKind.NO_MEDIA, 200, 5, 9, "content_no_media"),
+        (ErrorKind.JOB_FAILED, 200, 5, 0, "job_failed"),
+    ],
+)
+def test_an_error_of_a_job_says_which_of_its_requests_it_befell(
+    kind: ErrorKind, status: int, accepted_ns: int, completed_ns: int, name: str
+) -> None:
+    rows = np.zeros(1, RECORD)
+    rows["error"], rows["status"] = kind, status
+    rows["accepted_ns"], rows["completed_ns"] = accepted_ns, completed_ns
+    assert error_names(rows) == [name]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector.record import ErrorKind
 from loadgen.errors import UsageError
-from loadgen.requests import videos, videos_sync
+from loadgen.requests import Endpoint, videos, videos_sync
 from loadgen.requests.reply import Reply
 from loadgen.requests.videos import Job, State, read_job
 from loadgen.samples.images import synthetic_png
@@ -74,10 +74,10 @@ def failed(kind: ErrorKind, detail: str, job_id: str = "v1") -> Job:
         ({"id": "v1", "status": "in_progress", "error": None, "progress": 5}, Job("v1", State.PENDING)),
         ({"id": "v1", "status": "warming up", "error": "slow"}, Job("v1", State.PENDING)),
         ({"status": "queued"}, Job("v1", State.PENDING)),
-        ({"id": "v1", "status": "failed", "error": {"message": "oom"}}, failed(ErrorKind.SERVER_ERROR, "oom")),
-        ({"id": "v1", "status": "failed", "error": "oom"}, failed(ErrorKind.SERVER_ERROR, "oom")),
-        ({"id": "v1", "status": "failed"}, failed(ErrorKind.SERVER_ERROR, NO_WORD.format("failed"))),
-        ({"id": "v1", "status": "expired"}, failed(ErrorKind.SERVER_ERROR, NO_WORD.format("expired"))),
+        ({"id": "v1", "status": "failed", "error": {"message": "oom"}}, failed(ErrorKind.JOB_FAILED, "oom")),
+        ({"id": "v1", "status": "failed", "error": "oom"}, failed(ErrorKind.JOB_FAILED, "oom")),
+        ({"id": "v1", "status": "failed"}, failed(ErrorKind.JOB_FAILED, NO_WORD.format("failed"))),
+        ({"id": "v1", "status": "expired"}, failed(ErrorKind.JOB_FAILED, NO_WORD.format("expired"))),
         ({"error": {"message": "no such job"}}, failed(ErrorKind.SERVER_ERROR, "no such job")),
         ({"id": "v1"}, failed(ErrorKind.INVALID_BODY, "status is None, not a text")),
         ({"id": "v1", "status": 3}, failed(ErrorKind.INVALID_BODY, "status is 3, not a text")),
@@ -149,14 +149,15 @@ def test_nothing_makes_reading_a_job_raise_and_its_id_stays_in_its_place(body: b
     ],
 )
 def test_content_is_an_mp4_or_a_failure(body: bytes, error: ErrorKind, detail: str) -> None:
-    for reply in (videos.read_content(body), videos_sync.read(body, "t2v")):
+    for reply in (videos.read(body, "t2v"), videos_sync.read(body, "t2v")):
         assert reply.error is error
         assert detail in reply.detail
         assert bool(reply.detail) == (error is not ErrorKind.NONE)
 
 
-def test_a_synchronous_answer_is_saved_as_it_stands() -> None:
-    assert list(videos_sync.media(mp4(8, 8, 1))) == [mp4(8, 8, 1)]
+@pytest.mark.parametrize("endpoint", [videos, videos_sync])
+def test_a_video_is_saved_as_it_stands(endpoint: Endpoint) -> None:
+    assert list(endpoint.media(mp4(8, 8, 1))) == [mp4(8, 8, 1)]
 
 
 @pytest.mark.parametrize(

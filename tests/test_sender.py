@@ -15,7 +15,7 @@ from loadgen.clock import now_ns
 from loadgen.requests.request import Request
 from loadgen.sender import BURST, COLD_EARLY_NS, Sender
 from loadgen.tokens import TOKEN
-from loadgen.transport.seam import Answer
+from loadgen.transport.seam import NO_JOB, Answer
 
 
 class Desk:
@@ -28,12 +28,14 @@ class Desk:
     def take(self, index: int, _scheduled_ns: int, _answer: Answer) -> None:
         self.taken.append(index)
 
-    def give_up(self, index: int, outcome: Outcome, _stamps: object) -> None:
+    def give_up(self, index: int, outcome: Outcome, _stamps: object, _milestones: object) -> None:
         self.given_up.append((index, outcome))
 
 
 class Sent:
     """One request as the transport got it."""
+
+    milestones = NO_JOB
 
     def __init__(self, index: int, done: Callable[[Answer], None], not_before_ns: int) -> None:
         self.index, self.done, self.not_before_ns, self.sent_ns = index, done, not_before_ns, now_ns()

@@ -72,5 +72,5 @@ def test_an_interrupted_run_is_judged_on_what_was_due_before_the_stop() -> None:
 def test_without_any_target_the_rate_is_unknown_rather_than_zero() -> None:
     figures = summarise(records((0, 0, 1, Outcome.OK)), with_targets(facts([0], [0]), NAN), Notes())
     assert figures["slo_attainment_rate"] is None
-    counts = {"enabled": True, "requests": 0, "ci": None, "n_effective": 0}
+    counts = {"enabled": True, "requests": 0, "ci": None, "n_effective": 0, "undecided": 0, "attainment_upper": None}
     assert figures["slo"] == {**counts, "by_class": [], "over_time": []}

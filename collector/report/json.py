@@ -14,7 +14,7 @@ KEYS: Final = (
     *("peak_memory_mb_max", "peak_memory_mb_mean", "peak_memory_mb_median"),
     *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99"),
     *("slo_attainment_rate", "slo_met_success", "slo_scale", "backend", "model", "dataset", "task"),
-    *("offered", "lag", "wait", "service", "response", "latency_from"),
+    *("offered", "lag", "wait", "service", "response", "completion_width", "latency_from"),
     *("confidence", "outcomes", "errors", "retried", "max_in_flight", "server_metrics"),
     *("slo", "stationarity", "arrival_audit", "warmup", "config", "environment", "self", "end", "partial", "verdict"),
 )

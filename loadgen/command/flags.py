@@ -4,6 +4,7 @@ import argparse
 import math
 from typing import Final
 
+from loadgen.command import job_flags
 from loadgen.command.numbers import count, inner_share, not_negative, positive, rate, seed, share, size, whole
 from loadgen.options import MAX_BODY_BYTES, TASKS
 from loadgen.pins import usable_cores
@@ -36,6 +37,7 @@ exit codes: 0 fine, 1 a fault of ours, 2 bad usage or input, 3 a gate failed, 4 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add every flag of `loadgen bench`."""
     _target(parser.add_argument_group("server"))
+    job_flags.add_arguments(parser.add_argument_group(job_flags.TITLE))
     _data(parser.add_argument_group("what to ask for"))
     _load(parser.add_argument_group("load"))
     _slo(parser.add_argument_group("warm-up and SLO"))
@@ -85,7 +87,10 @@ def _target(group: "argparse._ArgumentGroup") -> None:
         help="an answer with a larger body is a failure (default: 1 GiB)",
     )
     group.add_argument(
-        "--timeout", type=positive, metavar="S", help="give a request up after this long (default: never)"
+        "--timeout",
+        type=positive,
+        metavar="S",
+        help="give a request up after this long; of a job, any of its requests (default: never)",
     )
     group.add_argument(
         "--wait-for-server",

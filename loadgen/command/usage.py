@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 
 from collector.affine import LEAST_SIZES
+from loadgen.command import job_flags
 from loadgen.errors import UsageError
 from loadgen.options import (
     ArrivalOptions,
@@ -67,6 +68,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
         ),
         warmup=_warmup(a),
         confidence=a.confidence,
+        jobs=job_flags.read(a),
         slo=SloOptions(a.slo or a.slo_ms is not None, a.slo_scale, a.slo_model, a.slo_ms),
         traffic=TrafficOptions(
             max_concurrency=a.max_concurrency,

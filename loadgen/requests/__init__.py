@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, cast, runtime_checkable
 
 from loadgen.errors import UsageError
-from loadgen.requests import chat, edits, images, installed, videos_sync
+from loadgen.requests import chat, edits, images, installed, videos, videos_sync
 from loadgen.requests.reply import Reply
 from loadgen.requests.request import Request
+from loadgen.requests.videos import Job, State
 from loadgen.samples.sample import Sample
 
-__all__ = ["ENDPOINTS", "Endpoint", "Reply", "Request", "endpoint"]
+__all__ = ["ENDPOINTS", "Endpoint", "Job", "JobEndpoint", "Reply", "Request", "State", "endpoint"]
 
 
 class Endpoint(Protocol):
@@ -46,8 +47,25 @@ class Endpoint(Protocol):
         """Decode the images and videos of a body that `read` took for a success."""
 
 
+@runtime_checkable
+class JobEndpoint(Protocol):
+    """What an endpoint offers besides, whose requests create jobs; its `read` and `media` are of a job's content."""
+
+    def read_job(self, body: bytes | bytearray | memoryview, expected: str | None = None) -> Job:
+        """Say what the answer to a creation, or to a poll of the job `expected`, means; never raises."""
+
+    def poll(self, job_id: str) -> Request:
+        """Ask how far a job is."""
+
+    def content(self, job_id: str) -> Request:
+        """Ask for what a completed job made."""
+
+    def delete(self, job_id: str) -> Request:
+        """Ask the server to forget a job."""
+
+
 ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
-    {found.name: found for found in cast("tuple[Endpoint, ...]", (chat, images, edits, videos_sync))}
+    {found.name: found for found in cast("tuple[Endpoint, ...]", (chat, images, edits, videos, videos_sync))}
 )
 
 

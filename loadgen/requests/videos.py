@@ -1,8 +1,9 @@
-"""The dialect `v1/videos`: a job is created, polled, fetched and deleted. What each request says and each answer means.
+"""The endpoint `v1/videos`: a job is created, polled, fetched and deleted. What is asked, and what answers mean.
 
-Only the words: when to poll and what to time is the sender's.
+Only the words: when to poll and what to time is for `loadgen/jobs.py`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final, TypeGuard
@@ -76,8 +77,8 @@ def read_job(body: bytes | bytearray | memoryview, expected: str | None = None) 
     if not isinstance(status, str):
         return _refused(found, answer) or _unreadable(found, f"status is {status!r}, not a text")
     if status in _FAILED:
-        said_so = Reply(ErrorKind.SERVER_ERROR, f"the job is {status}, and no error says why")
-        return _refused(found, answer) or Job(found, State.FAILED, said_so)
+        why = error_text(answer["error"]) if answer.get("error") else f"the job is {status}, and no error says why"
+        return Job(found, State.FAILED, Reply(ErrorKind.JOB_FAILED, why))
     if status != "completed":
         return Job(found, State.PENDING)
     return Job(found, State.COMPLETED, success((answer, answer.get("metrics"), answer.get("usage"))))
@@ -125,6 +126,16 @@ def read_content(body: bytes | bytearray | memoryview) -> Reply:
     if found is not None and found.kind == "video":
         return Reply()
     return Reply(ErrorKind.NO_MEDIA, short(f"no MP4, but {bytes(body[:40])!r}" if len(body) else "no MP4, but no byte"))
+
+
+def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
+    """Say what the content of a job holds."""
+    return read_content(body)
+
+
+def media(body: bytes) -> Iterable[bytes]:
+    """Return the video."""
+    return (body,)
 
 
 def with_inference_time(reply: Reply, header: str | None) -> Reply:

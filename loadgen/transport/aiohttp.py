@@ -14,7 +14,7 @@ from collector.record import RETRIED, ErrorKind
 from loadgen.clock import now_ns
 from loadgen.requests.request import Request
 from loadgen.target import Target
-from loadgen.transport.seam import JUST_CLOSED_NS, OWN_FAULTS, Answer
+from loadgen.transport.seam import JUST_CLOSED_NS, NO_JOB, OWN_FAULTS, Answer
 from loadgen.transport.tls import tls_context
 
 _NO_LIMIT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
@@ -92,6 +92,7 @@ class AiohttpExchange:
         "first_byte_ns",
         "sent_ns",
     )
+    milestones = NO_JOB
 
     def __init__(
         self, session: aiohttp.ClientSession, url: URL, request: Request, done: Callable[[Answer], None], limit: int

@@ -16,7 +16,9 @@ class Heads:
         self._known: dict[tuple[str, str, str, int], bytes] = {}
 
     def of(self, request: Request) -> bytes:
-        """The head of `request`, the empty line included."""
+        """The head of `request`, the empty line included. Without a body it is for one job, and not kept."""
+        if not request.body:
+            return self._encode(request)
         key = (request.method, request.path, request.content_type, len(request.body))
         head = self._known.get(key)
         if head is None:

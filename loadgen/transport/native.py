@@ -21,7 +21,7 @@ from loadgen.target import Target
 from loadgen.transport.head import Heads
 from loadgen.transport.reader import SCRATCH, AnswerReader, BrokenAnswerError
 from loadgen.transport.rooms import Rooms
-from loadgen.transport.seam import JUST_CLOSED_NS, OWN_FAULTS, Answer
+from loadgen.transport.seam import JUST_CLOSED_NS, NO_JOB, OWN_FAULTS, Answer
 from loadgen.transport.tls import tls_context
 
 _OPEN_AT_ONCE: Final = 32  # a listen queue holds 100 or more
@@ -136,6 +136,7 @@ class NativeExchange:
     """One request on its way."""
 
     __slots__ = ("_done", "_transport", "abandoned", "body", "connection", "first_byte_ns", "flags", "head", "sent_ns")
+    milestones = NO_JOB
 
     def __init__(
         self, transport: NativeTransport, head: bytes, body: bytes | memoryview, done: Callable[[Answer], None]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from collector.record import ErrorKind
+from loadgen.requests.reply import Reply
 from loadgen.requests.request import Request
 
 # A kept-alive connection that ends this soon after a request was written on it, without a byte of an answer, is one
@@ -14,12 +15,26 @@ JUST_CLOSED_NS: Final = 20_000_000
 OWN_FAULTS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
 
 
+class Milestones(NamedTuple):
+    """How far a job came, CLOCK_MONOTONIC ns as in `collector.record.RECORD`; 0 for what it did not reach."""
+
+    accepted_ns: int = 0
+    pending_ns: int = 0
+    completed_ns: int = 0
+    content_ns: int = 0
+
+
+NO_JOB: Final = Milestones()
+
+
 class Answer(NamedTuple):
     """How one exchange ended. Stamps are CLOCK_MONOTONIC ns, taken before anything is parsed.
 
     `sent_ns`: just before the first write, or before connecting where no open connection was at hand.
     A `body` that is a memoryview is good until the callback returns.
     `first_byte_ns` is 0 where nothing came; `done_ns` is the last byte received, or the instant of the failure.
+    Of a job: `sent_ns` is of its creation, the rest of the exchange that ended it; `overdue` if that one took too long,
+    and `told` is what its polls said.
     """
 
     sent_ns: int
@@ -30,12 +45,21 @@ class Answer(NamedTuple):
     error: ErrorKind = ErrorKind.NONE
     detail: str = ""
     flags: int = 0
+    milestones: Milestones = NO_JOB
+    told: Reply | None = None
+    overdue: bool = False
 
 
 class Exchange(Protocol):
     """One request on its way."""
 
-    sent_ns: int
+    @property
+    def sent_ns(self) -> int:
+        """As in `Answer`; 0 or preliminary until it is known."""
+
+    @property
+    def milestones(self) -> Milestones:
+        """How far it came, if it is a job."""
 
     def abandon(self) -> None:
         """Give up: close what it used. Its callback is never called after this."""
