@@ -17,10 +17,11 @@ from loadgen.clock import now_ns
 from loadgen.options import JobOptions
 from loadgen.polling import Polling
 from loadgen.requests import Job, JobEndpoint, Reply, Request, State
-from loadgen.transport.seam import Answer, Exchange, Milestones, Transport
+from loadgen.transport.seam import NO_JOB, Answer, Exchange, Milestones, Transport
 
 DELETE_S: Final = 10.0  # then a DELETE is given up
 SETTLE_S: Final = 1.0  # the last ones of a sender may take this long; a course waits 2 s for it
+_STILL_PENDING: Final = Job("", State.PENDING)
 _GOOD: Final = frozenset({200, 201, 202})  # of a creation; anything else is good with 200
 
 
@@ -98,16 +99,19 @@ class JobExchange:
         "_flags",
         "_id",
         "_jobs",
+        "_pending_body",
+        "_pending_ns",
         "_poll_request",
+        "_reached",
         "_sent_ns",
         "_timer",
-        "milestones",
     )
 
     def __init__(self, jobs: Jobs, request: Request, done: Callable[[Answer], None], not_before_ns: int) -> None:
         self._jobs, self._done, self._id = jobs, done, ""
-        self.milestones = Milestones()
-        self._sent_ns = self._flags = 0
+        self._reached = NO_JOB  # its `pending_ns` changes with every poll and is kept apart
+        self._sent_ns = self._pending_ns = self._flags = 0
+        self._pending_body: bytes | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._exchange: Exchange | None = None
@@ -117,6 +121,11 @@ class JobExchange:
     def sent_ns(self) -> int:
         """When the creation was sent."""
         return self._sent_ns or (self._exchange.sent_ns if self._exchange else 0)
+
+    @property
+    def milestones(self) -> Milestones:
+        """How far the job came."""
+        return self._reached._replace(pending_ns=self._pending_ns)
 
     def abandon(self) -> None:
         """Give the job up, and have the server forget it where its id is known already."""
@@ -152,7 +161,7 @@ class JobExchange:
         job = self._read(answer, None)
         if job.id:
             self._id, self._poll_request = job.id, self._jobs.dialect.poll(job.id)
-            self.milestones = Milestones(accepted_ns=answer.done_ns, pending_ns=answer.sent_ns)
+            self._reached, self._pending_ns = Milestones(accepted_ns=answer.done_ns), answer.sent_ns
         self._follow(job, answer, self._jobs.polling.first_s)
 
     def _poll(self) -> None:
@@ -160,11 +169,14 @@ class JobExchange:
         self._start(self._poll_request, self._polled)
 
     def _polled(self, answer: Answer) -> None:
-        if self._ended_well(answer):
-            job = self._read(answer, self._id)
-            if job.state is State.PENDING:
-                self.milestones = self.milestones._replace(pending_ns=answer.sent_ns)
-            self._follow(job, answer, self._jobs.polling.next_s)
+        if not self._ended_well(answer):
+            return
+        known = answer.body == self._pending_body  # word for word what it said before, so it means the same
+        job = _STILL_PENDING if known else self._read(answer, self._id)
+        if job.state is State.PENDING:
+            self._pending_ns = answer.sent_ns
+            self._pending_body = answer.body if isinstance(answer.body, bytes) else None
+        self._follow(job, answer, self._jobs.polling.next_s)
 
     def _follow(self, job: Job, answer: Answer, pause_s: Callable[[int], float]) -> None:
         """Do what comes next for a job in this state."""
@@ -174,7 +186,7 @@ class JobExchange:
         elif job.state is State.FAILED:
             self._end(answer._replace(told=job.reply))
         else:
-            self.milestones = self.milestones._replace(completed_ns=answer.done_ns)
+            self._reached = self._reached._replace(completed_ns=answer.done_ns)
             jobs.polling.learn(answer.done_ns - self._sent_ns)
             if jobs.options.download:
                 self._start(jobs.dialect.content(self._id), lambda fetched: self._fetched(fetched, job.reply))
@@ -183,7 +195,7 @@ class JobExchange:
 
     def _fetched(self, answer: Answer, told: Reply) -> None:
         if self._ended_well(answer):
-            self.milestones = self.milestones._replace(content_ns=answer.done_ns)
+            self._reached = self._reached._replace(content_ns=answer.done_ns)
             self._end(answer._replace(told=told))
 
     def _ended_well(self, answer: Answer, good: Container[int] = (200,)) -> bool:

@@ -87,10 +87,7 @@ def _target(group: "argparse._ArgumentGroup") -> None:
         help="an answer with a larger body is a failure (default: 1 GiB)",
     )
     group.add_argument(
-        "--timeout",
-        type=positive,
-        metavar="S",
-        help="give a request up after this long; of a job, any of its requests (default: never)",
+        "--timeout", type=positive, metavar="S", help="give a request, any of a job too, up after this (default: never)"
     )
     group.add_argument(
         "--wait-for-server",

@@ -12,7 +12,7 @@ class Heads:
         port = "" if target.port == {"http": 80, "https": 443}[target.scheme] else f":{target.port}"
         host = f"[{target.host}]" if ":" in target.host else target.host
         lines = {"Host": host + port, **target.headers}
-        self._common = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        self._common = "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode("latin-1")
         self._known: dict[tuple[str, str, str, int], bytes] = {}
 
     def of(self, request: Request) -> bytes:
@@ -29,4 +29,5 @@ class Heads:
         own = f"Content-Type: {request.content_type}\r\n" if request.content_type else ""
         if request.body or request.method in ("POST", "PUT"):
             own += f"Content-Length: {len(request.body)}\r\n"
-        return f"{request.method} {self._prefix}{request.path} HTTP/1.1\r\n{self._common}{own}\r\n".encode("latin-1")
+        line = f"{request.method} {self._prefix}{request.path} HTTP/1.1\r\n"
+        return b"%b%b%b\r\n" % (line.encode("latin-1"), self._common, own.encode("latin-1"))
