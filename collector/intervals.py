@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+Ends = tuple[float, float]
+
 _WIDTH = 12.0  # standard deviations; what lies beyond is less than a float can tell from nothing
 _STEPS = 60  # halvings: below 1e-15
 
@@ -56,6 +58,15 @@ def binomial_cdf(k: int, n: int, p: float) -> float:
     if k < first:
         return 0.0
     return float(below[min(k - first, len(below) - 1)])
+
+
+def difference_interval(a: float, a_ends: Ends, b: float, b_ends: Ends) -> Ends:
+    """Interval of b - a from the ends of two independent estimates, which may be infinite.
+
+    (Zou and Donner, Statistics in Medicine 27, 2008: "MOVER".) For estimates that rise together it is too wide.
+    """
+    lower = b - a - math.hypot(b - b_ends[0], a_ends[1] - a)
+    return lower, b - a + math.hypot(b_ends[1] - b, a - a_ends[0])
 
 
 def _cumulative(n: int, p: float) -> tuple[int, NDArray[np.float64]]:

@@ -13,7 +13,7 @@ from collector import flags as report_flags
 from collector.errors import RunError
 from collector.printable import printable
 from loadgen import __version__, descriptors
-from loadgen.command import flags
+from loadgen.command import compare, flags
 from loadgen.command.bench import bench
 from loadgen.command.exits import INTERRUPTED, USAGE
 from loadgen.errors import LoadgenError
@@ -83,6 +83,9 @@ def _parser(defaults: dict[str, object]) -> argparse.ArgumentParser:
     saved = _command(commands, "report", "look at saved runs again, with other questions", report_flags.EXAMPLES)
     report_flags.add_arguments(saved)
     saved.set_defaults(run=report.run)
+    held = _command(commands, "compare", "what differs between two runs, and how sure that is", compare.EXAMPLES)
+    compare.add_arguments(held)
+    held.set_defaults(run=compare.run)
     return parser
 
 
