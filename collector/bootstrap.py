@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 ROUNDS = 1_999  # resamples: with 0.95, the ends are the 50th from either side
 PLACES = 2_048  # where a block may begin
-_CELLS = 512  # of the sorted series, for a first look where a percentile is
+_CELLS = 512  # of the sorted series, at most, for a first look where a percentile is
 
 Floats = NDArray[np.float64]
 
@@ -59,9 +59,10 @@ class Resamples:
         if not len(order):
             return np.full((len(shares), len(self.counts)), np.nan)
         ordered, place = values[order], self._place(order)
-        step = max(math.ceil(len(order) / _CELLS), 1)
+        cells = min(math.isqrt(len(order)) + 1, _CELLS)
+        step = math.ceil(len(order) / cells)
         cell = np.arange(len(order)) // step
-        in_cell = np.zeros((self.counts.shape[1], _CELLS))
+        in_cell = np.zeros((self.counts.shape[1], cells))
         np.add.at(in_cell, (place, cell), 1)
         below = np.cumsum(self.counts @ in_cell, axis=1)
         return np.stack([self._pick(ordered, place, below, step, Fraction(str(p))) for p in shares])
@@ -69,7 +70,7 @@ class Resamples:
     def _pick(self, ordered: Floats, place: NDArray[np.intp], below: Floats, step: int, p: Fraction) -> Floats:
         """Find the wanted rank's cell of `step` sorted values, then the rank within it, for every resample."""
         rank = -(-below[:, -1].astype(np.int64) * p.numerator // p.denominator)
-        cell = np.minimum((below < rank[:, None]).sum(axis=1), _CELLS - 1)
+        cell = np.minimum((below < rank[:, None]).sum(axis=1), below.shape[1] - 1)
         before = np.where(cell > 0, np.take_along_axis(below, np.maximum(cell - 1, 0)[:, None], axis=1)[:, 0], 0)
         inside = np.minimum(cell[:, None] * step + np.arange(step), len(ordered) - 1)
         counted = np.cumsum(np.take_along_axis(self.counts, place[inside], axis=1), axis=1)

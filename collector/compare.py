@@ -61,11 +61,12 @@ def compare(
     b = _with_targets_of(a, b)
     of_a, of_b = _result(a, sure), _result(b, sure)
     known_a, known_b = estimates(of_a), estimates(of_b)
-    pair, known = None, dict[str, Known]()
+    pair, intervals = None, dict[str, Known]()
     if a.saved and b.saved:
         pair = _pair(a.saved, b.saved, same_plan=_same_plan(a, b))
-        known = pair.intervals(sure)
-        known_a[ERROR_SHARE.name], known_b[ERROR_SHARE.name] = pair.a.error_share(sure), pair.b.error_share(sure)
+        intervals = pair.intervals(sure)
+        for known, run in ((known_a, pair.a), (known_b, pair.b)):
+            known |= {ATTAINMENT.name: run.share("met", sure), ERROR_SHARE.name: run.share("failed", sure)}
     return Comparison(
         rate=rate,
         a=_side(a, of_a),
@@ -75,7 +76,7 @@ def compare(
         method="bootstrap" if pair else "intervals",
         block=pair.block if pair else None,
         paired=pair.paired if pair else False,
-        figures=_differences(known_a, known_b, known),
+        figures=_differences(known_a, known_b, intervals),
         notes=notes,
     )
 

@@ -1,7 +1,7 @@
 """By how much a figure of two runs differs, with intervals, and whether that is a regression."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypedDict
 
 from collector.figure import Estimate, Figure, Unit
@@ -11,8 +11,9 @@ from collector.intervals import Ends, difference_interval
 class Difference(TypedDict):
     """A figure of both runs: seconds, requests/s or shares of one; inf falls among requests that never ended.
 
-    `change` is b / a - 1, or of a share b - a; `difference` is b - a of all. What is not known is nan, an interval that
-    there is not is None, and `no_interval` says why. `is_now` is what the interval of the change says.
+    `difference` is b - a; `change` is b / a - 1, or of a share b - a. What is not known is nan. An interval that there
+    is not is None, and `no_interval` says why. `wider` is how many times as wide as resampled an interval was made.
+    `is_now` is what the interval of the change says.
     """
 
     figure: str
@@ -24,16 +25,18 @@ class Difference(TypedDict):
     difference_ci: Ends | None
     change: float
     change_ci: Ends | None
+    wider: float
     no_interval: str | None
     is_now: Literal["worse", "better", "no other"] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Of a figure's difference b - a, and of its change b / a - 1."""
+    """Of a figure's difference b - a, and of its change b / a - 1; to be made so many times `wider`."""
 
     difference: Ends
     change: Ends
+    wider: float = 1.0
 
 
 Known = Intervals | str  # or why there are none
@@ -42,8 +45,9 @@ Known = Intervals | str  # or why there are none
 def difference(figure: Figure, a: Estimate, b: Estimate, known: Known | None = None) -> Difference:
     """Put a figure of two runs together; without `known` intervals, by those of the two estimates."""
     found = _of_estimates(figure, a, b) if known is None else known
-    ends = found if isinstance(found, Intervals) else None
     plain = b.value - a.value
+    change = plain if figure.unit == "share" else b.value / a.value - 1 if a.value else math.nan
+    ends = _widened(found, plain, change) if isinstance(found, Intervals) else None
     return Difference(
         figure=figure.name,
         unit=figure.unit,
@@ -52,8 +56,9 @@ def difference(figure: Figure, a: Estimate, b: Estimate, known: Known | None = N
         b=b.value,
         difference=plain,
         difference_ci=ends.difference if ends else None,
-        change=plain if figure.unit == "share" else b.value / a.value - 1 if a.value else math.nan,
+        change=change,
         change_ci=ends.change if ends else None,
+        wider=ends.wider if ends else 1.0,
         no_interval=None if isinstance(found, Intervals) else found,
         is_now=_is_now(figure, ends.change) if ends else None,
     )
@@ -64,6 +69,23 @@ def worsening(found: Difference) -> tuple[float, float]:
     ends, up = found["change_ci"], found["worse_if"] == "higher"
     least = -math.inf if ends is None else ends[0] if up else -ends[1]
     return (found["change"] if up else -found["change"]), least
+
+
+def _widened(found: Intervals, plain: float, change: float) -> Intervals:
+    """Move the ends away from the estimates; those of a change as ratios, which do not go below 0."""
+    if found.wider == 1 or not math.isfinite(plain) or not math.isfinite(change):
+        return found
+    ratio = _away(math.log1p(change), _logarithms((found.change[0] + 1, found.change[1] + 1)), found.wider)
+    return replace(
+        found,
+        difference=_away(plain, found.difference, found.wider),
+        change=(math.expm1(ratio[0]), math.expm1(ratio[1])),
+    )
+
+
+def _away(middle: float, ends: Ends, times: float) -> Ends:
+    lower, upper = (middle + times * (end - middle) for end in ends)
+    return min(lower, ends[0]), max(upper, ends[1])
 
 
 def _is_now(figure: Figure, ends: Ends) -> Literal["worse", "better", "no other"]:
@@ -87,4 +109,5 @@ def _of_estimates(figure: Figure, a: Estimate, b: Estimate) -> Known:
 
 
 def _logarithms(ends: Ends) -> Ends:
-    return math.log(ends[0]), math.log(ends[1])
+    lower, upper = (math.log(end) if end > 0 else -math.inf for end in ends)
+    return lower, upper

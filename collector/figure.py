@@ -11,6 +11,8 @@ Unit = Literal["s", "1/s", "share"]
 SHARES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 KINDS: Final = ("response", "service")
 
+ONLY_RUNS: Final = "needs run folders"
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -58,10 +60,8 @@ def estimates(result: Mapping[str, Any]) -> dict[str, Estimate]:
     return {
         **{f"{kind}_{p}": _percentile(result[kind], p) for kind in KINDS for p in SHARES},
         ATTAINMENT.name: _attainment(result),
-        THROUGHPUT.name: Estimate(throughput, None, "a result has no interval of it, run folders do"),
-        ERROR_SHARE.name: Estimate(
-            failed / ended if ended else math.nan, None, "a result has no interval of it, run folders do"
-        ),
+        THROUGHPUT.name: Estimate(throughput, None, ONLY_RUNS),
+        ERROR_SHARE.name: Estimate(failed / ended if ended else math.nan, None, ONLY_RUNS),
     }
 
 
@@ -78,7 +78,7 @@ def _attainment(result: Mapping[str, Any]) -> Estimate:
     value = _number(result["slo_attainment_rate"])
     if math.isnan(value):
         return Estimate(value, None, "no request has a target")
-    return _held(value, result["slo"]["ci"], "too few, as neighbours resemble each other")
+    return _held(value, result["slo"]["ci"], "needs more requests")
 
 
 def _held(value: float, ends: Iterable[Any] | None, why: str) -> Estimate:

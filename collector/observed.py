@@ -1,64 +1,76 @@
-"""The requests of a saved run as series that can be resampled."""
+"""The requests of a saved run as series that can be resampled, and what each of them is worth."""
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from collector import slo
 from collector import times as clock
 from collector.autocorrelation import Correlation, correlation
 from collector.figure import SHARES, Estimate
-from collector.intervals import Ends, least_n, share_interval
+from collector.intervals import least_n, share_interval
 from collector.record import Outcome
 from collector.saved import SavedRun
 from collector.stats import NS_PER_S, seconds
 from collector.times import ENDLESS
 
+LEAST: Final = 20  # tau; of a series that is shorter nothing can be said
 Floats = NDArray[np.float64]
-_LEAST_GAPS = 20  # completions from which on a mean gap is worth an interval
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One entry for each of n sent requests.
+    """One entry for each of n sent requests, except in `met`.
 
     `index`, `latency` and `failed` are in schedule order. `latency` maps "response" and "service" to seconds, inf where
     it never ended, nan where it is no observation (an error). `gap_s` and `ended_ok` are in order of completion:
-    seconds since the completion before (since time zero for the first), and whether it succeeded.
+    seconds since the completion before (since time zero for the first), and whether it succeeded. `met` has an entry
+    for each request that counts for the SLO. `memory` is that of each series.
     """
 
     index: NDArray[np.int64]
     latency: dict[str, Floats]
     failed: Floats
+    met: Floats
     gap_s: Floats
     ended_ok: Floats
-    memory: dict[str, Correlation]  # of each series
+    memory: dict[str, Correlation]
 
     @property
     def tau(self) -> float:
-        """The longest integrated autocorrelation time of them."""
-        return max(found.tau for found in self.memory.values())
+        """The longest integrated autocorrelation time of what is resampled."""
+        return max(self.memory[name].tau for name in (*self.latency, "gap"))
 
-    def lacks(self, kind: str, p: str, confidence: float) -> str | None:
-        """Why a percentile cannot be given an interval; None where it can."""
-        found, n = self.memory[kind], int(np.count_nonzero(~np.isnan(self.latency[kind])))
-        needed = int(np.ceil(least_n(SHARES[p], confidence) * found.tau))
-        needed = needed if found.tau == 1 else max(needed, found.needed)
-        return f"needs n >= {needed:,}" if n < needed else None
+    def wider(self, name: str) -> float:
+        """How many times as wide an interval is made, since the tau of its series is uncertain.
 
-    def lacks_completions(self) -> str | None:
-        """Why the throughput cannot be given an interval; None where it can."""
-        found = self.memory["gap"]
-        needed = max(_LEAST_GAPS, 0 if found.tau == 1 else found.needed)
-        return f"needs n >= {needed:,}" if found.n < needed else None
+        That is by one standard error of the width: tau's own is sqrt(20 tau / n) of it (Sokal, equation 3.22, for a
+        window of 5 tau), and a width goes with the root of tau.
+        """
+        found = self.memory[name]
+        return 1.0 if found.tau == 1 else 1 + math.sqrt(5 * found.tau / found.n)
 
-    def error_share(self, confidence: float) -> Estimate:
-        """Share of the sent requests that did not succeed."""
-        found, failed = self.memory["failed"], float(self.failed.sum())
-        ends: Ends | None = None
-        if found.enough:
-            ends = share_interval(failed / found.tau, found.n / found.tau, confidence)
-        return Estimate(failed / found.n, ends, None if ends else f"needs n >= {found.needed:,}")
+    def lacks(self, kind: str, p: str, confidence: float) -> int:
+        """How many requests it takes for a percentile to have an interval; 0 where there are enough."""
+        n = int(np.count_nonzero(~np.isnan(self.latency[kind])))
+        return _lacks(n, self.memory[kind], least_n(SHARES[p], confidence))
+
+    def lacks_completions(self) -> int:
+        """How many requests it takes for the throughput to have an interval; 0 where there are enough."""
+        return _lacks(len(self.gap_s), self.memory["gap"], LEAST)
+
+    def share(self, name: str, confidence: float) -> Estimate:
+        """Share of what "met" its target, or "failed", with Clopper and Pearson's interval in effective requests."""
+        values, found = self.met if name == "met" else self.failed, self.memory[name]
+        if not len(values):
+            return Estimate(math.nan, None, "no request has a target")
+        if lacks := _lacks(found.n, found, 1):
+            return Estimate(float(values.mean()), None, needs(lacks))
+        each = found.tau * self.wider(name) ** 2  # an interval is as wide as the root of what it counts in
+        return Estimate(float(values.mean()), share_interval(values.sum() / each, found.n / each, confidence))
 
 
 def observe(saved: SavedRun) -> Observed:
@@ -71,11 +83,25 @@ def observe(saved: SavedRun) -> Observed:
         kind: np.where(times.ok, seconds(ns), np.where(endless, np.inf, np.nan))
         for kind, ns in (("response", times.response_ns), ("service", times.service_ns))
     }
+    counted, met = slo.judged(times, facts)
+    judged = met[counted & facts.slo_enabled].astype(np.float64)
     failed = (~times.ok).astype(np.float64)
     gap_s, ended_ok = np.zeros(len(times.index)), np.zeros(len(times.index))
     order = np.argsort(records["done_ns"], kind="stable")
     gap_s[: len(order)] = np.diff(records["done_ns"][order], prepend=facts.started_ns) / NS_PER_S
     ended_ok[: len(order)] = records["outcome"][order] == Outcome.OK
     series = {kind: values[np.isfinite(values)] for kind, values in latency.items()}
-    memory = {name: correlation(values) for name, values in {**series, "failed": failed, "gap": gap_s}.items()}
-    return Observed(times.index, latency, failed, gap_s, ended_ok, memory)
+    series |= {"failed": failed, "met": judged, "gap": gap_s}
+    memory = {name: correlation(values) for name, values in series.items()}
+    return Observed(times.index, latency, failed, judged, gap_s, ended_ok, memory)
+
+
+def needs(n: int) -> str:
+    """Say how many requests it takes."""
+    return f"needs n >= {n:,}"
+
+
+def _lacks(n: int, found: Correlation, least: int) -> int:
+    """What n should be, `least` counted in tau; 0 where it is so."""
+    needed = math.ceil((least if found.tau == 1 else max(least, LEAST)) * found.tau)
+    return needed if n < needed else 0

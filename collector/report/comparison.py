@@ -14,7 +14,6 @@ from rich.text import Text
 from collector import quantity
 from collector.compare import Comparison, Side
 from collector.difference import Difference, worsening
-from collector.intervals import Ends
 from collector.printable import printable
 from collector.report.terminal import MEANING, STYLES
 
@@ -30,7 +29,7 @@ def render(comparison: Comparison, console: Console) -> None:
     for name, side in _sides(comparison):
         parts += _verdict(name, side)
     parts += [Padding(Text(_line(text), style="yellow"), (0, 0, 0, 2)) for text in _warnings(comparison)]
-    parts += [_table(comparison), Text(_method(comparison), style="dim"), Text()]
+    parts += [_table(comparison), *(Text(text, style="dim") for text in _methods(comparison)), Text()]
     console.print(Group(*parts), highlight=False)
 
 
@@ -43,7 +42,9 @@ def markdown(comparison: Comparison) -> str:
     lines += [f"- {escaped(text)}" for text in _warnings(comparison)]
     head = ("figure", "A", "B", "difference", "change", f"{quantity.share(comparison['confidence'])} sure", "")
     rows = [(*cells[:3], _difference(found), *cells[3:]) for found, cells in _rows(comparison)]
-    return "\n".join([*lines, "", *_pipes(head, rows), "", f"_{escaped(_method(comparison))}_", ""])
+    return "\n".join(
+        [*lines, "", *_pipes(head, rows), "", *(f"_{escaped(text)}_" for text in _methods(comparison)), ""]
+    )
 
 
 def gate(comparisons: Iterable[Comparison], limit: float) -> list[tuple[str, bool]]:
@@ -120,11 +121,15 @@ def _rows(comparison: Comparison) -> Iterator[tuple[Difference, tuple[str, ...]]
         yield found, (found["figure"].replace("_", " "), *values, change, interval, is_now or "")
 
 
-def _method(comparison: Comparison) -> str:
+def _methods(comparison: Comparison) -> Iterator[str]:
     if comparison["method"] == "intervals":
-        return "intervals: from those of the two results, taken as independent"
+        yield "intervals: from those of the two results, taken as independent"
+        return
     drawn = "the same requests of both" if comparison["paired"] else "each run by itself"
-    return f"intervals: bootstrap in blocks of {comparison['block']:,} requests, {drawn}; each figure for itself"
+    yield f"intervals: bootstrap in blocks of {comparison['block']:,} requests, {drawn}; each figure for itself"
+    wider = max(found["wider"] for found in comparison["figures"])
+    if wider > 1:
+        yield f"and up to {wider:.2f} times as wide, as it is uncertain how long these series remember"
 
 
 def _value(found: Difference, value: float) -> str:
@@ -145,16 +150,25 @@ def _difference(found: Difference) -> str:
 
 def _signed(found: Difference, change: float) -> str:
     """A change in per cent, or of a share in points."""
-    if math.isnan(change):
-        return quantity.UNKNOWN
-    unit = "points" if found["unit"] == "share" else "%"
-    size = f"{100 * change:+.{0 if abs(change) >= 9.995 else 1 if unit == '%' else 2}f}"
-    return f"{size} {unit}"
+    return f"{_number(100 * change)} {_points(found)}"
 
 
 def _interval(found: Difference) -> str:
-    ends: Ends | None = found["change_ci"]
-    return quantity.UNKNOWN if ends is None else f"{_signed(found, ends[0])} to {_signed(found, ends[1])}"
+    ends = found["change_ci"]
+    return "" if ends is None else f"{_number(100 * ends[0])} to {_number(100 * ends[1])} {_points(found)}"
+
+
+def _points(found: Difference) -> str:
+    return "points" if found["unit"] == "share" else "%"
+
+
+def _number(value: float) -> str:
+    """A sign and three digits or so; a nan is unknown."""
+    if math.isnan(value):
+        return quantity.UNKNOWN
+    size = abs(value)
+    decimals = 0 if size >= 100 or size == 0 else 1 if size >= 1 else 2
+    return f"{value:+,.{decimals}f}" if size >= 0.01 or not size else f"{value:+.0e}"
 
 
 def _rate(per_s: float | None) -> str:

@@ -137,7 +137,7 @@ def _gate_lines(limit: float | None, told: list[tuple[str, bool]]) -> list[str]:
     if limit is None:
         return []
     sure = [f"REGRESSION beyond {limit:g} %: {text}" for text, surely in told if surely]
-    maybe = [f"beyond {limit:g} %, but that may be chance: {text}" for text, surely in told if not surely]
+    maybe = [f"beyond {limit:g} %, but no interval supports it: {text}" for text, surely in told if not surely]
     return [*(sure or [f"no regression beyond {limit:g} % that the intervals support"]), *maybe]
 
 

@@ -1,0 +1,471 @@
+"""`loadgen compare`: what two runs differ by, how sure that is, and what is refused."""
+
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from collector import bootstrap, source
+from collector.bootstrap import Resamples, block_length, ends
+from collector.command import again
+from collector.compare import Comparison, compare
+from collector.difference import Difference, Intervals, difference, worsening
+from collector.figure import FIGURES, Estimate
+from collector.intervals import difference_interval
+from collector.record import Outcome
+from collector.report import json
+from collector.saved import read_run
+from loadgen.command.cli import main
+from scripts.benching.compared import cover
+from tests.folders import write_run
+
+RANDOM = np.random.default_rng(5)
+ARRIVALS_S = np.arange(600) / 10
+RESPONSE_S = RANDOM.exponential(0.2, 600) + 0.1
+PAIR = ("a", "b")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Folders a, b (as fast, other noise) and slow (30 % slower than a), all of one plan."""
+    noise = RANDOM.exponential(0.2, 600) + 0.1
+    for name, response_s in (("a", RESPONSE_S), ("b", noise), ("slow", 1.3 * noise)):
+        write_run(tmp_path / name, ARRIVALS_S, response_s, slo_ms=800)
+    return tmp_path
+
+
+def compared(a: Path, b: Path, **asked: Any) -> Comparison:
+    return compare(source.read(a), source.read(b), **asked)
+
+
+def figure(comparison: Comparison, name: str) -> Difference:
+    return next(found for found in comparison["figures"] if found["figure"] == name)
+
+
+def loadgen(*words: str | Path) -> int:
+    return main(["compare", *map(str, words)])
+
+
+@pytest.mark.parametrize(("n", "tau", "length"), [(1, 1, 1), (1000, 1, 8), (1000, 10, 34), (8, 100, 8)])
+def test_a_block_is_as_long_as_the_memory_asks_for(n: int, tau: float, length: int) -> None:
+    assert block_length(n, tau) == length
+
+
+@pytest.mark.parametrize("n", [50, 5000])
+def test_the_percentiles_of_a_resample_are_those_of_the_requests_it_drew(n: int) -> None:
+    values = RANDOM.exponential(1, n)
+    values[RANDOM.random(n) < 0.1], values[RANDOM.random(n) < 0.05] = np.nan, np.inf
+    drawn = Resamples.draw(n, 7, np.random.default_rng(1), rounds=30)
+    found, totals = drawn.percentiles(values, (0.07, 0.5, 0.99)), drawn.totals(np.ones(n))
+    for k, counts in enumerate(drawn.counts.astype(int)):
+        whole = np.repeat(values, counts[np.arange(n) * len(counts) // n])
+        assert totals[k] == len(whole)
+        ordered = np.sort(whole[~np.isnan(whole)])
+        ranks = [-(-len(ordered) * hundredths // 100) for hundredths in (7, 50, 99)]
+        assert found[:, k].tolist() == [ordered[rank - 1] for rank in ranks]
+
+
+def test_blocks_are_drawn_whole_from_a_circle() -> None:
+    drawn = Resamples.draw(100, 10, np.random.default_rng(1), rounds=200)
+    assert (drawn.counts.sum(axis=1) == 100).all()
+    changes = (np.diff(drawn.counts, axis=1, append=drawn.counts[:, :1]) != 0).sum(axis=1)
+    assert changes.max() <= 20  # ten blocks have twenty edges
+    assert drawn.counts.mean(axis=0) == pytest.approx(1, abs=0.4)
+
+
+def test_nothing_observed_has_no_percentile() -> None:
+    assert np.isnan(Resamples.draw(9, 1, RANDOM, rounds=5).percentiles(np.full(9, np.nan), (0.5,))).all()
+
+
+def test_the_ends_are_ranks_of_the_resamples_and_what_is_not_defined_may_be_anything() -> None:
+    values = RANDOM.permutation(np.arange(1.0, 2000))
+    assert ends(values, 0.95) == (50, 1950)
+    assert ends(values, 0.99) == (10, 1990)
+    assert ends(np.where(values > 1990, np.nan, values), 0.95) == (41, 1950)
+    assert ends(np.where(values > 1900, np.nan, values), 0.95) == (-math.inf, math.inf)
+
+
+def test_intervals_of_two_estimates_make_one_of_their_difference() -> None:
+    """5 - sqrt(3^2 + 3^2) and 5 + sqrt(4^2 + 2^2)."""
+    assert difference_interval(10, (8, 13), 15, (12, 19)) == pytest.approx((0.757, 9.472), abs=1e-3)
+    assert difference_interval(10, (8, math.inf), 15, (12, 19))[0] == -math.inf
+
+
+def test_a_short_run_gets_a_wider_interval_around_the_same_change() -> None:
+    """Ratios 1.1 to 1.331 around 1.21 in steps of 1.1; 1.5 times as wide that is 1.1 ** 0.5 to 1.1 ** 3.5."""
+    found = difference(FIGURES[0], Estimate(1.0), Estimate(1.21), Intervals((0.1, 0.331), (0.1, 0.331), wider=1.5))
+    assert found["change_ci"] == pytest.approx((1.1**0.5 - 1, 1.1**3.5 - 1))
+    assert found["difference_ci"] == pytest.approx((0.21 - 1.5 * 0.11, 0.21 + 1.5 * 0.121))
+    assert found["is_now"] == "worse"
+
+
+@pytest.mark.parametrize(
+    ("name", "ends", "is_now", "least"),
+    [
+        ("response_p50", (0.1, 0.3), "worse", 0.1),
+        ("response_p50", (-0.3, -0.1), "better", -0.3),
+        ("response_p50", (-0.1, 0.3), "no other", -0.1),
+        ("throughput", (-0.3, -0.1), "worse", 0.1),
+        ("attainment", (0.1, 0.3), "better", -0.3),
+        ("error_share", (0.1, 0.3), "worse", 0.1),
+    ],
+)
+def test_each_figure_knows_which_way_is_worse(name: str, ends: tuple[float, float], is_now: str, least: float) -> None:
+    what = next(known for known in FIGURES if known.name == name)
+    found = difference(what, Estimate(1.0), Estimate(1.0), Intervals(ends, ends))
+    assert found["is_now"] == is_now
+    assert worsening(found)[1] == least
+
+
+@pytest.mark.parametrize(("load", "n", "pairs"), [(None, 400, 150), (0.7, 8_000, 60)])
+def test_of_equal_runs_the_interval_covers_no_difference_as_often_as_it_says(
+    load: float | None, n: int, pairs: int
+) -> None:
+    """Independent responses, and an M/M/1 queue at a load of 0.7. Seeded; 0.95, give or take 3 standard errors."""
+    found = cover(load, n, pairs, rounds=199)
+    for name in ("response_p50", "response_p90"):
+        covered, given = found[name]
+        assert given > 0.9
+        assert covered == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / pairs))
+
+
+def test_a_difference_that_is_there_is_found_and_its_interval_holds_it(runs: Path) -> None:
+    found = compared(runs / "b", runs / "slow")
+    assert (found["method"], found["paired"]) == ("bootstrap", True)
+    for name in ("response_p50", "response_p90", "service_p99"):
+        change = figure(found, name)
+        assert change["is_now"] == "worse"
+        assert change["change"] == pytest.approx(0.3)
+        assert change["change_ci"] is not None
+        assert change["change_ci"] == pytest.approx((0.3, 0.3), abs=1e-6)  # the same noise: paired, nothing is left
+    assert figure(compared(runs / "a", runs / "b"), "response_p50")["is_now"] == "no other"
+
+
+def test_the_figures_compared_are_those_that_the_report_has(runs: Path) -> None:
+    saved = read_run(runs / "slow")
+    result = again(saved, saved.facts)
+    found = compared(runs / "a", runs / "slow")
+    assert figure(found, "response_p99")["b"] == result["response"]["p99"]
+    assert figure(found, "throughput")["b"] == pytest.approx(result["throughput_qps"])
+    assert figure(found, "attainment")["b"] == result["slo_attainment_rate"]
+    assert found["b"]["verdict"] == result["verdict"]
+
+
+def test_a_percentile_that_falls_among_what_never_ended_is_infinitely_worse(tmp_path: Path) -> None:
+    timeouts = np.where(np.arange(600) % 5 == 0, Outcome.TIMEOUT, Outcome.OK)
+    write_run(tmp_path / "a", ARRIVALS_S, RESPONSE_S)
+    write_run(tmp_path / "b", ARRIVALS_S, RESPONSE_S, outcome=timeouts)
+    found = compared(tmp_path / "a", tmp_path / "b")
+    p90, errors = figure(found, "response_p90"), figure(found, "error_share")
+    assert (p90["b"], p90["change_ci"], p90["is_now"]) == (math.inf, (math.inf, math.inf), "worse")
+    assert (errors["a"], errors["b"], errors["is_now"]) == (0, 0.2, "worse")
+    assert figure(found, "throughput")["is_now"] == "worse"
+    assert orjson.loads(json.dump(found))["figures"][1]["change_ci"] == ["inf", "inf"]
+
+
+def test_no_failure_seen_is_not_taken_for_no_failure_at_all(runs: Path) -> None:
+    """0 of 600: Clopper and Pearson's upper end is 1 - 0.025 ** (1 / 600)."""
+    most = 1 - 0.025 ** (1 / 600)
+    assert figure(compared(runs / "a", runs / "b"), "error_share")["change_ci"] == pytest.approx((-most, most))
+
+
+def test_runs_of_a_plan_are_held_against_the_targets_of_the_first(runs: Path) -> None:
+    lenient = write_run(runs / "lenient", ARRIVALS_S, RESPONSE_S, slo_ms=8000)
+    found = compared(runs / "a", lenient)
+    assert figure(found, "attainment")["change"] == 0
+    assert "the targets are not the same" in found["notes"][0]
+
+
+def test_what_is_too_short_says_how_many_requests_it_takes(tmp_path: Path) -> None:
+    for name in PAIR:
+        write_run(tmp_path / name, ARRIVALS_S[:40], RESPONSE_S[:40])
+    found = compared(tmp_path / "a", tmp_path / "b")
+    assert figure(found, "response_p90")["no_interval"] is None
+    assert figure(found, "response_p99")["no_interval"] == "needs n >= 368"
+    assert figure(found, "response_p99")["change"] == 0
+
+
+@pytest.mark.parametrize(
+    ("b", "flags", "code"),
+    [
+        ("a", ("--max-regression", "0"), 0),
+        ("b", ("--max-regression", "5"), 0),
+        ("slow", (), 0),
+        ("slow", ("--max-regression", "5"), 3),
+        ("slow", ("--max-regression", "60"), 0),
+    ],
+)
+def test_a_regression_beyond_the_limit_that_the_interval_supports_is_exit_3(
+    runs: Path, b: str, flags: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert loadgen(runs / "a", runs / b, *flags) == code
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert ("REGRESSION beyond" in out) == (code == 3)
+    assert ("no regression beyond" in out) == (code == 0 and bool(flags))
+
+
+def test_getting_better_is_no_regression(runs: Path) -> None:
+    assert loadgen(runs / "slow", runs / "a", "--max-regression", "0") == 0
+
+
+def test_the_verdicts_stand_first_and_strict_minds_them(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    late = read_run(runs / "b").records.copy()
+    late["sent_ns"] += 50_000_000
+    late["done_ns"] += 50_000_000
+    (runs / "b" / "records.bin").write_bytes(late.tobytes())
+    (runs / "b" / "marks.bin").write_bytes(late["sent_ns"].tobytes())
+    assert loadgen(runs / "a", runs / "b") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("A ")
+    text = "\n".join(lines)
+    assert text.index("INVALID") < text.index("tool: The tool sent late") < text.index("response p50")
+    assert loadgen(runs / "a", runs / "b", "--strict") == 3
+    assert loadgen(runs / "a", runs / "a", "--strict") == 0
+
+
+def test_a_table_for_a_pull_request_is_markdown(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = Path(shutil.copytree(runs / "slow", runs / "new|_*x*"))
+    assert loadgen(runs / "a", odd, "--markdown", "--max-regression", "5") == 3
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert lines[0].startswith("- **A** ")
+    assert "**VALID**" in lines[0]
+    assert r"new\|\_\*x\*" in lines[1]
+    rows = [line for line in lines if line.startswith("|")]
+    assert len(rows) == 2 + len(FIGURES)
+    assert {row.replace(r"\|", "").count("|") for row in rows} == {8}
+    assert "- REGRESSION beyond 5 %: response p50" in out
+
+
+def test_the_json_has_every_comparison_and_is_never_written_over_a_file(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = runs / "compared.json"
+    assert loadgen(runs / "a", runs / "slow", "--max-regression", "5", "--output-file", place) == 3
+    found = orjson.loads(place.read_bytes())
+    assert found["max_regression"] == 5
+    assert found["regressions"][0].startswith("response p50 +")
+    names = [figure["figure"] for figure in found["comparisons"][0]["figures"]]
+    assert names == [known.name for known in FIGURES]
+    assert set(found["comparisons"][0]["figures"][0]) == set(Difference.__annotations__)
+    before = place.read_bytes()
+    capsys.readouterr()
+    assert loadgen(runs / "a", runs / "b", "--output-file", place) == 2
+    assert "is not overwritten" in capsys.readouterr().err
+    assert place.read_bytes() == before
+    assert loadgen(runs / "a", runs / "b", "--output-file", "-") == 0
+    assert orjson.loads(capsys.readouterr().out)["regressions"] == []
+
+
+def result_file(folder: Path, place: Path, **changes: object) -> Path:
+    saved = read_run(folder)
+    place.write_bytes(json.dump({**again(saved, saved.facts), **changes}))
+    return place
+
+
+def test_results_without_records_are_compared_as_far_as_their_intervals_allow(runs: Path) -> None:
+    a, slow = (result_file(runs / name, runs / f"{name}.json") for name in ("a", "slow"))
+    found = compared(a, slow)
+    p50 = figure(found, "response_p50")
+    assert found["method"] == "intervals"
+    assert p50["change_ci"] is not None
+    assert p50["change_ci"][0] < p50["change"] < p50["change_ci"][1]
+    assert p50["is_now"] == "worse"
+    assert figure(found, "attainment")["change_ci"] is not None
+    assert figure(found, "throughput")["no_interval"] == "needs run folders"
+    assert figure(compared(runs / "a", slow), "response_p50")["change_ci"] == pytest.approx(p50["change_ci"])
+    assert loadgen(a, slow, "--max-regression", "5") == 3
+
+
+def sweep(place: Path, *rates: float, slower: float = 1.0) -> Path:
+    for rate in rates:
+        config = {"arrivals": {"rate": rate}}
+        folder = place / f"rate-{rate:g}"
+        write_run(folder, ARRIVALS_S, slower * RESPONSE_S, rate=rate, config=config, digest=f"d{rate}")
+    (place / "sweep.json").write_bytes(b"{}")
+    return place
+
+
+def test_sweeps_are_compared_rate_by_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = sweep(tmp_path / "a", 1, 2, 5), sweep(tmp_path / "b", 2, 5, 7, slower=1.5)
+    assert loadgen(a, b, "--max-regression", "5", "--output-file", tmp_path / "c.json") == 3
+    found = orjson.loads((tmp_path / "c.json").read_bytes())
+    assert [comparison["rate"] for comparison in found["comparisons"]] == [2, 5]
+    assert found["alone"] == [f"1/s: only in {a}", f"7/s: only in {b}"]
+    assert found["regressions"][0].startswith("response p50 at 2.00/s +50")
+    out = capsys.readouterr().out
+    assert out.index("at 2.00/s") < out.index("at 5.00/s") < out.index("7/s: only in")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"digest": "d2", "config": {"arrivals": {"rate": 5.0}}}, "arrivals.rate - / 5.0; plan d1 / d2"),
+        ({"config": {"traffic": {"max_concurrency": 7}}}, "traffic.max_concurrency - / 7"),
+        ({"digest": "d2"}, "plan d1 / d2"),
+        ({"digest": None, "config": {"data": {"num_prompts": 9}}}, "data.num_prompts - / 9"),
+    ],
+)
+def test_different_workloads_are_refused_with_what_differs_unless_forced(
+    runs: Path, change: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = write_run(runs / "other", ARRIVALS_S, RESPONSE_S, slo_ms=800, **change)
+    assert loadgen(runs / "a", other) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert says in err
+    assert "--force" in err
+    assert loadgen(runs / "a", other, "--force") == 0
+    assert "different workloads" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "config", [{"target": {"base_url": "http://b", "headers": ["x"]}}, {"traffic": {"senders": 2}}, {"data": {"x": 1}}]
+)
+def test_another_server_or_way_of_sending_the_same_plan_is_the_same_workload(
+    runs: Path, config: dict[str, Any]
+) -> None:
+    other = write_run(runs / "other", ARRIVALS_S, RESPONSE_S, slo_ms=800, config=config)
+    assert loadgen(runs / "a", other) == 0
+
+
+def test_forced_runs_of_other_lengths_are_resampled_each_by_itself(runs: Path) -> None:
+    write_run(runs / "short", ARRIVALS_S[:500], 2 * RESPONSE_S[:500], digest="d2")
+    found = compared(runs / "a", runs / "short")
+    assert not found["paired"]
+    assert figure(found, "response_p50")["is_now"] == "worse"
+    assert "not the same" in found["notes"][0]
+
+
+def edit(name: str, **changes: Any) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        content = orjson.loads((folder / name).read_bytes())
+        (folder / name).write_bytes(orjson.dumps({**content, **changes}))
+
+    return apply
+
+
+def cut(folder: Path) -> None:
+    (folder / "records.bin").write_bytes((folder / "records.bin").read_bytes()[:-3])
+
+
+def never_began(folder: Path) -> None:
+    for name in ("records.bin", "marks.bin"):
+        (folder / name).write_bytes(b"")
+    (folder / "summary.json").unlink()
+
+
+def sent_nothing(folder: Path) -> None:
+    (folder / "records.bin").write_bytes(b"")
+    (folder / "marks.bin").write_bytes(bytes(8 * 600))
+
+
+def emptied(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (cut, "records.bin: is damaged"),
+        (edit("run.json", layout=99), "layout 99"),
+        (edit("run.json", plan={"requests": 600, "digest": 7}), "plan"),
+        (lambda folder: (folder / "run.json").write_bytes(b"{"), "run.json: is damaged"),
+        (never_began, "nothing to report"),
+        (sent_nothing, "no request was sent"),
+        (emptied, "holds neither a run"),
+        (shutil.rmtree, "is not there"),
+    ],
+)
+def test_bad_input_is_one_line_and_changes_nothing(
+    runs: Path, damage: Callable[[Path], None], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(runs / "b")
+    before = {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()}
+    flags = ("--output-file", str(runs / "new.json"))
+    if loadgen(runs / "a", runs / "b", *flags) == 0:
+        pytest.fail("was compared") if says != "plan" else None
+    out, err = capsys.readouterr()
+    if says == "plan":
+        assert "plans are not the same" in out
+        return
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert says in err
+    assert {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"{", "is damaged"),
+        (b"[]", "is damaged"),
+        (b"{}", "is no result"),
+        (b'{"config": {}, "offered": {"planned": 1}, "confidence": "x"}', "is no result"),
+    ],
+)
+def test_a_file_that_is_no_result_is_one_line(
+    runs: Path, content: bytes, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (runs / "odd.json").write_bytes(content)
+    assert loadgen(runs / "a", runs / "odd.json") == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert says in err
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"completed_requests": "9"}, {"response": 7}, {"slo": {"ci": [1]}}, {"verdict": {"state": "FINE"}}, {"config": 1}],
+)
+def test_a_result_with_an_odd_figure_is_one_line(
+    runs: Path, changes: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = result_file(runs / "a", runs / "odd.json", **changes)
+    assert loadgen(odd, runs / "a", "--force") == 2
+    assert "is no result" in capsys.readouterr().err
+
+
+def test_what_cannot_go_together_is_said(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = runs / "a", runs / "b"
+    swept, other = sweep(runs / "swept", 1, 2), sweep(runs / "other", 3)
+    loose = write_run(runs / "loose", ARRIVALS_S, RESPONSE_S, slo_ms=800, confidence=0.9)
+    twice = sweep(runs / "twice", 1)
+    shutil.copytree(twice / "rate-1", twice / "again")
+    one = result_file(a, runs / "one.json")
+    for words, says in (
+        ((swept, a), "one run"),
+        ((swept, other), "no rate in common: 1, 2 and 3"),
+        ((twice, swept), "are both of 1/s"),
+        ((a, loose), "give --confidence"),
+        ((a, b, "--confidence", "0.999"), "lower it"),
+        ((one, b, "--confidence", "0.9"), "compare run folders"),
+        ((a, b, "--markdown", "--output-file", "-"), "standard output"),
+        ((a, b, "--output-file", str(runs)), "is a folder"),
+    ):
+        assert loadgen(*words) == 2, words
+        err = capsys.readouterr().err
+        assert len(err.splitlines()) == 1
+        assert says in err
+    assert loadgen(a, loose, "--confidence", "0.8") == 0
+
+
+def test_what_a_run_says_cannot_drive_the_terminal(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reasons = [{"by": "tool", "what": "x", "text": "[bold]no[/] \x1b[2J\nline"}]
+    odd = result_file(runs / "a", runs / "odd.json", verdict={"state": "INVALID", "reasons": reasons})
+    assert loadgen(odd, runs / "b") == 0
+    out = capsys.readouterr().out
+    assert "[bold]no[/] [2J line" in out
+    assert "\x1b" not in out
+
+
+def test_resamples_are_seeded(runs: Path) -> None:
+    assert compared(runs / "a", runs / "b") == compared(runs / "a", runs / "b")
+    assert bootstrap.ROUNDS == 1999
