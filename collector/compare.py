@@ -32,8 +32,8 @@ class Comparison(TypedDict):
     """Run `b` held against run `a`, which are of `rate` requests/s where they are parts of sweeps.
 
     `differs` is what differs in their workloads. `method` is how percentiles and throughput have their intervals: by
-    the "bootstrap" in blocks of so many requests, the same requests of both runs where they are `paired`; or, where
-    there are results without records, from the "intervals" of each.
+    the "bootstrap", with the same requests of both runs where they are `paired`; or, where there are results without
+    records, from the "intervals" of each.
     """
 
     rate: float | None
@@ -42,7 +42,6 @@ class Comparison(TypedDict):
     differs: list[str]
     confidence: float
     method: Literal["bootstrap", "intervals"]
-    block: int | None
     paired: bool
     figures: list[Difference]
     notes: list[str]
@@ -74,7 +73,6 @@ def compare(
         differs=differs or [],
         confidence=sure,
         method="bootstrap" if pair else "intervals",
-        block=pair.block if pair else None,
         paired=pair.paired if pair else False,
         figures=_differences(known_a, known_b, intervals),
         notes=notes,

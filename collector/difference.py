@@ -12,8 +12,8 @@ class Difference(TypedDict):
     """A figure of both runs: seconds, requests/s or shares of one; inf falls among requests that never ended.
 
     `difference` is b - a; `change` is b / a - 1, or of a share b - a. What is not known is nan. An interval that there
-    is not is None, and `no_interval` says why. `wider` is how many times as wide as resampled an interval was made.
-    `is_now` is what the interval of the change says.
+    is not is None, and `no_interval` says why. It was resampled in blocks of `block` requests (0: it was not), and
+    made `wider` times as wide. `is_now` is what the interval of the change says.
     """
 
     figure: str
@@ -26,17 +26,22 @@ class Difference(TypedDict):
     change: float
     change_ci: Ends | None
     wider: float
+    block: int
     no_interval: str | None
     is_now: Literal["worse", "better", "no other"] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Of a figure's difference b - a, and of its change b / a - 1; to be made so many times `wider`."""
+    """Of a figure's difference b - a, and of its change b / a - 1; to be made so many times `wider`.
+
+    `block` is how many requests were resampled together, 0 where nothing was resampled.
+    """
 
     difference: Ends
     change: Ends
     wider: float = 1.0
+    block: int = 0
 
 
 Known = Intervals | str  # or why there are none
@@ -59,6 +64,7 @@ def difference(figure: Figure, a: Estimate, b: Estimate, known: Known | None = N
         change=change,
         change_ci=ends.change if ends else None,
         wider=ends.wider if ends else 1.0,
+        block=ends.block if ends else 0,
         no_interval=None if isinstance(found, Intervals) else found,
         is_now=_is_now(figure, ends.change) if ends else None,
     )
@@ -75,7 +81,7 @@ def _widened(found: Intervals, plain: float, change: float) -> Intervals:
     """Move the ends away from the estimates; those of a change as ratios, which do not go below 0."""
     if found.wider == 1 or not math.isfinite(plain) or not math.isfinite(change):
         return found
-    ratio = _away(math.log1p(change), _logarithms((found.change[0] + 1, found.change[1] + 1)), found.wider)
+    ratio = _away(_logarithm(1 + change), _logarithms((1 + found.change[0], 1 + found.change[1])), found.wider)
     return replace(
         found,
         difference=_away(plain, found.difference, found.wider),
@@ -84,6 +90,8 @@ def _widened(found: Intervals, plain: float, change: float) -> Intervals:
 
 
 def _away(middle: float, ends: Ends, times: float) -> Ends:
+    if not math.isfinite(middle):
+        return ends
     lower, upper = (middle + times * (end - middle) for end in ends)
     return min(lower, ends[0]), max(upper, ends[1])
 
@@ -109,5 +117,8 @@ def _of_estimates(figure: Figure, a: Estimate, b: Estimate) -> Known:
 
 
 def _logarithms(ends: Ends) -> Ends:
-    lower, upper = (math.log(end) if end > 0 else -math.inf for end in ends)
-    return lower, upper
+    return _logarithm(ends[0]), _logarithm(ends[1])
+
+
+def _logarithm(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf

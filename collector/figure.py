@@ -86,7 +86,10 @@ def _held(value: float, ends: Iterable[Any] | None, why: str) -> Estimate:
     if ends is None:
         return Estimate(value, None, why)
     lower, upper = ends
-    return Estimate(value, (_number(lower), math.inf if upper is None else _number(upper)))
+    held = _number(lower), math.inf if upper is None else _number(upper)
+    if not held[0] <= value <= held[1]:
+        raise ValueError(f"an interval that does not hold its {value:g}")
+    return Estimate(value, held)
 
 
 def _number(value: object) -> float:

@@ -39,11 +39,6 @@ class Observed:
     ended_ok: Floats
     memory: dict[str, Correlation]
 
-    @property
-    def tau(self) -> float:
-        """The longest integrated autocorrelation time of what is resampled."""
-        return max(self.memory[name].tau for name in (*self.latency, "gap"))
-
     def wider(self, name: str) -> float:
         """How many times as wide an interval is made, since the tau of its series is uncertain.
 

@@ -9,7 +9,7 @@ from typing import Any
 from collector import files
 from collector.errors import RunError
 from collector.figure import estimates
-from collector.saved import RUN, SavedRun, read_run
+from collector.saved import RUN, SUMMARY, SavedRun, read_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,28 @@ def read(path: Path) -> Source:
 
 
 def runs_by_rate(path: Path) -> dict[float, Path] | None:
-    """Run folders inside a folder by the rate they asked for (1/s; inf: closed loop); None where it is no sweep."""
-    if not path.is_dir() or (path / RUN).exists():
-        return None
-    found: dict[float, Path] = {}
-    for folder in sorted(path.iterdir()):
-        if not (folder / RUN).is_file():
-            continue
-        rate = _asked_rate(folder)
-        if rate in found:
-            raise RunError(f"{path}: {found[rate].name} and {folder.name} are both of {rate:g}/s; keep one of them")
-        found[rate] = folder
-    if not found:
+    """Run folders inside a folder by the rate they asked for (1/s; inf: closed loop); None where it is no sweep.
+
+    Where a rate was run again after a run of it had been killed, the whole one counts.
+    """
+    try:
+        if not path.is_dir() or (path / RUN).exists():
+            return None
+        folders = [folder for folder in sorted(path.iterdir()) if (folder / RUN).is_file()]
+        whole = {folder for folder in folders if (folder / SUMMARY).is_file()}
+    except OSError as error:
+        raise RunError(
+            f"{path}: {error.strerror}; name a folder that --run-dir made, or a file of --output-file"
+        ) from None
+    if not folders:
         raise RunError(f"{path}: holds neither a run ({RUN}) nor folders of runs; name what --run-dir or a sweep made")
+    found: dict[float, Path] = {}
+    for folder in folders:
+        rate = _asked_rate(folder)
+        if rate in found and (folder in whole) == (found[rate] in whole):
+            raise RunError(f"{path}: {found[rate].name} and {folder.name} are both of {rate:g}/s; keep one of them")
+        if rate not in found or folder in whole:
+            found[rate] = folder
     return found
 
 

@@ -122,7 +122,7 @@ def test_each_figure_knows_which_way_is_worse(name: str, ends: tuple[float, floa
     assert worsening(found)[1] == least
 
 
-@pytest.mark.parametrize(("load", "n", "pairs"), [(None, 400, 150), (0.7, 8_000, 60)])
+@pytest.mark.parametrize(("load", "n", "pairs"), [(None, 400, 120), (0.7, 8_000, 40)])
 def test_of_equal_runs_the_interval_covers_no_difference_as_often_as_it_says(
     load: float | None, n: int, pairs: int
 ) -> None:
@@ -166,6 +166,18 @@ def test_a_percentile_that_falls_among_what_never_ended_is_infinitely_worse(tmp_
     assert (errors["a"], errors["b"], errors["is_now"]) == (0, 0.2, "worse")
     assert figure(found, "throughput")["is_now"] == "worse"
     assert orjson.loads(json.dump(found))["figures"][1]["change_ci"] == ["inf", "inf"]
+
+
+def test_a_run_that_only_failed_is_infinitely_slower_and_has_no_throughput_left(tmp_path: Path) -> None:
+    bursts = np.repeat(np.arange(30) * 2.0, 20) + np.arange(600) * 1e-3  # completions that remember
+    write_run(tmp_path / "a", bursts, RESPONSE_S)
+    write_run(tmp_path / "b", bursts, RESPONSE_S, outcome=np.full(600, Outcome.TIMEOUT))
+    write_run(tmp_path / "c", bursts, RESPONSE_S, outcome=np.full(600, Outcome.ERROR))
+    timeouts, errors = compared(tmp_path / "a", tmp_path / "b"), compared(tmp_path / "a", tmp_path / "c")
+    assert figure(timeouts, "response_p50")["is_now"] == "worse"
+    assert figure(errors, "response_p50")["no_interval"] == "needs n >= 6"
+    for found in (timeouts, errors):
+        assert (figure(found, "throughput")["change_ci"], figure(found, "error_share")["change"]) == ((-1, -1), 1)
 
 
 def test_no_failure_seen_is_not_taken_for_no_failure_at_all(runs: Path) -> None:
@@ -283,6 +295,13 @@ def test_results_without_records_are_compared_as_far_as_their_intervals_allow(ru
     assert loadgen(a, slow, "--max-regression", "5") == 3
 
 
+def test_of_a_rate_that_was_run_again_the_whole_run_counts(tmp_path: Path) -> None:
+    a = sweep(tmp_path / "a", 1, 2)
+    killed = Path(shutil.copytree(a / "rate-1", a / "rate-0"))
+    (killed / "summary.json").unlink()
+    assert source.runs_by_rate(a) == {1: a / "rate-1", 2: a / "rate-2"}
+
+
 def sweep(place: Path, *rates: float, slower: float = 1.0) -> Path:
     for rate in rates:
         config = {"arrivals": {"rate": rate}}
@@ -297,7 +316,7 @@ def test_sweeps_are_compared_rate_by_rate(tmp_path: Path, capsys: pytest.Capture
     assert loadgen(a, b, "--max-regression", "5", "--output-file", tmp_path / "c.json") == 3
     found = orjson.loads((tmp_path / "c.json").read_bytes())
     assert [comparison["rate"] for comparison in found["comparisons"]] == [2, 5]
-    assert found["alone"] == [f"1/s: only in {a}", f"7/s: only in {b}"]
+    assert found["unmatched"] == [f"1/s: only in {a}", f"7/s: only in {b}"]
     assert found["regressions"][0].startswith("response p50 at 2.00/s +50")
     out = capsys.readouterr().out
     assert out.index("at 2.00/s") < out.index("at 5.00/s") < out.index("7/s: only in")
@@ -423,7 +442,14 @@ def test_a_file_that_is_no_result_is_one_line(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"completed_requests": "9"}, {"response": 7}, {"slo": {"ci": [1]}}, {"verdict": {"state": "FINE"}}, {"config": 1}],
+    [
+        {"completed_requests": "9"},
+        {"response": 7},
+        {"slo": {"ci": [1]}},
+        {"slo": {"ci": [None, 1]}},
+        {"verdict": {"state": "FINE"}},
+        {"config": 1},
+    ],
 )
 def test_a_result_with_an_odd_figure_is_one_line(
     runs: Path, changes: dict[str, object], capsys: pytest.CaptureFixture[str]
@@ -449,6 +475,7 @@ def test_what_cannot_go_together_is_said(runs: Path, capsys: pytest.CaptureFixtu
         ((one, b, "--confidence", "0.9"), "compare run folders"),
         ((a, b, "--markdown", "--output-file", "-"), "standard output"),
         ((a, b, "--output-file", str(runs)), "is a folder"),
+        ((a, "x" * 300), "File name too long"),
     ):
         assert loadgen(*words) == 2, words
         err = capsys.readouterr().err

@@ -126,7 +126,9 @@ def _methods(comparison: Comparison) -> Iterator[str]:
         yield "intervals: from those of the two results, taken as independent"
         return
     drawn = "the same requests of both" if comparison["paired"] else "each run by itself"
-    yield f"intervals: bootstrap in blocks of {comparison['block']:,} requests, {drawn}; each figure for itself"
+    blocks = sorted({found["block"] for found in comparison["figures"]} - {0})
+    longest = f" in blocks of up to {blocks[-1]:,} requests" if blocks else ""
+    yield f"intervals: bootstrap{longest}, {drawn}; each figure for itself"
     wider = max(found["wider"] for found in comparison["figures"])
     if wider > 1:
         yield f"and up to {wider:.2f} times as wide, as it is uncertain how long these series remember"

@@ -40,7 +40,7 @@ class Members:
     """What is compared: `pairs` of runs with the rate of each (None: no sweep), and what has no counterpart."""
 
     pairs: list[tuple[float | None, Path, Path]]
-    alone: list[str]
+    unmatched: list[str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     found = [_compare(arguments, *pair) for pair in members.pairs]
     limit = arguments.max_regression
     told = [] if limit is None else report.gate(found, limit / 100)
-    output.write(arguments.output_file, json.dump(_document(arguments, found, members.alone, told)))
-    lines = [*members.alone, *_gate_lines(limit, told)]
+    output.write(arguments.output_file, json.dump(_document(arguments, found, members.unmatched, told)))
+    lines = [*members.unmatched, *_gate_lines(limit, told)]
     if arguments.markdown:
         print("\n".join([*map(report.markdown, found), *(f"- {report.escaped(line)}" for line in lines)]))  # noqa: T201
     else:
@@ -119,7 +119,7 @@ def _compare(arguments: argparse.Namespace, rate: float | None, path_a: Path, pa
 
 
 def _document(
-    arguments: argparse.Namespace, found: list[Comparison], alone: list[str], told: list[tuple[str, bool]]
+    arguments: argparse.Namespace, found: list[Comparison], unmatched: list[str], told: list[tuple[str, bool]]
 ) -> dict[str, Any]:
     """The JSON: the comparisons, and what of them the gate names."""
     return {
@@ -127,8 +127,8 @@ def _document(
         "b": str(arguments.b),
         "max_regression": arguments.max_regression,
         "regressions": [text for text, sure in told if sure],
-        "maybe": [text for text, sure in told if not sure],
-        "alone": alone,
+        "unsupported": [text for text, sure in told if not sure],
+        "unmatched": unmatched,
         "comparisons": found,
     }
 
