@@ -28,7 +28,7 @@ class Difference(TypedDict):
     wider: float
     block: int
     no_interval: str | None
-    is_now: Literal["worse", "better", "no other"] | None
+    is_now: Literal["worse", "better", "unclear"] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,9 @@ def _away(middle: float, ends: Ends, times: float) -> Ends:
     return min(lower, ends[0]), max(upper, ends[1])
 
 
-def _is_now(figure: Figure, ends: Ends) -> Literal["worse", "better", "no other"]:
+def _is_now(figure: Figure, ends: Ends) -> Literal["worse", "better", "unclear"]:
     if ends[0] <= 0 <= ends[1]:
-        return "no other"
+        return "unclear"
     return "worse" if (ends[0] > 0) == (figure.worse > 0) else "better"
 
 
