@@ -18,6 +18,7 @@ from collector.times import Times
 MOVED = 0.05  # share by which p50 or p99 of response may rest on lag, or on wait
 BUSY = 0.7  # share of a core from which on more senders would help
 SPAN_OFF = 0.01  # share by which the span of sends may differ from the planned one
+SIMULATOR = "simulator"  # how the process of --simulate is called among those that died
 SPAN_LEAST = 100  # requests from which on a span is worth judging
 
 
@@ -69,11 +70,15 @@ def _of_tool(what: str, text: str) -> Reason:
 
 
 def _died(facts: Facts) -> Iterator[Reason]:
-    if facts.died:
-        names = ", ".join(facts.died)
+    simulated = [name for name in facts.died if name.startswith(SIMULATOR)]
+    ours = [name for name in facts.died if name not in simulated]
+    if simulated:
+        text = f"The simulated server died ({', '.join(simulated)}), which ended the run; run again, or use --base-url."
+        yield _of_tool("died", text)
+    if ours:
         yield _of_tool(
             "died",
-            f"A process of this tool died ({names}), and what it held is lost. "
+            f"A process of this tool died ({', '.join(ours)}), and what it held is lost. "
             "Run again with fewer --senders or more memory; if it dies again, please report it.",
         )
 

@@ -67,6 +67,7 @@ class Group:
     def __init__(self) -> None:
         self.folder = _private_folder()
         self.members: list[Member] = []
+        self.watched: list[Member] = []  # of another group, which ends them; their deaths are news here too
 
     def __enter__(self) -> "Group":
         return self
@@ -95,7 +96,7 @@ class Group:
 
     def news(self, timeout_s: float | None, wake: Sequence[int] = ()) -> Iterator[tuple[Member, Message]]:
         """Wait for messages; a death is the message `died`. A descriptor in `wake` ends the waiting too."""
-        living = {member.channel.fileno(): member for member in self.members if member.alive}
+        living = {member.channel.fileno(): member for member in [*self.members, *self.watched] if member.alive}
         ready, _, _ = select.select([*living, *wake], [], [], timeout_s)
         for descriptor in ready:
             if member := living.get(descriptor):

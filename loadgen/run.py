@@ -1,7 +1,7 @@
 """One run, from ready processes to closed books. This file is the order of events, and the only place that knows it."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from loadgen.circumstances import circumstances
 from loadgen.course import Course, Watch
 from loadgen.crew import Crew, Places
 from loadgen.gallery import Losses, develop
-from loadgen.group import Group
+from loadgen.group import Group, Member
 from loadgen.interrupts import Interrupts
 from loadgen.options import BenchOptions
 from loadgen.pages import shown
@@ -47,11 +47,13 @@ def run(
     tell: Callable[[str], None] = lambda _: None,
     on_start: Callable[[], object] = lambda: None,
     run_dir: Path | None = None,
+    watched: Sequence[Member] = (),
 ) -> Measured:
     """Carry out a plan against the target. Failures of requests are in the figures; faults of ours are raised.
 
     `watch` gets snapshots while it goes on, `tell` a line where something takes its time, `on_start` is called once
-    before time zero. `run_dir` is a new folder in which the run is saved as it goes (collector/saved.py).
+    before time zero. `run_dir` is a new folder in which the run is saved as it goes (collector/saved.py). `watched` are
+    processes of the caller's, such as a simulated server, without which there is no point in going on.
     """
     slo.check(plan, options.slo)
     target = resolve(options.target)
@@ -59,7 +61,9 @@ def run(
         interrupts = stack.enter_context(Interrupts())  # ends last: what is put away must not be interrupted
         answers = stack.enter_context(_answers(options.traffic.save_dir))
         places = Places(RunDir(run_dir) if run_dir else None, answers)
-        crew = Crew(stack.enter_context(Group()), plan, options, target, places)
+        group = stack.enter_context(Group())
+        group.watched.extend(watched)
+        crew = Crew(group, plan, options, target, places)
         _warn_of_pages(crew, options, tell)
         warmups = warmup.warm_up(crew, plan, tell)
         targets = slo.targets(plan, warmups, options.slo)

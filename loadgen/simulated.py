@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from loadgen.errors import UsageError
-from loadgen.group import Group
+from loadgen.group import Group, Member
 from loadgen.simulator import options as simulator
 
 _START_S = 30.0
@@ -33,7 +33,14 @@ def parse_simulator(text: str, media: str) -> simulator.SimulatorOptions:
 @contextmanager
 def simulated(options: simulator.SimulatorOptions) -> Iterator[str]:
     """Run a simulated server; give its base URL."""
+    with attended(options) as (url, _):
+        yield url
+
+
+@contextmanager
+def attended(options: simulator.SimulatorOptions) -> Iterator[tuple[str, Member]]:
+    """Run a simulated server; give its base URL, and its process for a run to keep an eye on."""
     with Group() as group:
         server = group.start("simulator", "loadgen.simulator", options=dataclasses.asdict(options))
         ready = group.wait_for("ready", [server], _START_S)[server]
-        yield f"{options.scheme}://{options.host}:{ready['port']}"
+        yield f"{options.scheme}://{options.host}:{ready['port']}", server

@@ -2,15 +2,19 @@
 
 import base64
 import socket
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from loadgen import __version__
 from loadgen.errors import UnreachableError, UsageError
 from loadgen.options import MAX_BODY_BYTES, TargetOptions
 from loadgen.requests import named
+
+KNOCK_S: Final = 2.0  # to find the address that listens, where a name has several
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,10 @@ def _proxy_address(proxy: str) -> str:
 
 
 def look_up(host: str, port: int, flag: str) -> str:
-    """Return the first address of `host` that a connection could use, IPv4 before IPv6; `flag` named the host."""
+    """Return the first address of `host` that takes a connection, IPv4 before IPv6; the first of all where none does.
+
+    `flag` named the host. UnreachableError where it has no address.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -101,7 +108,19 @@ def look_up(host: str, port: int, flag: str) -> str:
             f"{flag}: cannot look up the host {host} ({error.strerror or error}); check the name"
         ) from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
-    return str(found[0][4][0])
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return addresses[0] if len(addresses) == 1 else _listening(addresses, port)
+
+
+def _listening(addresses: list[str], port: int) -> str:
+    deadline = time.monotonic() + KNOCK_S
+    for address in addresses:
+        left_s = deadline - time.monotonic()
+        with suppress(OSError):
+            if left_s > 0:
+                socket.create_connection((address, port), min(left_s, KNOCK_S / 2)).close()
+                return address
+    return addresses[0]
 
 
 def redacted(base_url: str) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 OURS = Path(__file__).resolve().parent.parent / ".venv/bin/python"
 
 try:
-    from loadgen.command.cli import main
+    from loadgen.__main__ import entry
 except ModuleNotFoundError as missing:  # started by a Python that does not have us
     if not OURS.exists() or Path(sys.executable) == OURS:
         sys.exit(f"{missing}: run scripts/demo once (it makes .venv), or pip install the project")
     os.execv(OURS, [str(OURS), *sys.argv])
 
 if __name__ == "__main__":
-    sys.exit(main(["bench", *sys.argv[1:]], latency_from="sent"))
+    entry(["bench", *sys.argv[1:]], latency_from="sent")

@@ -2,7 +2,7 @@
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +18,12 @@ from collector.report.html.series import Series
 from collector.saved import read_run
 from loadgen.command import output, usage
 from loadgen.command.exits import exit_code
+from loadgen.group import Member
 from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.plan import Plan, build_plan
 from loadgen.reach import wait_for_server
 from loadgen.run import Measured, run
-from loadgen.simulated import parse_simulator, simulated
+from loadgen.simulated import attended, parse_simulator
 from loadgen.target import resolve
 
 Tell = Callable[[str], None]
@@ -42,15 +43,17 @@ def bench(arguments: argparse.Namespace) -> int:
         else lambda text: errors.print(printable(text), markup=False, soft_wrap=not errors.is_terminal)
     )
     with ExitStack() as stack:
+        watched: tuple[Member, ...] = ()
         if arguments.simulate is not None:
             media = "video" if options.data.task in VIDEO_TASKS else "image"
-            url = stack.enter_context(simulated(parse_simulator(arguments.simulate, media)))
+            url, server = stack.enter_context(attended(parse_simulator(arguments.simulate, media)))
+            watched = (server,)
             options = replace(options, target=replace(options.target, base_url=url))
         wait_for_server(resolve(options.target), arguments.wait_for_server, tell)
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup, progress=_encoding(tell))
         _announce(plan, options, tell)
         run_dir = _run_dir(arguments, stack)
-        measured = _watched(plan, options, tell, errors, run_dir, enabled=not arguments.disable_tqdm)
+        measured = _watched(plan, options, tell, errors, run_dir, watched, enabled=not arguments.disable_tqdm)
         result = measured.result
         output.write(arguments.output_file, json.dump(result))
         terminal.render(result, people)
@@ -76,13 +79,20 @@ def _page(measured: Measured, run_dir: Path) -> bytes:
 
 
 def _watched(
-    plan: Plan, options: BenchOptions, tell: Tell, errors: Console, run_dir: Path | None, *, enabled: bool
+    plan: Plan,
+    options: BenchOptions,
+    tell: Tell,
+    errors: Console,
+    run_dir: Path | None,
+    watched: Sequence[Member],
+    *,
+    enabled: bool,
 ) -> Measured:
     """Run the plan under a progress display that begins at time zero."""
     with ExitStack() as stack:
         display = progress.progress(enabled=enabled, console=errors)
         started = lambda: stack.enter_context(display)  # noqa: E731
-        return run(plan, options, display.show, tell, started, run_dir)
+        return run(plan, options, display.show, tell, started, run_dir, watched)
 
 
 def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:

@@ -29,18 +29,13 @@ examples:
 """
 
 
-def entry() -> NoReturn:
-    """Run the command and exit with its code."""
-    sys.exit(main(sys.argv[1:]))
-
-
 def main(words: Sequence[str], **defaults: object) -> int:
     """Run one command line; `defaults` replace those of the flags of `bench`. Every fault is one line and a code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminated)
     descriptors.raise_limit()
-    arguments = _parser(defaults).parse_args(words)
     try:
+        arguments = _parser(defaults).parse_args(words)
         return int(arguments.run(arguments))
     except (LoadgenError, RunError) as fault:
         print(f"loadgen: {printable(str(fault))}", file=sys.stderr)  # noqa: T201
