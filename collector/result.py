@@ -186,7 +186,7 @@ class PageFigures(TypedDict):
     scrapes: int
     failed: int
     problem: str | None
-    left_out: bool  # whether it has more series than are kept
+    left_out: bool  # whether it has series that are not kept
 
 
 class MetricSpread(TypedDict):

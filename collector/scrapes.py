@@ -4,7 +4,7 @@
     {"page", "series", "name", "kind"}  a series, before its first value; kind is gauge or counter
     {"page", "at_ns", "values"}         a scrape: {series: value} of those that changed, null for one that is gone
     {"page", "at_ns", "problem"}        a scrape that failed, and why
-    {"page", "left_out"}                a series that is one too many for us, as is every new one after it
+    {"page", "left_out"}                a series that is not kept: one too many, or too long a name
     {"end_ns", "why"}                   the last line: told to stop, or why no more is kept
 
 Pages and series are numbers, times CLOCK_MONOTONIC ns. A file without an end is of a scraper that died.
@@ -55,7 +55,7 @@ class MetricsLog:
         self._write({"page": page, "at_ns": at_ns, "problem": problem})
 
     def left_out(self, page: int) -> None:
-        """Write, once, that a page has more series than are kept."""
+        """Write, once, that a page has series that are not kept."""
         if page not in self._cut:
             self._cut.add(page)
             self._write({"page": page, "left_out": True})

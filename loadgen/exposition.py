@@ -16,7 +16,6 @@ from collector.printable import printable
 from collector.scrapes import LARGEST
 
 READING_S: Final = 0.5  # of CPU, after which a page is given up; one of 3,000 series takes 0.1
-LONGEST_NAME: Final = 1000  # characters with labels; a series of a longer name is left out
 _OPENMETRICS: Final = "application/openmetrics-text"
 _EXCERPT: Final = 80  # characters of an error that quotes the page
 _ESCAPED: Final = re.compile(r'[\\"\n]')
@@ -59,9 +58,8 @@ def _kept(families: Iterable[Metric]) -> Iterator[tuple[str, tuple[str, float]]]
     for family in families:
         for sample in family.samples:
             kind, value = _kind(family, sample), float(sample.value)
-            name = _name(sample)
-            if kind and abs(value) <= LARGEST and len(name) <= LONGEST_NAME:
-                yield name, (kind, value)
+            if kind and abs(value) <= LARGEST:
+                yield _name(sample), (kind, value)
 
 
 def _kind(family: Metric, sample: Sample) -> str | None:

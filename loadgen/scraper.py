@@ -34,6 +34,7 @@ PERIOD_S: Final = 1.0
 SCRAPE_S: Final = 2.0  # a page may take this long in all
 MOST_BYTES: Final = 4 << 20  # of one page
 MOST_SERIES: Final = 2000  # of one page over the whole run
+LONGEST_NAME: Final = 1000  # characters of a series that is kept, labels included
 SHARE: Final = 0.1  # of a core, for reading pages; a large one is read less often
 _REDIRECTS: Final = 3  # /metrics is often sent on to /metrics/
 _HEADERS: Final = {
@@ -94,7 +95,7 @@ class Page:
         changes: dict[int, float | None] = {}
         for name, (kind, value) in samples.items():
             if name not in self._known:
-                if len(self._known) >= MOST_SERIES:
+                if len(self._known) >= MOST_SERIES or len(name) > LONGEST_NAME:
                     self._log.left_out(self._number)
                     continue
                 self._known[name] = (self._log.series(self._number, name, kind), None)
@@ -120,6 +121,8 @@ def _words(error: Exception) -> str:
             return f"redirects more than {_REDIRECTS} times"
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return "redirects to what is no URL"
+        case aiohttp.ClientConnectorCertificateError():
+            return f"cannot be trusted ({_reason(error.certificate_error)}); see --ca-file"
         case aiohttp.ClientConnectorError():
             return f"cannot be reached ({_reason(error.os_error)})"
         case OSError():
@@ -127,10 +130,12 @@ def _words(error: Exception) -> str:
     return f"broke off ({printable(type(error).__name__)})"
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: Exception) -> str:
     """The system's words for it; a certificate that is not trusted has its own, and a look-up has others."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
+    if not isinstance(error, OSError):
+        return type(error).__name__
     known = error.errno in errno.errorcode and not isinstance(error, socket.gaierror)
     return os.strerror(error.errno or 0) if known else printable(error.strerror or type(error).__name__)
 
@@ -160,6 +165,8 @@ class Scraper:
             work: asyncio.Future[Any] = asyncio.gather(*(page.follow(session, self._stop) for page in self._pages))
             gone: asyncio.Future[Any] = asyncio.create_task(self._gone.wait())
             await asyncio.wait([work, gone], return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()  # a fault of ours ends this process, which the parent tells of
         if self._stop.is_set():
             self._log.end(now_ns())
             self._channel.send("idle", **vitals.signs(), **self._place)

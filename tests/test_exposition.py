@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadgen import exposition
 from loadgen.errors import UsageError
 from loadgen.exposition import PageError, read
 from loadgen.pages import page_urls, shown
@@ -69,7 +68,6 @@ def test_openmetrics_is_read_where_the_page_says_so() -> None:
         (b"\n\n# a remark\n", "has no metrics"),
         (b"# TYPE a gauge\na NaN\n", "has no metrics"),
         (b'seconds_bucket{le="1"} 4\n', "has no metrics"),
-        (b"a" * (exposition.LONGEST_NAME + 1) + b" 1\n", "has no metrics"),
         (b"<!DOCTYPE html>\n<html><body>not found</body></html>\n", "is no Prometheus page"),
         (b'{"detail": "Not Found"}', "is no Prometheus page"),
         (b"\xff\xfe\x00binary", "is no Prometheus page"),

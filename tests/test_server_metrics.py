@@ -15,6 +15,7 @@ import pytest
 from collector import metrics
 from collector.errors import RunError
 from collector.saved import read_run
+from loadgen import scraper
 from tests.commands import T2I, bench, run, server
 
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
@@ -57,6 +58,11 @@ def asks_for_a_word(peer: socket.socket, request: bytes) -> None:
     peer.sendall(whole(BODY % time.monotonic_ns()) if allowed else b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
 
 
+def crowded(peer: socket.socket, _: bytes) -> None:
+    lines = [f"a_{number} {time.monotonic_ns()}\n" for number in range(scraper.MOST_SERIES + 5)]
+    peer.sendall(whole("".join(lines).encode()))
+
+
 BROKEN: tuple[tuple[str, Peer, str], ...] = (
     ("hanging", hanging, "did not come within 2 s"),
     ("dripping", dripping, "did not come within 2 s"),
@@ -77,7 +83,11 @@ BROKEN: tuple[tuple[str, Peer, str], ...] = (
         "redirects to what is",
     ),
 )
-PEERS: dict[str, Peer] = {"locked?key=secret": asks_for_a_word, **{name: peer for name, peer, _ in BROKEN}}
+PEERS: dict[str, Peer] = {
+    "locked?key=secret": asks_for_a_word,
+    "crowded": crowded,
+    **{name: peer for name, peer, _ in BROKEN},
+}
 
 
 @contextmanager
@@ -158,9 +168,10 @@ def test_scrapes_that_are_damaged_are_named(
 
 
 def test_no_broken_page_costs_a_run_and_each_is_named_once_with_what_is_wrong_and_no_secret(tmp_path: Path) -> None:
-    with pages() as place, server(base_ms=20, replicas=50) as url:
+    with pages() as place, server(base_ms=20, replicas=50) as url, server(tls=True) as strange:
         words = [word for name, _, _ in BROKEN for word in ("--server-metrics", f"http://{place}/{name}")]
-        words += ["--server-metrics", "http://127.0.0.1:9/metrics"]
+        words += ["--server-metrics", "http://127.0.0.1:9/metrics", "--server-metrics", f"{strange}/metrics"]
+        words += ["--server-metrics", f"http://{place}/crowded"]
         words += ["--server-metrics", f"http://user:secret@{place}/locked?key=secret"]
         words += ["--run-dir", str(tmp_path / "run"), "--html", str(tmp_path / "page.html"), "--output-file", "-"]
         loud = [word for word in T2I if word != "--disable-tqdm"]
@@ -168,13 +179,17 @@ def test_no_broken_page_costs_a_run_and_each_is_named_once_with_what_is_wrong_an
     assert code == 0, err
     result = orjson.loads(out)
     assert result["completed_requests"] == 12
-    *broken, unreachable, good = result["server_metrics"]["pages"]
+    *broken, unreachable, strange_page, crowded_page, good = result["server_metrics"]["pages"]
     for (name, _, what), page in zip(BROKEN, broken, strict=True):
         assert page["url"].endswith(f"/{name}")
         assert page["failed"] == page["scrapes"] > 0
         assert what in page["problem"], name
         assert err.count(f"{page['url']}: {page['problem']}; the run goes on") == 1
         assert " ".join(err.split()).count(f"{page['url']}: {page['failed']} of") == 1
+    assert "cannot be trusted (self-signed certificate)" in strange_page["problem"]
+    assert (crowded_page["failed"], crowded_page["left_out"]) == (0, True)
+    assert sum(one["name"].startswith("a_") for one in result["server_metrics"]["moved"]) == scraper.MOST_SERIES
+    assert "has more series than are kept" in " ".join(err.split())
     assert "Connection refused" in unreachable["problem"]
     assert (good["url"], good["failed"]) == (f"http://{place}/locked?...", 0)
     assert gauge(result, "running")["samples"] > 0

@@ -42,7 +42,8 @@ def _of_page(page: PageFigures) -> Iterator[str]:
         counts = f"{page['failed']} of {page['scrapes']} scrapes failed"
         yield f"--server-metrics {page['url']}: {counts}; the first: {page['problem']}"
     if page["left_out"]:
-        yield f"--server-metrics {page['url']}: has more series than are kept; those that came first are"
+        limits = "2,000 of names up to 1,000 characters are"
+        yield f"--server-metrics {page['url']}: has more series than are kept: {limits}"
 
 
 def _table(found: ServerMetrics) -> Table:

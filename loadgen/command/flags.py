@@ -96,17 +96,8 @@ def _target(group: "argparse._ArgumentGroup") -> None:
         metavar="S",
         help="how long the server may take to come up (default: one try)",
     )
-    _metrics(group)
-
-
-def _metrics(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
-        "--server-metrics",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="read this Prometheus page once a second, such as http://gpu:8091/metrics; a path, such as /metrics, is on"
-        " --base-url; goes by --proxy, --ca-file and --insecure; repeatable",
+        "--server-metrics", action="append", default=[], metavar="URL", help="Prometheus page, or its path; repeatable"
     )
 
 
