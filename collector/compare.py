@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, TypedDict
 
 import numpy as np
 
+from collector import quantity
 from collector.difference import Difference, Known, difference
 from collector.errors import RunError
 from collector.figure import ATTAINMENT, ERROR_SHARE, FIGURES, Estimate, estimates
@@ -59,6 +60,7 @@ def compare(
     sure, notes = _confidence(a, b, confidence), _notes(a, b)
     b = _with_targets_of(a, b)
     of_a, of_b = _result(a, sure), _result(b, sure)
+    notes += _polled(of_a, of_b)
     known_a, known_b = estimates(of_a), estimates(of_b)
     pair, intervals = None, dict[str, Known]()
     if a.saved and b.saved:
@@ -111,6 +113,18 @@ def _notes(a: Source, b: Source) -> list[str]:
     if ours.slo_enabled and not np.array_equal(ours.slo_ms, theirs.slo_ms, equal_nan=True):
         return [f"the targets are not the same; {ATTAINMENT.name} holds both runs against those of the first"]
     return []
+
+
+def _polled(*results: Mapping[str, Any]) -> list[str]:
+    """Jobs are known to be done a little late, by an unknown part of the width of their completions."""
+    spreads = [result.get("completion_width") for result in results]
+    widths = [spread.get("p50") for spread in spreads if isinstance(spread, Mapping)]
+    known = [width for width in widths if isinstance(width, int | float)]
+    if not known:
+        return []
+    return [
+        f"completions of jobs are known to {quantity.seconds(max(known))} at the median; less than that may be polling"
+    ]
 
 
 def _with_targets_of(a: Source, b: Source) -> Source:

@@ -13,7 +13,7 @@ _FREE: Final = frozenset(
     {
         *("target.base_url", "target.headers", "target.ca_file", "target.insecure", "target.proxy"),
         *("target.max_body_bytes", "traffic.senders", "traffic.transport", "traffic.spin_us", "traffic.pin"),
-        *("traffic.realtime", "traffic.save_dir", "confidence"),
+        *("traffic.realtime", "traffic.save_dir", "target.server_metrics", "confidence"),
     }
 )
 _DIGESTED: Final = ("data.", "arrivals.", "target.model", "target.extra_body", "target.n")

@@ -217,6 +217,12 @@ def test_of_a_rate_that_was_run_again_the_whole_run_counts(tmp_path: Path) -> No
     assert source.runs_by_rate(a) == {1: a / "rate-1", 2: a / "rate-2"}
 
 
+def test_a_difference_of_jobs_may_be_that_of_polling(runs: Path) -> None:
+    polled = result_file(runs / "a", runs / "polled.json", completion_width={"p50": 0.25})
+    assert "known to 250 ms" in compared(polled, runs / "b")["notes"][-1]
+    assert len(compared(runs / "a", runs / "b")["notes"]) == 0
+
+
 def sweep(place: Path, *rates: float, slower: float = 1.0) -> Path:
     for rate in rates:
         config = {"arrivals": {"rate": rate}}
