@@ -43,3 +43,13 @@ def records(*rows: tuple[int, float, float, Outcome]) -> NDArray[np.void]:
 
 def times_of(found: NDArray[np.void], known: Facts) -> Times:
     return of_run(first_records(found, known.planned), known)
+
+
+def jobs(*rows: tuple[float, float, float, float]) -> NDArray[np.void]:
+    """Records of successful jobs from (sent, last "not yet", first "completed", done), seconds from time zero."""
+    made = records(*((k, sent_s, done_s, Outcome.OK) for k, (sent_s, _, _, done_s) in enumerate(rows)))
+    for row, (sent_s, pending_s, completed_s, done_s) in zip(made, rows, strict=True):
+        row["accepted_ns"] = START + round(sent_s * S) + 1
+        row["pending_ns"], row["completed_ns"] = START + round(pending_s * S), START + round(completed_s * S)
+        row["content_ns"] = START + round(done_s * S)
+    return made

@@ -28,7 +28,7 @@ from collector.report.html.series import Series
 from collector.report.html.thinning import scattered, stepped
 from collector.summary import summarise
 from tests.browser import Tab, tab
-from tests.runs import START, S, facts, records
+from tests.runs import START, S, facts, jobs, records
 
 HOSTILE = '</script><script>window.hostile = 1</script><img src=x onerror="window.hostile = 2">&\''
 HTML = Path(plots.__file__).parent
@@ -271,6 +271,14 @@ def test_reasons_and_warnings_stand_with_the_verdict() -> None:
     assert "CAPPED" in first
     assert "These figures describe 1 in flight" in first
     assert "It drifts." in first
+
+
+def test_the_page_says_how_well_completions_are_known_and_what_that_leaves_undecided() -> None:
+    known = replace(facts([0, 0], [0, 0]), slo_enabled=True, slo_ms=np.array([3500.0, 9000.0]))
+    html = page_of(jobs((0, 1, 2, 4), (0, 1, 1.5, 2)), known)
+    assert "known to within p50 500 ms, p99 1.00 s, max 1.00 s" in html
+    assert "1 not met are undecided" in html
+    assert "are undecided" not in page_of(*run(8))
 
 
 def test_text_from_elsewhere_is_never_markup() -> None:

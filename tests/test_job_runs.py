@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from collector import export
 from collector.saved import read_run
 from loadgen.transport import NAMES
 from tests.commands import bench, command, fetch, run, server
@@ -42,7 +43,8 @@ def test_every_completion_lies_in_the_interval_that_its_record_proves(transport:
         visits = fetch(f"{url}/sim/log")
         assert job_states(url, 40) == ["gone"] * 40
     assert result["outcomes"]["ok"] == 40
-    found = np.sort(read_run(tmp_path / "run").records, order="index")
+    saved = read_run(tmp_path / "run")
+    found = np.sort(saved.records, order="index")
     names = ("sent_ns", "accepted_ns", "pending_ns", "completed_ns", "content_ns", "done_ns")
     for row, visit in zip(found, sorted(visits, key=lambda one: int(one["prompt"].split()[2])), strict=True):
         sent, accepted, pending, completed, content, done = (int(row[name]) for name in names)
@@ -52,6 +54,7 @@ def test_every_completion_lies_in_the_interval_that_its_record_proves(transport:
         assert visit["polls"] >= 1
     width = result["completion_width"]
     assert (width["n"], width["max"]) == (40, max(found["completed_ns"] - found["pending_ns"]) / 1e9)
+    assert export.columns(saved, saved.facts)["completion_width_s"].max() == width["max"]
     assert set(result["stage_durations_p50"]) == {"queue", "denoise", "decode"}
     assert [result["self"][name]["undeleted"] for name in ("sender 0", "sender 1")] == [0, 0]
 
@@ -63,7 +66,7 @@ def test_the_budget_holds_whole_jobs_and_the_report_says_how_well_their_end_is_k
         assert fetch(f"{url}/sim/stats")["max_in_flight"] <= 3
         assert job_states(url, 13) == ["completed"] * 13
     assert code == 0
-    assert "completion of a job is known to within p50" in out
+    assert "Completion of a job is known to within p50" in out
 
 
 def test_a_target_inside_what_is_known_is_not_met_and_the_upper_attainment_counts_it_in(tmp_path: Path) -> None:

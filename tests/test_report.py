@@ -14,7 +14,7 @@ from collector.report import json, terminal
 from collector.report.progress import fill, progress
 from collector.result import Figures, Result, Snapshot
 from collector.summary import Facts, Notes, summarise
-from tests.runs import START, S, facts, records
+from tests.runs import START, S, facts, jobs, records
 
 
 def whole(figures: Figures, **config: object) -> Result:
@@ -227,3 +227,11 @@ def test_a_live_display_fits_the_narrowest_terminal(width: int) -> None:
 
 def test_pieces_are_laid_out_without_breaking_one() -> None:
     assert fill(["aa", "bbb", "c", "dddddddd"], 7) == ["aa  bbb", "c", "dddddddd"]
+
+
+def test_the_report_says_how_well_completions_are_known_and_what_that_leaves_undecided() -> None:
+    known = replace(facts([0, 0], [0, 0]), slo_enabled=True, slo_ms=np.array([3500.0, 9000.0]))
+    shown = " ".join(printed(whole(summarise(jobs((0, 1, 2, 4), (0, 1, 1.5, 2)), known, Notes())), 300).split())
+    assert "Completion of a job is known to within p50 500 ms, p99 1.00 s, max 1.00 s" in shown
+    assert "1 not met are undecided, for polls cannot tell: 100 % if they all had." in shown
+    assert "Completion" not in printed(small_run(), 300)

@@ -6,7 +6,7 @@ import pytest
 from collector.record import Outcome
 from collector.slo import attainment, linear_slo_ms, linear_unit_ms, units
 from collector.summary import Facts, Notes, summarise
-from tests.runs import START, S, facts, records, times_of
+from tests.runs import START, S, facts, jobs, records, times_of
 
 NAN = float("nan")
 
@@ -74,3 +74,35 @@ def test_without_any_target_the_rate_is_unknown_rather_than_zero() -> None:
     assert figures["slo_attainment_rate"] is None
     counts = {"enabled": True, "requests": 0, "ci": None, "n_effective": 0, "undecided": 0, "attainment_upper": None}
     assert figures["slo"] == {**counts, "by_class": [], "over_time": []}
+
+
+@pytest.mark.parametrize(
+    ("slo_ms", "latency_from", "met", "undecided"),
+    [
+        (7000, "scheduled", 1, 0),  # done at 8, due at 1: exactly met
+        (6999, "scheduled", 0, 1),
+        (5000, "scheduled", 0, 1),  # completed 2 s earlier at most, so at the early end it is exactly met
+        (4999, "scheduled", 0, 0),
+        (6000, "sent", 1, 0),
+        (5999, "sent", 0, 1),
+        (3999, "sent", 0, 0),
+        (NAN, "scheduled", 0, 0),
+    ],
+)
+def test_a_target_inside_what_is_known_of_a_completion_is_undecided_and_not_met(
+    slo_ms: float, latency_from: str, met: int, undecided: int
+) -> None:
+    # Not yet at 4.5, completed at 6.5, content at 8: it was done between 6 and 8.
+    known = replace(with_targets(facts([1], [2]), slo_ms), latency_from=latency_from)
+    figures = summarise(jobs((2, 4.5, 6.5, 8)), known, Notes())
+    counted = 0 if np.isnan(slo_ms) else 1
+    assert (figures["slo_met_success"], figures["slo"]["undecided"]) == (met, undecided)
+    assert figures["slo_attainment_rate"] == (met if counted else None)
+    assert figures["slo"]["attainment_upper"] == (met + undecided if counted else None)
+
+
+def test_a_failed_job_is_never_undecided() -> None:
+    found = jobs((0, 1, 5, 6))
+    found["outcome"] = Outcome.ERROR
+    figures = summarise(found, with_targets(facts([0], [0]), 3000), Notes())
+    assert (figures["slo"]["undecided"], figures["slo"]["attainment_upper"]) == (0, 0.0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from collector.record import ErrorKind, Outcome
 from collector.summary import Notes, summarise
-from tests.runs import START, S, facts, records, times_of
+from tests.runs import START, S, facts, jobs, records, times_of
 
 
 def test_the_budget_releases_a_request_at_the_completion_that_frees_its_permit() -> None:
@@ -87,6 +87,24 @@ def test_latency_keys_follow_service_where_latency_counts_from_sent() -> None:
     known = replace(facts([0], [3]), latency_from="sent")
     figures = summarise(records((0, 3, 5, Outcome.OK)), known, Notes())
     assert (figures["latency_p50"], figures["service"]["p50"], figures["response"]["p50"]) == (2.0, 2.0, 5.0)
+
+
+def test_the_widths_of_completions_are_those_of_the_jobs_that_succeeded() -> None:
+    found = jobs((0, 1, 1.5, 2), (0, 1, 3, 4), (0, 0, 1, 2), (0, 1, 9, 9))
+    found["outcome"][3] = Outcome.ERROR
+    width = summarise(found, facts([0] * 4, [0] * 4), Notes())["completion_width"]
+    assert width is not None
+    assert (width["n"], width["p50"], width["max"], width["mean"]) == (3, 1.0, 2.0, 3.5 / 3)
+
+
+def test_jobs_that_never_completed_have_no_width_and_what_is_no_job_has_none_at_all() -> None:
+    found = jobs((0, 1, 2, 3))
+    found["outcome"], found["completed_ns"] = Outcome.TIMEOUT, 0
+    assert times_of(found, facts([0], [0])).width_ns.tolist() == [0]
+    width = summarise(found, facts([0], [0]), Notes())["completion_width"]
+    assert width is not None
+    assert (width["n"], width["p50"]) == (0, None)
+    assert summarise(records((0, 0, 1, Outcome.OK)), facts([0], [0]), Notes())["completion_width"] is None
 
 
 def test_a_run_of_nothing_has_null_figures_and_no_zero_latency() -> None:

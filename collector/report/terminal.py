@@ -11,7 +11,7 @@ from rich.text import Text
 
 from collector import quantity
 from collector.printable import printable
-from collector.report import processes, server_metrics
+from collector.report import completion, processes, server_metrics
 from collector.result import ArrivalAudit, Result, Spread
 
 STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
@@ -103,7 +103,7 @@ def _times(result: Result) -> Iterator[RenderableType]:
     )
     yield from (Text(), table)
     yield from (Text(note, style="dim") for note in notes)
-    yield from _width(result)
+    yield from (Text(sentence, style="dim") for sentence in completion.widths(result))
     if held["no_interval"]:
         yield Text(f"no intervals for {latency}: {held['no_interval']}", style="dim")
     elif held["tau"] > 1:
@@ -118,14 +118,6 @@ def _times(result: Result) -> Iterator[RenderableType]:
     yield from (Text(warning, style="yellow") for warning in warnings if warning)
 
 
-def _width(result: Result) -> Iterator[RenderableType]:
-    """Yield how well polling knows when jobs completed."""
-    if width := result.get("completion_width"):
-        parts = (f"{label} {quantity.seconds(width[key])}" for label, key in ROWS if key in ("p50", "p99", "max"))
-        text = f"completion of a job is known to within {', '.join(parts)}; response and service are the late end."
-        yield Text(text, style="dim")
-
-
 def _spread(result: Result, name: TimeName) -> Spread:
     return result[name]
 
@@ -138,9 +130,6 @@ def _slo(result: Result) -> Iterator[RenderableType]:
     table = _grid()
     text = f"{share}{_ends(slo)}: {result['slo_met_success']} of {slo.get('requests')} with a target"
     _row(table, "SLO met", text)
-    if slo.get("undecided"):
-        upper = quantity.share(slo["attainment_upper"])
-        _row(table, "undecided", f"{slo['undecided']}: polls cannot tell; {upper} if they had all met theirs")
     classes = slo.get("by_class", [])
     for row in classes[:SHOWN_CLASSES] if len(classes) > 1 else []:
         text = f"{quantity.share(row['attainment'])}{_ends(row)}: {row['met']} of {row['requests']}"
@@ -148,6 +137,7 @@ def _slo(result: Result) -> Iterator[RenderableType]:
     if len(classes) > SHOWN_CLASSES:
         _row(table, f"  {len(classes) - SHOWN_CLASSES} more", "in the JSON, slo.by_class")
     yield from (Text(), table)
+    yield from (Text(sentence, style="dim") for sentence in completion.undecided(slo))
     yield from (Text(warning, style="yellow") for warning in slo.get("warnings", []))
 
 

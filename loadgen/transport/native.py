@@ -271,7 +271,7 @@ class Connection(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """Close at once and be used no more: the server hears of it before anything that is sent next."""
         self._pool.idle.pop(self, None)
-        if self._descriptor >= 0:
+        if self._descriptor >= 0 and not self._transport.is_closing():  # or the number may be another's by now
             raw, self._descriptor = socket.socket(fileno=self._descriptor), -1
             with suppress(OSError):
                 raw.shutdown(socket.SHUT_RDWR)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from loadgen.pins import usable_cores
-from scripts.benching import parts, peers
+from scripts.benching import parts, peers, polling
 from scripts.benching.errors import NoResultError
 from scripts.benching.goals import goals_table
 from scripts.benching.machine import machine
@@ -24,7 +24,7 @@ def main() -> None:
         tell(f"{name} is missing: as root, apt-get install nginx-light wrk; going on with what is possible")
     print(f"\n{machine()}\n")
     if flags.parts or "nginx" in missing:
-        print(parts.parts_table())
+        print(f"{parts.parts_table()}\n{polling.polling_table()}")
         return
     cores = usable_cores()
     with nginx(cores[0]) as server:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from scripts.benching import parts, wrk
+from scripts.benching import parts, polling, wrk
 from scripts.benching.errors import NoResultError
 from scripts.benching.rounds import LADDERS, Place, Rounds, tell
 from scripts.benching.table import markdown, middle, number, seconds
@@ -37,6 +37,7 @@ def _all(rounds: Rounds, repeats: int, quick: bool) -> Iterator[Goal]:
     yield from punctual(rounds)
     yield from _tried("2 MB answers", lambda: large(place, repeats, 500 if quick else 3_000))
     yield from pieces()
+    yield polls()
     if not quick:
         yield from _tried("1,000,000 requests", lambda: million(place))
     yield from _tried("run overhead", lambda: overhead(place, repeats))
@@ -104,6 +105,14 @@ def pieces() -> Iterator[Goal]:
         tell(what)
         rate = measure()
         yield Goal(f"{what} a second, in isolation", ">= 500,000", number(rate), rate >= 500_000)
+
+
+def polls() -> Goal:
+    """CPU of 100 jobs that are polled."""
+    tell("polls of jobs")
+    cost = polling.measure(polling.GOAL_S, 5.0)
+    what = f"CPU of polling {polling.JOBS} jobs of {polling.GOAL_S} s, {number(cost.polls)} polls a second"
+    return Goal(what, "<= 5 % of a core", f"{100 * cost.share:.1f} %", cost.share <= polling.MOST_SHARE)
 
 
 def million(place: Place) -> list[Goal]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from collector import quantity
-from collector.report import processes
+from collector.report import completion, processes
 from collector.report.html.distribution import TIMES
 from collector.report.html.markup import Cell, bar, cards, note, section, shortened, table, text
 from collector.report.terminal import MEANING, ROWS, UNTIL_STOP
@@ -112,6 +112,7 @@ def percentiles(result: Result) -> str:
     notes += [
         f"No intervals for {name}: {result[name]['no_interval']}." for name in TIMES if result[name]["no_interval"]
     ]
+    notes += completion.widths(result)
     return table(caption, [Cell("", number=False), *heads], rows) + "".join(map(note, notes))
 
 
@@ -135,7 +136,9 @@ def attainment(result: Result) -> str:
         f"Of all sent, {result['failed_requests']:,} failed; what failed, never ended or was never sent is not met."
     )
     few = "Where the interval is -, there are too few."
-    return section(title, table(caption, heads, rows), note(f"{unknown}{failed} {few}"))
+    return section(
+        title, table(caption, heads, rows), note(f"{unknown}{failed} {few}"), *map(note, completion.undecided(slo))
+    )
 
 
 def _class(own: Mapping[str, Any]) -> list[Cell | str]:
