@@ -171,9 +171,9 @@ class Sender:
         flight.exchange.abandon()
         done_ns = now_ns()
         self._budget.finish()
-        exchange = flight.exchange
-        stamps = (flight.scheduled_ns, exchange.sent_ns, done_ns)
-        self._intake.give_up(flight.index, outcome, stamps, exchange.milestones)
+        stamps = (flight.scheduled_ns, flight.exchange.sent_ns, done_ns)
+        self._intake.give_up(flight.index, outcome, stamps, flight.exchange.milestones)
+        del flight.exchange
 
     def start(self) -> None:
         """Time zero is near: measure from here on."""

@@ -91,10 +91,11 @@ def test_failed_jobs_are_errors_of_a_kind_of_their_own_beside_those_of_http() ->
     assert failed["count"] + refused["count"] == result["outcomes"]["error"] == 40 - result["outcomes"]["ok"]
 
 
-def test_a_job_that_never_ends_is_given_up_after_the_video_timeout_and_deleted() -> None:
+@pytest.mark.parametrize("transport", NAMES)
+def test_a_job_that_never_ends_is_given_up_after_the_video_timeout_and_deleted(transport: str) -> None:
     with server(stall=1) as url:
         words = ("--base-url", url, "--num-prompts", "6", "--max-concurrency", "6", "--video-timeout", "0.5")
-        result = bench(*JOBS, *COLD, *words, code=4)
+        result = bench(*JOBS, *COLD, *words, "--transport", transport, code=4)
         assert fetch(f"{url}/sim/stats") == {"requests": 6, "in_flight": 0, "max_in_flight": 6}
         assert [visit["status"] for visit in fetch(f"{url}/sim/log")] == [499] * 6
     assert result["outcomes"]["timeout"] == 6

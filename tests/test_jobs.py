@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -12,12 +13,16 @@ from collector.record import RETRIED, ErrorKind, Outcome, error_name, job_step
 from loadgen.clock import now_ns
 from loadgen.intake import Intake
 from loadgen.jobs import Jobs
-from loadgen.options import JobOptions
+from loadgen.options import JobOptions, TargetOptions
 from loadgen.requests import videos
 from loadgen.requests.request import Request
 from loadgen.simulator.mp4 import mp4
-from loadgen.transport.seam import NO_JOB, Answer, Milestones
+from loadgen.target import resolve
+from loadgen.transport import NAMES
+from loadgen.transport.head import Heads
+from loadgen.transport.seam import NO_JOB, Answer, Milestones, Transport
 from tests.test_sender import until
+from tests.test_transport import ask, talk
 
 CREATE = Request("POST", "/v1/videos", "x/y", b"form")
 VIDEO = mp4(8, 8, 1)
@@ -181,6 +186,40 @@ def test_a_hostile_id_stays_in_its_place_in_the_path() -> None:
     assert ending(answer)[0] == "ok"
     paths = {sent.request.path.removesuffix("/content") for sent in script.sent[1:]}
     assert paths == {"/v1/videos/..%2Fx%20y%3F%23%C3%A9"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_hostile_id_goes_out_as_it_was_encoded_by_every_transport(name: str) -> None:
+    lines: list[str] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                lines.append(head.decode().split("\r\n")[0])
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    async def all_of_it(transport: Transport) -> list[Answer]:
+        return [
+            await ask(transport, make(job_id))
+            for job_id in ("../x y?#é&%2e%2e", "...", "a;b=c:d@e")
+            for make in (videos.poll, videos.delete)
+        ]
+
+    talk(name, behave, all_of_it)
+    assert lines == [
+        f"{method} /v1/videos/{place} HTTP/1.1"
+        for place in ("..%2Fx%20y%3F%23%C3%A9%26%252e%252e", "...", "a%3Bb%3Dc%3Ad%40e")
+        for method in ("GET", "DELETE")
+    ]
+
+
+def test_heads_of_jobs_are_not_kept_for_each_would_be_another() -> None:
+    heads = Heads(resolve(TargetOptions(base_url="http://127.0.0.1:1")))
+    assert heads.of(CREATE) is heads.of(CREATE)
+    assert heads.of(videos.poll("v1")) == heads.of(videos.poll("v1"))
+    assert heads.of(videos.poll("v1")) is not heads.of(videos.poll("v1"))
 
 
 def test_a_job_of_which_one_request_was_sent_again_counts_as_sent_again() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from collector import quantity
 from collector.live import LiveFigures
 from collector.record import ErrorKind, Outcome
-from collector.report import json, terminal
+from collector.report import json, processes, terminal
 from collector.report.progress import fill, progress
 from collector.result import Figures, Result, Snapshot
 from collector.summary import Facts, Notes, summarise
@@ -227,6 +227,13 @@ def test_a_live_display_fits_the_narrowest_terminal(width: int) -> None:
 
 def test_pieces_are_laid_out_without_breaking_one() -> None:
     assert fill(["aa", "bbb", "c", "dddddddd"], 7) == ["aa  bbb", "c", "dddddddd"]
+
+
+@pytest.mark.parametrize(("undeleted", "shown"), [(0, False), (3, True)])
+def test_jobs_that_are_left_on_the_server_are_told_of(undeleted: int, shown: bool) -> None:
+    own = {"cpu_share": 0.1, "peak_memory_mb": 40.0, "undeleted": undeleted}
+    ((_, text),) = processes.lines({"sender 0": own})
+    assert ("3 jobs could not be deleted" in text) is shown
 
 
 def test_the_report_says_how_well_completions_are_known_and_what_that_leaves_undecided() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from loadgen.errors import UsageError
 from loadgen.options import IMAGE_INPUT_TASKS, TargetOptions
-from loadgen.requests import ENDPOINTS, Endpoint, endpoint, named
+from loadgen.requests import ENDPOINTS, Endpoint, JobEndpoint, endpoint, named
 from loadgen.requests.overlay import check, overlaid
 from loadgen.samples.images import synthetic_png
 from loadgen.samples.sample import Sample
@@ -193,6 +193,12 @@ def test_an_installed_endpoint_is_loaded_only_when_it_is_named(site: Path) -> No
     assert "lazy_endpoint" not in sys.modules
     assert bytes(endpoint("mine", "t2i").encode(Sample("a"), "sd3", "t2i").body).startswith(b'{"n":1')
     assert "lazy_endpoint" in sys.modules
+
+
+def test_an_installed_endpoint_has_jobs_if_it_can_poll_them(site: Path) -> None:
+    install(site, "job_endpoint", "from loadgen.requests.videos import *\nname = 'mine'\n")
+    assert isinstance(endpoint("mine", "t2v"), JobEndpoint)
+    assert [one.name for one in ENDPOINTS.values() if isinstance(one, JobEndpoint)] == ["v1/videos"]
 
 
 def test_an_installed_endpoint_does_not_replace_one_of_ours(site: Path) -> None:

@@ -26,6 +26,8 @@ def _parts(own: Mapping[str, Any]) -> Iterator[str]:
     yield f"{own['peak_memory_mb']:.0f} MB"
     if own.get("transport"):
         yield f"{own['transport']}, {own['alarm']}"
+    if own.get("undeleted"):
+        yield f"{own['undeleted']} jobs could not be deleted on the server"
     if own.get("cores"):
         yield f"core {', '.join(map(str, own['cores']))}, put off it {own['involuntary_switches']} times"
     if own.get("realtime"):

@@ -1,6 +1,6 @@
 """Endpoints of others: installed packages offer them by entry points of the group `loadgen.endpoints`.
 
-In the pyproject.toml of such a package, for a module that has what `Endpoint` lists:
+In the pyproject.toml of such a package, for a module that has what `Endpoint` lists (and `JobEndpoint`, to have jobs):
     [project.entry-points."loadgen.endpoints"]
     mine = "my_package.my_endpoint"
 """
