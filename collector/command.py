@@ -21,7 +21,7 @@ from collector import times as clock
 from collector.errors import RunError
 from collector.facts import Facts
 from collector.flags import EXAMPLES, add_arguments
-from collector.printable import printable
+from collector.printable import forgive_streams, printable
 from collector.report import json, percentiles, terminal
 from collector.report.html.page import page
 from collector.report.html.series import Series
@@ -29,6 +29,7 @@ from collector.result import Result
 from collector.saved import FILES, RUN, SUMMARY, SavedRun, read_run
 from collector.summary import summarise
 from collector.times import Times
+from collector.words import Parser
 
 STDOUT: Final = "-"
 PAGE: Final = "report.html"  # where `--html` names no other file
@@ -45,14 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main(words: list[str]) -> int:
     """Run `python -m collector` with these words; a fault is one line and exit 2."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m collector",
         description="look at saved runs again, with other questions",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add_arguments(parser)
+    forgive_streams()
     arguments = parser.parse_args(words)
     try:
         return run(arguments)
@@ -90,8 +91,10 @@ def _report(folder: Path, arguments: argparse.Namespace, people: Console) -> Non
     result = again(saved, facts, {"model": "flat", "flat_ms": arguments.slo_ms} if arguments.slo_ms else None)
     further = percentiles.of(_times(saved, facts), arguments.percentiles) if arguments.percentiles else {}
     told = _write_files(saved, facts, result, further, arguments)
+    with _shown_of(folder):
+        drawn = terminal.drawn(result)
     people.rule(Text(printable(str(folder))))
-    _render(folder, result, people)
+    people.print(drawn, highlight=False)
     if further:
         people.print(percentiles.table(further))
     for line in told:
@@ -120,11 +123,6 @@ def _page(saved: SavedRun, facts: Facts, result: Result) -> bytes:
     with _shown_of(saved.folder):
         moved = metrics.moved(saved.scrapes, facts.started_ns)
         return page(result, Series.of_run(saved.records, facts, facts.hiccups), moved)
-
-
-def _render(folder: Path, result: Result, people: Console) -> None:
-    with _shown_of(folder):
-        terminal.render(result, people)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from collector.saved import ERRORS, MARKS, STAGES
 from collector.wire import Note
 
+NEW: Final = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW  # nothing that others have put there is written to
 SLACK: Final = 65_536  # requests around the one sent last that may be marked out of order
 
 
@@ -18,9 +19,11 @@ class RunFolder:
     """What the collector adds to a run folder besides records."""
 
     def __init__(self, folder: Path) -> None:
-        self._errors = (folder / ERRORS).open("ab", buffering=0)
-        self._stages = (folder / STAGES).open("ab", buffering=0)
-        self._marks = os.open(folder / MARKS, os.O_RDWR | os.O_CREAT, 0o600)
+        self._errors, self._stages = (
+            os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_APPEND | NEW, 0o600), "ab", buffering=0)
+            for name in (ERRORS, STAGES)
+        )
+        self._marks = os.open(folder / MARKS, os.O_RDWR | NEW, 0o600)
         self._saved = 0
 
     def note(self, index: int, note: Note) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final, NoReturn
 
+from loadgen.command import argv
+
 _INTERRUPTED: Final = 130  # as in loadgen/command/exits.py, which is not loaded yet
 
 
@@ -15,6 +17,7 @@ def entry(words: Sequence[str] | None = None, **defaults: object) -> NoReturn:
     patient = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else Ctrl-C is somebody else's matter
     if patient:
         signal.signal(signal.SIGINT, _leave)
+    argv.hide_secrets()  # at once: loading takes a while, and anybody may look
     from loadgen.command.cli import main
 
     if patient:

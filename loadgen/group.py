@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,8 @@ from collector.channel import Channel, Closed, Message
 from collector.shared import Descriptor
 from loadgen.errors import ProcessError, UsageError
 
+# What the parent was told in confidence and no child needs: senders get what they need over their control line.
+_IN_CONFIDENCE = {"openai_api_key", "http_proxy", "https_proxy", "all_proxy"}  # in lower case
 _SOCKET_PATH_LIMIT = 100  # of the 107 bytes that a unix socket's address can have, what we may need
 
 
@@ -28,8 +30,8 @@ _OURS = os.pathsep.join(filter(None, [str(Path(__file__).parent.parent), os.envi
 class Member:
     """One child process: its name, its control line, and what it wrote to standard error."""
 
-    def __init__(self, name: str, module: str, inherit: Sequence[int]) -> None:
-        self.name, self.alive, self.released = name, True, False
+    def __init__(self, name: str, module: str, inherit: Sequence[int], hide: Callable[[str], str]) -> None:
+        self.name, self.alive, self.released, self._hide = name, True, False, hide
         self.channel, theirs = Channel.pair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
         with theirs:
@@ -38,7 +40,7 @@ class Member:
     def _start(self, module: str, end: socket.socket, inherit: Sequence[int]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             [sys.executable, "-P", "-m", module, str(end.fileno())],
-            env={**os.environ, "PYTHONPATH": _OURS},
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=self._errors,
             stderr=self._errors,
@@ -58,13 +60,17 @@ class Member:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         ending = f"exit code {self.process.returncode}"
-        return f"{ending}: {lines[-1]}" if lines else ending
+        return self._hide(f"{ending}: {lines[-1]}") if lines else ending
 
 
 class Group:
-    """Child processes that live no longer than this; a private 0700 folder holds their sockets."""
+    """Child processes that live no longer than this; a private 0700 folder holds their sockets.
 
-    def __init__(self) -> None:
+    `hide` takes secrets out of what a child said before it died.
+    """
+
+    def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
+        self._hide = hide
         self.folder = _private_folder()
         self.members: list[Member] = []
         self.watched: list[Member] = []  # of another group, which ends them; their deaths are news here too
@@ -89,7 +95,7 @@ class Group:
 
     def start(self, name: str, module: str, **setup: Any) -> Member:
         """Start `python -m MODULE CHANNEL` and send it `setup`; it inherits every Descriptor in there."""
-        member = Member(name, module, list(_descriptors(setup)))
+        member = Member(name, module, list(_descriptors(setup)), self._hide)
         self.members.append(member)
         member.channel.send("setup", folder=str(self.folder), **setup)
         return member
@@ -124,6 +130,12 @@ class Group:
                 if message["kind"] == kind:
                     answers[member] = message
         return answers
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a child: the target comes over its control line, secrets included."""
+    kept = {name: value for name, value in os.environ.items() if name.lower() not in _IN_CONFIDENCE}
+    return {**kept, "PYTHONPATH": _OURS}
 
 
 def _descriptors(value: Any) -> Iterator[int]:

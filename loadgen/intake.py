@@ -5,7 +5,7 @@ from typing import Any
 
 from collector.record import ErrorKind, Outcome, error_name, job_step
 from loadgen.gallery import Gallery
-from loadgen.outbox import Outbox
+from loadgen.outbox import EXAMPLE_CHARS, Outbox
 from loadgen.requests import Endpoint
 from loadgen.requests.reply import Reply
 from loadgen.transport.seam import NO_JOB, Answer, Milestones
@@ -26,7 +26,7 @@ class Intake:
         if answer.error:
             return Reply(answer.error, answer.detail)
         if answer.status != 200:
-            return Reply(ErrorKind.HTTP, bytes(answer.body[:300]).decode(errors="replace"))
+            return Reply(ErrorKind.HTTP, bytes(answer.body[:EXAMPLE_CHARS]).decode(errors="replace"))
         reply = self._endpoint.read(answer.body, self._task, self._n)
         return reply if reply.error or told is None else _with_figures(reply, told)
 

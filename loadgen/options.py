@@ -64,7 +64,7 @@ class ArrivalOptions:
 class TargetOptions:
     """The server: where it is, which dialect it speaks, what it must be told in every request."""
 
-    base_url: str = "http://localhost:8091"
+    base_url: str = field(default="http://localhost:8091", repr=False)  # may hold a password
     backend: str = "vllm-omni"
     model: str = "default"
     extra_body: Mapping[str, object] = field(default_factory=dict)

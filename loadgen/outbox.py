@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from collections.abc import Callable
 from typing import Final
 
 import zmq
@@ -11,15 +12,22 @@ from collector.wire import RECORDS, Note, pack_notes
 from loadgen.transport.seam import NO_JOB, Milestones
 
 FLUSH_S: Final = 0.02
+EXAMPLE_CHARS: Final = 300  # of what a server said
 _ROW: Final = struct.Struct("<IHHBBHfqqqqqqqqq")
 assert _ROW.size == RECORD.itemsize
 
 
 class Outbox:
-    """Packs a row when a request ends; sends what has gathered a little later."""
+    """Packs a row when a request ends; sends what has gathered a little later, texts only through `hide`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, socket: zmq.Socket[bytes], sender: int) -> None:
-        self._loop, self._socket, self._sender = loop, socket, sender
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        socket: zmq.Socket[bytes],
+        sender: int,
+        hide: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        self._loop, self._socket, self._sender, self._hide = loop, socket, sender, hide
         self._rows: list[bytes] = []
         self._notes: list[tuple[int, Note]] = []
         self._explained: set[str] = set()
@@ -46,14 +54,22 @@ class Outbox:
 
     def note(self, index: int, note: Note) -> None:
         """Add what does not fit a row."""
-        self._notes.append((index, note))
+        self._notes.append((index, self._hidden(note)))
         self._arm()
 
     def explain(self, index: int, error: str, example: str) -> None:
         """Give an example of an error, once for each kind."""
         if error not in self._explained:
             self._explained.add(error)
-            self.note(index, {"error": error, "example": example[:300]})
+            self.note(index, {"error": error, "example": example})
+
+    def _hidden(self, note: Note) -> Note:
+        """The note as it may be kept; cut after hiding, for half a secret is one too."""
+        if stages := note.get("stages"):
+            note = {**note, "stages": {self._hide(name): duration_s for name, duration_s in stages.items()}}
+        if example := note.get("example"):
+            note = {**note, "example": self._hide(example)[:EXAMPLE_CHARS]}
+        return note
 
     def _arm(self) -> None:
         if not self._armed:

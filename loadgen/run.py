@@ -23,6 +23,7 @@ from loadgen.pages import shown
 from loadgen.plan import Plan
 from loadgen.requests import endpoint
 from loadgen.rundir import RunDir
+from loadgen.secrets import Secrets
 from loadgen.target import resolve
 
 
@@ -61,7 +62,7 @@ def run(
         interrupts = stack.enter_context(Interrupts())  # ends last: what is put away must not be interrupted
         answers = stack.enter_context(_answers(options.traffic.save_dir))
         places = Places(RunDir(run_dir) if run_dir else None, answers)
-        group = stack.enter_context(Group())
+        group = stack.enter_context(Group(Secrets(target.secrets).hide))
         group.watched.extend(watched)
         crew = Crew(group, plan, options, target, places)
         _warn_of_pages(crew, options, tell)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector import saved, shared
+from collector.folder import NEW
 from collector.hiccup import HICCUP
 from collector.record import RECORD
 from collector.report import json
@@ -27,18 +29,21 @@ class RunDir:
         """Make the folder; UsageError where that fails, or where it holds a run already."""
         self.folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            taken = any((folder / name).exists() for name in (saved.RUN, saved.RECORDS))
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            taken = any(os.path.lexists(folder / name) for name in saved.FILES)
+            shared_by_all = folder.stat().st_mode & stat.S_IWOTH
         except OSError as error:
             raise UsageError(f"--run-dir {folder}: {error.strerror}; name a folder that can be made") from None
         if taken:
             raise UsageError(f"--run-dir {folder}: holds a run already, which is never overwritten; name a new folder")
+        if shared_by_all:
+            raise UsageError(f"--run-dir {folder}: everybody may write in it, records too; name a folder of your own")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise UsageError(f"--run-dir {folder}: may not be written; choose another place or change its permissions")
 
     def open(self, name: str) -> Descriptor:
         """Open a new file of the folder for appending."""
-        return Descriptor(os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600))
+        return Descriptor(os.open(self.folder / name, os.O_RDWR | os.O_APPEND | NEW, 0o600))
 
     def begin(self, plan: Plan, slo_ms: NDArray[np.float64], facts: Mapping[str, Any]) -> None:
         """Write what is known before the start; `facts` has `started_ns`, `terms` and the circumstances."""
@@ -46,7 +51,7 @@ class RunDir:
         rows["arrival_ns"], rows["slo_ms"] = plan.arrivals_ns, slo_ms
         for column, name in enumerate(("width", "height", "frames", "steps")):
             rows[name] = plan.shapes[plan.entries, column]
-        (self.folder / saved.PLAN).write_bytes(rows.tobytes())
+        self._replace(saved.PLAN, rows.tobytes())
         about = {"requests": len(plan), "digest": digest(plan), "source": plan.source}
         dtypes = {name: saved.describe(dtype) for name, dtype in _DTYPES.items()}
         run = {"layout": saved.LAYOUT, **facts, "plan": about, "dtypes": dtypes}
@@ -58,7 +63,8 @@ class RunDir:
 
     def _replace(self, name: str, content: bytes) -> None:
         draft = self.folder / f".{name}"
-        draft.write_bytes(content)
+        with os.fdopen(os.open(draft, os.O_WRONLY | NEW, 0o644), "wb") as file:
+            file.write(content)
         draft.replace(self.folder / name)
 
 

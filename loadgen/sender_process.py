@@ -23,10 +23,11 @@ from loadgen.gallery import Gallery
 from loadgen.intake import Intake, error_of
 from loadgen.jobs import Jobs
 from loadgen.options import JobOptions
-from loadgen.outbox import Outbox
+from loadgen.outbox import EXAMPLE_CHARS, Outbox
 from loadgen.pins import settle
 from loadgen.quiet import quieten
 from loadgen.requests import JobEndpoint, endpoint
+from loadgen.secrets import Secrets
 from loadgen.sender import Sender
 from loadgen.store import Store
 from loadgen.target import Target
@@ -80,7 +81,8 @@ class SenderProcess:
         entries = shared.attach(setup["entries"], np.int32).data
         board = Board.attach(setup["board"])
         budget = Budget(board, number, setup["max_concurrency"], setup["bells"])
-        outbox = Outbox(self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number)
+        self._hide = Secrets(tuple(target.secrets)).hide
+        outbox = Outbox(self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number, self._hide)
         gallery = Gallery(Path(setup["answers"])) if setup["answers"] else None
         dialect = endpoint(setup["backend"], setup["task"], setup["n"])
         self._timeout_s: float | None = setup["timeout_s"]
@@ -168,7 +170,8 @@ class SenderProcess:
 
         def tell(error: str | None, detail: str, done_ns: int) -> None:
             latency_ns = done_ns - exchange.sent_ns
-            self._channel.send("warmed", entry=entry, error=error, detail=detail[:300], latency_ns=latency_ns)
+            shown = self._hide(detail)[:EXAMPLE_CHARS]
+            self._channel.send("warmed", entry=entry, error=error, detail=shown, latency_ns=latency_ns)
 
         exchange = self._transport.send(self._store.request(entry), done)
         deadline = self._loop.call_later(_FOREVER_S if self._timeout_s is None else self._timeout_s, overdue)

@@ -1,11 +1,12 @@
 """`--simulate`: an embedded server on a free loopback port, for as long as one command runs."""
 
-import argparse
 import dataclasses
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
+from collector.words import Parser
 from loadgen.errors import UsageError
 from loadgen.group import Group, Member
 from loadgen.simulator import options as simulator
@@ -13,8 +14,8 @@ from loadgen.simulator import options as simulator
 _START_S = 30.0
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
+class _Parser(Parser):
+    def error(self, message: str) -> NoReturn:
         raise UsageError(f"--simulate: {message}; see `loadgen serve --help` for what it takes")
 
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from collector.printable import printable
 from loadgen import __version__
 from loadgen.errors import UnreachableError, UsageError
 from loadgen.options import MAX_BODY_BYTES, TargetOptions
 from loadgen.requests import named
+from loadgen.secrets import Secrets, split_userinfo
 
 KNOCK_S: Final = 2.0  # to find the address that listens, where a name has several
 
@@ -32,6 +34,7 @@ class Target:
     proxy: str | None = field(default=None, repr=False)
     proxy_address: str | None = None
     max_body_bytes: int = MAX_BODY_BYTES
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def origin(self) -> str:
@@ -47,15 +50,8 @@ class Target:
 
 def resolve(options: TargetOptions) -> Target:
     """Take `--base-url` apart and look its host up, once, so that no look-up falls into the run."""
-    url = urlsplit(options.base_url)
-    try:
-        port = url.port or {"http": 80, "https": 443}[url.scheme]
-    except (KeyError, ValueError):
-        raise UsageError(
-            f"--base-url {redacted(options.base_url)}: give http://HOST:PORT or https://HOST:PORT"
-        ) from None
-    if not url.hostname:
-        raise UsageError("--base-url: has no host; give http://HOST:PORT")
+    url, port = _split(options.base_url, "--base-url", {"http": 80, "https": 443})
+    assert url.hostname is not None
     if url.query or url.fragment:
         raise UsageError("--base-url: takes no query or fragment; give http://HOST:PORT/PREFIX")
     headers = {"User-Agent": f"diffusion-loadgen/{__version__}", "Accept": "*/*"}
@@ -82,6 +78,7 @@ def resolve(options: TargetOptions) -> Target:
         proxy=options.proxy,
         proxy_address=proxy_address,
         max_body_bytes=options.max_body_bytes,
+        secrets=Secrets.of(options).texts,
     )
 
 
@@ -90,10 +87,25 @@ def _authorizes(headers: Mapping[str, str]) -> bool:
 
 
 def _proxy_address(proxy: str) -> str:
-    url = urlsplit(proxy)
-    if url.scheme != "http" or not url.hostname:
-        raise UsageError(f"--proxy {redacted(proxy)}: give http://HOST:PORT")
-    return look_up(url.hostname, url.port or 80, "--proxy")
+    url, port = _split(proxy, "--proxy", {"http": 80})
+    assert url.hostname is not None
+    return look_up(url.hostname, port, "--proxy")
+
+
+def _split(text: str, flag: str, ports: Mapping[str, int]) -> tuple[SplitResult, int]:
+    """Take a URL apart that has a host and one of the schemes of `ports`; return its port too, UsageError else."""
+    shown = printable(redacted(text))
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise UsageError(f"{flag} {shown}: has characters that no URL can hold; write them as %XX")
+    try:
+        url = urlsplit(text)
+        port = url.port or ports[url.scheme]
+    except (KeyError, ValueError):
+        forms = " or ".join(f"{scheme}://HOST:PORT" for scheme in ports)
+        raise UsageError(f"{flag} {shown}: give {forms}") from None
+    if not url.hostname:
+        raise UsageError(f"{flag}: has no host; give {url.scheme}://HOST:PORT")
+    return url, port
 
 
 def look_up(host: str, port: int, flag: str) -> str:
@@ -103,10 +115,9 @@ def look_up(host: str, port: int, flag: str) -> str:
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise UnreachableError(
-            f"{flag}: cannot look up the host {host} ({error.strerror or error}); check the name"
-        ) from None
+    except (OSError, UnicodeError) as error:  # UnicodeError: no name at all, such as "a..b"
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise UnreachableError(f"{flag}: cannot look up the host {host} ({reason}); check the name") from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     return addresses[0] if len(addresses) == 1 else _listening(addresses, port)
@@ -125,6 +136,4 @@ def _listening(addresses: list[str], port: int) -> str:
 
 def redacted(base_url: str) -> str:
     """The URL as it may be shown: without user name and password."""
-    scheme, mark, rest = base_url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return scheme + mark + authority.rpartition("@")[2] + slash + path
+    return split_userinfo(base_url)[1]

@@ -1,5 +1,6 @@
 import io
 import json
+import stat
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -181,6 +182,47 @@ def test_an_archive_writes_below_its_folder_only(tmp_path: Path) -> None:
     unpack_images(archive, tmp_path / "in" / "unpacked", 100)
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert files == ["in/evil.zip", "in/unpacked/abs.png", "in/unpacked/in.JPG", "in/unpacked/out.png"]
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO, stat.S_IFREG | stat.S_ISUID])
+def test_what_an_archive_calls_a_link_or_a_device_becomes_a_plain_file(tmp_path: Path, kind: int) -> None:
+    member = zipfile.ZipInfo("a.png")
+    member.create_system, member.external_attr = 3, (kind | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
+        archive.writestr(member, "/etc/passwd")
+    unpack_images(tmp_path / "odd.zip", tmp_path / "unpacked", 100)
+    found = (tmp_path / "unpacked" / "a.png").lstat()
+    assert stat.S_ISREG(found.st_mode)
+    assert not found.st_mode & (stat.S_ISUID | stat.S_IXUSR)
+
+
+def test_an_archive_that_lies_about_a_size_unpacks_no_more_than_it_claimed(tmp_path: Path) -> None:
+    content = zipped({"a.png": bytes(1 << 20)})
+    place = content.index(b"PK\x01\x02")
+    lying = bytearray(content)
+    lying[place + 24 : place + 28] = (10).to_bytes(4, "little")
+    (tmp_path / "lying.zip").write_bytes(lying)
+    with pytest.raises(zipfile.BadZipFile):
+        unpack_images(tmp_path / "lying.zip", tmp_path / "unpacked", 100)
+    assert sum(path.stat().st_size for path in (tmp_path / "unpacked").iterdir()) <= 10
+
+
+@pytest.mark.parametrize("name", ["many small", "one large"])
+def test_an_archive_that_unpacks_to_too_much_writes_nothing(tmp_path: Path, name: str) -> None:
+    files = {f"{i}.png": bytes(60) for i in range(20)} if name == "many small" else {"a.png": bytes(1 << 20)}
+    (tmp_path / "bomb.zip").write_bytes(zipped(files))
+    with pytest.raises(ValueError, match="more than 1000 bytes"):
+        unpack_images(tmp_path / "bomb.zip", tmp_path / "unpacked", 1000)
+    assert not (tmp_path / "unpacked").exists()
+
+
+def test_a_list_that_does_not_end_is_refused_at_its_limit(stand_in: StandIn, hub: Hub) -> None:
+    stand_in.files = {"/prompts.txt": b"a cat\n" * 100, **drive([{"caption": "c" * 500}], {"a.png": b"x"})}
+    limited = replace(hub, list_limit_bytes=500)
+    for fetch in (limited.vbench_prompts, limited.vbench_images):
+        with pytest.raises(DownloadError, match="more than 500 bytes"):
+            fetch()
+    assert [path for path in hub.cache.rglob("*") if path.is_file()] == []
 
 
 def test_two_downloads_at_once_both_find_the_whole_set(stand_in: StandIn, hub: Hub) -> None:

@@ -1,6 +1,7 @@
 """The JSON report: figures and circumstances in one document, keys in the order of WIRE.md."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Final, cast
 
@@ -8,6 +9,8 @@ import orjson
 
 from collector.result import Figures, Result, ServerMetrics
 
+# what JSON need not escape and a terminal obeys: DEL, and the controls from U+0080 on
+_CONTROLS: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
 KEYS: Final = (
     *("duration", "completed_requests", "failed_requests", "throughput_qps"),
     *("latency_mean", "latency_median", "latency_p50", "latency_p95", "latency_p99"),
@@ -55,8 +58,9 @@ def assemble(
 
 
 def dump(result: Mapping[str, object]) -> bytes:
-    """Write a result as UTF-8 JSON, indented by two, with a newline at the end; see `_native` for odd values."""
-    return orjson.dumps(_native(result), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    """Write a result as UTF-8 JSON, indented by two, a newline at the end; no character in it drives a terminal."""
+    written = orjson.dumps(_native(result), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return _CONTROLS.sub(lambda found: b"\\u00%02x" % found[0][-1], written)
 
 
 def _native(value: object) -> object:

@@ -32,9 +32,14 @@ ROWS: tuple[tuple[str, Literal["mean", "p50", "p90", "p95", "p99", "p99_9", "max
 
 
 def render(result: Result, console: Console) -> None:
-    """Print the whole report; text from the server is shown as text, never as markup."""
+    """Print the whole report."""
+    console.print(drawn(result), highlight=False)
+
+
+def drawn(result: Result) -> Group:
+    """Draw the whole report, without printing it; text from the server is shown as text, never as markup."""
     sections = (_verdict, _offered, _times, _slo, _server, server_metrics.rows, _errors, _tool)
-    console.print(Group(*(part for section in sections for part in section(result))), highlight=False)
+    return Group(*(part for section in sections for part in section(result)))
 
 
 def _verdict(result: Result) -> Iterator[RenderableType]:
@@ -43,7 +48,7 @@ def _verdict(result: Result) -> Iterator[RenderableType]:
     meaning = UNTIL_STOP if partial and state == "VALID" else MEANING[state]
     yield Text.assemble((state + partial, STYLES[state]), f": {meaning}")
     for reason in result["verdict"]["reasons"]:
-        yield Padding(Text(f"{reason['by']}: {reason['text']}"), (0, 0, 0, 2))
+        yield Padding(Text(printable(f"{reason['by']}: {reason['text']}")), (0, 0, 0, 2))
 
 
 def _offered(result: Result) -> Iterator[RenderableType]:
@@ -105,7 +110,7 @@ def _times(result: Result) -> Iterator[RenderableType]:
     yield from (Text(note, style="dim") for note in notes)
     yield from (Text(sentence, style="dim") for sentence in completion.widths(result))
     if held["no_interval"]:
-        yield Text(f"no intervals for {latency}: {held['no_interval']}", style="dim")
+        yield Text(printable(f"no intervals for {latency}: {held['no_interval']}"), style="dim")
     elif held["tau"] > 1:
         text = f"{latency}: neighbours resemble each other; {held['n']:,} are worth {held['n_effective']:,.0f}."
         yield Text(text, style="dim")

@@ -23,6 +23,7 @@ from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.plan import Plan, build_plan
 from loadgen.reach import wait_for_server
 from loadgen.run import Measured, run
+from loadgen.secrets import Secrets
 from loadgen.simulated import attended, parse_simulator
 from loadgen.target import resolve
 
@@ -35,14 +36,12 @@ def bench(arguments: argparse.Namespace) -> int:
     options = usage.read_options(arguments)
     output.check_files(arguments.output_file, arguments.html)
     output.check_save_dir(arguments.save_dir)
+    secrets = Secrets.of(options.target)
     errors = Console(stderr=True, highlight=False)
     people = errors if output.STDOUT in (arguments.output_file, arguments.html) else Console(highlight=False)
-    tell: Tell = (
-        _silence
-        if arguments.disable_tqdm
-        else lambda text: errors.print(printable(text), markup=False, soft_wrap=not errors.is_terminal)
-    )
+    tell = _silence if arguments.disable_tqdm else _teller(errors, secrets)
     with ExitStack() as stack:
+        stack.enter_context(secrets.hidden())
         watched: tuple[Member, ...] = ()
         if arguments.simulate is not None:
             media = "video" if options.data.task in VIDEO_TASKS else "image"
@@ -57,7 +56,7 @@ def bench(arguments: argparse.Namespace) -> int:
         result = measured.result
         output.write(arguments.output_file, json.dump(result))
         terminal.render(result, people)
-        _tell_saved(measured, options, people)
+        _tell_saved(measured, options, _teller(people, secrets))
         if arguments.html is not None:
             assert run_dir is not None
             output.write(arguments.html, _page(measured, run_dir), output.PAGE)
@@ -106,11 +105,11 @@ def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:
     tell(f"{len(plan)} requests from {plan.source}, {pace}, at most {permits} in flight, {senders} sender(s)")
 
 
-def _tell_saved(measured: Measured, options: BenchOptions, people: Console) -> None:
+def _tell_saved(measured: Measured, options: BenchOptions, tell: Tell) -> None:
     if options.traffic.save_dir is not None:
-        people.print(f"saved {measured.saved} files in {options.traffic.save_dir}", markup=False)
+        tell(f"saved {measured.saved} files in {options.traffic.save_dir}")
     if measured.unsaved.count:
-        people.print(f"{measured.unsaved.count} answers could not be saved ({measured.unsaved.example})", markup=False)
+        tell(f"{measured.unsaved.count} answers could not be saved ({measured.unsaved.example})")
 
 
 def _encoding(tell: Tell) -> Callable[[int, int], None]:
@@ -121,9 +120,9 @@ def _encoding(tell: Tell) -> Callable[[int, int], None]:
     return progressed
 
 
-def _teller(console: Console) -> Tell:
+def _teller(console: Console, secrets: Secrets) -> Tell:
     """Tells a line; where nobody's terminal decides the width, lines are not broken."""
-    return lambda text: console.print(printable(text), markup=False, soft_wrap=not console.is_terminal)
+    return lambda text: console.print(printable(secrets.hide(text)), markup=False, soft_wrap=not console.is_terminal)
 
 
 def _silence(_: str) -> None:

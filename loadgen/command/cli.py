@@ -2,23 +2,28 @@
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from collector import command as report
 from collector import flags as report_flags
 from collector.errors import RunError
-from collector.printable import printable
+from collector.printable import forgive_streams, printable
+from collector.words import Parser
 from loadgen import __version__, descriptors
 from loadgen.command import compare, flags
 from loadgen.command.bench import bench
 from loadgen.command.exits import INTERRUPTED, USAGE
 from loadgen.errors import LoadgenError
+from loadgen.secrets import HIDDEN, Secrets
 from loadgen.simulator import options as simulator
 
+# a secret behind a flag that was not typed as it is called: --api-ky KEY, --apikey=KEY
+_MISTYPED: Final = re.compile(r"(--?[\w-]*(?:key|api|auth|token|header|secret|passw?)[\w-]*[ =])\S+", re.IGNORECASE)
 SERVE_EXAMPLES = """\
 examples:
   two replicas, each busy for 200 ms and more by size, at random
@@ -30,9 +35,13 @@ examples:
 
 
 def main(words: Sequence[str], **defaults: object) -> int:
-    """Run one command line; `defaults` replace those of the flags of `bench`. Every fault is one line and a code."""
+    """Run one command line; every fault is one line and a code.
+
+    `defaults` replace those of the flags of `bench`, and `run` what it does with them.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminated)
+    forgive_streams()
     descriptors.raise_limit()
     try:
         arguments = _parser(defaults).parse_args(words)
@@ -56,11 +65,11 @@ def _terminated(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, which the usage of forty flags would bury."""
+class _Parser(Parser):
+    """Shows no secret either, not even behind a flag that was mistyped."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        super().error(Secrets().hide(_MISTYPED.sub(r"\1" + HIDDEN, message)))
 
 
 def _parser(defaults: dict[str, object]) -> argparse.ArgumentParser:
@@ -87,7 +96,7 @@ def _parser(defaults: dict[str, object]) -> argparse.ArgumentParser:
 def _add_bench(commands: "argparse._SubParsersAction[_Parser]", defaults: dict[str, object]) -> None:
     parser = _command(commands, "bench", "replay a workload on an open-loop schedule and report on it", flags.EXAMPLES)
     flags.add_arguments(parser)
-    parser.set_defaults(run=bench, **defaults)
+    parser.set_defaults(**{"run": bench, **defaults})
 
 
 def _command(

@@ -71,8 +71,11 @@ def _target(group: "argparse._ArgumentGroup") -> None:
         "--n", type=count, default=1, metavar="N", help="images a request, and in its answer (default: %(default)s)"
     )
     group.add_argument(
-        "--api-key", metavar="KEY", help="sent as a bearer token, never shown (default: $OPENAI_API_KEY)"
+        "--api-key",
+        metavar="KEY",
+        help="sent as a bearer token, never shown; `ps` may see it for an instant (default: $OPENAI_API_KEY)",
     )
+    group.add_argument("--api-key-file", metavar="PATH", help="read the key from the first line of this file")
     group.add_argument(
         "--header", action="append", default=[], metavar="K=V", help="further header for every request; repeatable"
     )

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import sys
 import tempfile
 from pathlib import Path
@@ -86,9 +87,10 @@ def _replace(place: Path, content: bytes) -> None:
     if place.exists() and (not place.is_file() or not os.access(place.parent, os.W_OK)):
         place.write_bytes(content)  # a device, a pipe or a mounted file cannot be replaced
         return
-    draft = place.with_name(f".loadgen-{os.getpid()}")
+    draft = place.with_name(f".loadgen-{os.getpid()}-{secrets.token_hex(4)}")  # which nobody can have put there
     try:
-        draft.write_bytes(content)
+        with draft.open("xb") as file:
+            file.write(content)
         draft.replace(place)
     finally:
         draft.unlink(missing_ok=True)

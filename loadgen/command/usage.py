@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 import re
+from pathlib import Path
 from typing import Final
 
 import orjson
@@ -28,6 +29,7 @@ from loadgen.requests import endpoint, overlay
 
 MOST_SENDERS: Final = 256
 WARMUP_STEPS: Final = 2  # with 1, some models do no step at all
+_LONGEST_KEY: Final = 1 << 16
 _FIELDS: Final = '{"guidance_scale": 4.5}'
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
 
@@ -57,7 +59,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             model=a.model,
             extra_body=_extra_body(a.extra_body),
             n=a.n,
-            api_key=_api_key(a.api_key),
+            api_key=_api_key(a.api_key, a.api_key_file),
             headers=_headers(a.header),
             timeout_s=a.timeout,
             ca_file=a.ca_file,
@@ -115,6 +117,8 @@ def _check(a: argparse.Namespace) -> None:
         raise UsageError(f"--senders {a.senders}: {MOST_SENDERS} at most; a core or two is what each can use")
     if a.proxy and a.transport == "native":
         raise UsageError("--transport native knows no proxy; use --transport aiohttp, or drop --proxy")
+    if a.api_key is not None and a.api_key_file is not None:
+        raise UsageError("--api-key and --api-key-file both give the key; drop one of them")
     if a.random_request_config is not None and a.dataset != "random":
         raise UsageError(f"--random-request-config is for --dataset random, not {a.dataset}; drop one of them")
     _check_slo(a)
@@ -179,9 +183,23 @@ def _header_value(text: str, source: str) -> str:
     return value
 
 
-def _api_key(given: str | None) -> str | None:
+def _api_key(given: str | None, file: str | None) -> str | None:
+    if file is not None:
+        return _header_value(_first_line(file), f"--api-key-file {file}")
     key = given or os.environ.get("OPENAI_API_KEY") or ""
     return _header_value(key, "--api-key (or OPENAI_API_KEY)") or None
+
+
+def _first_line(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            line = file.readline(_LONGEST_KEY).decode(errors="replace").strip()
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise UsageError(f"--api-key-file {path}: {reason}; name a file that can be read") from None
+    if not line:
+        raise UsageError(f"--api-key-file {path}: has no key in its first line; put it there")
+    return line
 
 
 def _base_url(a: argparse.Namespace) -> str:

@@ -15,8 +15,10 @@ import orjson
 
 from loadgen.errors import DownloadError
 from loadgen.samples.images import SUFFIXES
+from loadgen.secrets import Secrets
 
 TIMEOUT_S: Final = 30.0  # of silence, in each network operation
+MOST_IMAGES: Final = 100_000  # of an archive
 TRACE_REPOSITORY: Final = "asukaqaqzz/Dit_Trace"
 VBENCH_INFO_ID: Final = "1zmWs_m_A4q6YgTZwIZ230jW0ttknlGJA"
 VBENCH_ORIGIN_ID: Final = "1qhkLCSBkzll0dkKpwlDTwLL0nxdQ4nrY"
@@ -43,6 +45,7 @@ class Hub:
     )
     cache: Path = field(default_factory=cache_folder)
     unpacked_limit_bytes: int = 16 << 30
+    list_limit_bytes: int = 64 << 20  # of prompts or captions
 
     def trace(self, name: str) -> Path:
         """Return a trace file of the Hugging Face data set, which huggingface_hub keeps in its own cache."""
@@ -82,13 +85,20 @@ class Hub:
     def _vbench_list(self, target: Path) -> None:
         # a fixed https address, or the one a caller of Hub chose
         with urllib.request.urlopen(self.vbench_url, timeout=TIMEOUT_S) as answer:  # noqa: S310
-            text = answer.read().decode()
+            content = answer.read(self.list_limit_bytes + 1)
+            self._check_list(len(content))
+            text = (content + answer.read()).decode()  # which raises where the answer was cut short
         if not text.strip() or text.lstrip().startswith("<"):
             raise ValueError("the answer is not a list of prompts")
         target.write_text(text, encoding="utf-8")
 
+    def _check_list(self, size: int) -> None:
+        if size > self.list_limit_bytes:
+            raise ValueError(f"the answer has more than {self.list_limit_bytes} bytes")
+
     def _drive_info(self, target: Path) -> None:
         self._drive(VBENCH_INFO_ID, target)
+        self._check_list(target.stat().st_size)
         if not isinstance(orjson.loads(target.read_bytes()), list):
             raise ValueError("the answer is not a JSON list")
 
@@ -107,7 +117,8 @@ class Hub:
 def unpack_images(archive: Path, folder: Path, limit_bytes: int) -> None:
     """Unpack the images of a zip into a new folder, flat, whatever paths the archive claims for them.
 
-    ValueError where they exceed `limit_bytes` together or there are none; FileExistsError where two share a name.
+    Links and devices are none here: what is unpacked is a plain file. ValueError where they exceed `limit_bytes`
+    together, are too many, or there are none; FileExistsError where two share a name.
     """
     with zipfile.ZipFile(archive) as packed:
         images = [
@@ -117,7 +128,9 @@ def unpack_images(archive: Path, folder: Path, limit_bytes: int) -> None:
         ]
         if not images:
             raise ValueError(f"no image in {archive.name}")
-        if sum(member.file_size for member in images) > limit_bytes:
+        if len(images) > MOST_IMAGES:
+            raise ValueError(f"{archive.name} holds more than {MOST_IMAGES} images")
+        if sum(member.file_size for member in images) > limit_bytes:  # of each, no more than it claims is unpacked
             raise ValueError(f"{archive.name} unpacks to more than {limit_bytes} bytes")
         folder.mkdir()
         for member in images:
@@ -151,4 +164,4 @@ def _publish(target: Path, place: Path) -> None:
 def _cause(error: Exception) -> str:
     """Say an exception in one short line: libraries wrap the reason in paragraphs of advice."""
     reason = error.__cause__ or error
-    return " ".join(str(reason).split())[:200] or type(reason).__name__
+    return Secrets().hide(" ".join(str(reason).split()))[:200] or type(reason).__name__  # a proxy's password, say
