@@ -26,8 +26,10 @@ from collector.vitals import Vitals
 from loadgen import __version__
 from loadgen.clock import now_ns
 from loadgen.exposition import PageError, Samples, read
+from loadgen.options import TargetOptions
 from loadgen.pages import shown
 from loadgen.pins import settle
+from loadgen.secrets import Secrets
 from loadgen.transport.tls import client_context
 
 PERIOD_S: Final = 1.0
@@ -51,6 +53,7 @@ class Page:
         self._number, self._url, self._log, self._connection = number, url, log, connection
         self._known: dict[str, tuple[int, float | None]] = {}  # series and last value by name
         self.problem = ""
+        self._hide = Secrets.of(TargetOptions(server_metrics=(url,))).hide
         log.begin(number, shown(url))
 
     async def follow(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> None:
@@ -69,7 +72,7 @@ class Page:
         try:
             at_ns, samples = await self._fetch(session)
         except Exception as error:  # what a broken page can do to the client is no fault of ours
-            self.problem = _words(error)
+            self.problem = self._hide(_words(error))
             self._log.failed(self._number, at_ns, self.problem)
         else:
             self.problem = ""
@@ -88,7 +91,8 @@ class Page:
                 content += piece
                 if len(content) > MOST_BYTES:
                     raise PageError(f"is larger than {MOST_BYTES >> 20} MiB")
-            return at_ns, read(bytes(content), answer.content_type)
+            found = read(bytes(content), answer.content_type)
+            return at_ns, {self._hide(name): sample for name, sample in found.items()}
 
     def _changes(self, samples: Samples) -> dict[int, float | None]:
         """Series whose value is not what it was; None where one is gone."""

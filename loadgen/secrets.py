@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from loadgen.errors import LoadgenError
 from loadgen.options import TargetOptions
@@ -81,7 +81,9 @@ def _given(options: TargetOptions) -> Iterator[str]:
         if _SENSITIVE.search(name) or (len(value) >= _TELLTALE and name.lower() not in _HARMLESS):
             yield value
             yield value.partition(" ")[2]  # "Bearer KEY" may come back without its first word
-    for url in (options.base_url, options.proxy or ""):
+    for page in options.server_metrics:
+        yield from (value for _, value in parse_qsl(page.partition("?")[2]) if len(value) >= _TELLTALE)
+    for url in (options.base_url, options.proxy or "", *options.server_metrics):
         userinfo, _ = split_userinfo(url)
         user, _, password = userinfo.partition(":")
         yield from (password, unquote(password))

@@ -13,7 +13,8 @@ class _Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self._answer(200, b"fine")
+        told = f"{self.headers['Authorization']} {self.path}"
+        self._answer(200, f'told{{by="{told}"}} 1\n'.encode() if "metrics" in self.path else b"fine")
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

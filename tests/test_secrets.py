@@ -33,6 +33,7 @@ USERINFO = f"{USER}:hunter2%2Bx@"
         ("http://{}/as-200", ("--api-key", KEY, "--slo")),
         ("http://{}/as-stages", ("--header", f"Cookie=sid={HEADER}")),
         (f"http://{USERINFO}{{}}", ("--warmup-requests", "2")),
+        ("http://{}", ("--server-metrics", f"http://{USERINFO}{{}}/metrics?token={HEADER}")),
         ("http://127.0.0.1:9/as-200", ("--proxy", f"http://{USERINFO}{{}}")),
         ("https://127.0.0.1:9", ("--proxy", f"http://{USERINFO}{{}}")),  # refuses to CONNECT
     ],
@@ -52,6 +53,8 @@ def test_a_secret_is_in_nothing_that_is_shown_or_kept_though_the_server_says_it_
     assert {name: secret for name, text in shown.items() for secret in EVERY if secret in text} == {}
     assert "Traceback" not in err
     assert "\x1b" not in out + err + again
+    if "--server-metrics" in words:
+        assert HIDDEN in files["metrics.jsonl"]
     if code != 2:
         assert HIDDEN in "".join(shown.values())  # it was said back, and somebody hid it
 
@@ -143,7 +146,7 @@ def test_neither_ps_nor_the_environment_of_a_child_shows_a_secret() -> None:
         ("--api-key --header --slo", "--api-key ******** --slo"),
         ("--header A=b --header=C=d", "--header *** --header=***"),
         ("--proxy http://u:p@h:1/x", "--proxy http://***@h:1/x"),
-        ("--server-metrics=http://u@h --model x", "--server-metrics=http://*@h --model x"),
+        ("--server-metrics=http://h?k=1 --model x", "--server-metrics=************ --model x"),
         ("--api-key-file /etc/key", "--api-key-file /etc/key"),
         ("--base-url http://h:1", "--base-url http://h:1"),
     ],

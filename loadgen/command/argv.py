@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-_SECRET_FLAGS: Final = frozenset({b"--api-key", b"--header"})
+_SECRET_FLAGS: Final = frozenset({b"--api-key", b"--header", b"--server-metrics"})  # a page's query may hold a key
 _USERINFO: Final = re.compile(rb"(?<=://)\S*(?=@)")
 _ARG_START: Final = 45  # field 48 of /proc/PID/stat, counted from the one behind the name (proc(5))
 

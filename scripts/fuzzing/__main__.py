@@ -11,10 +11,11 @@ from scripts.fuzzing.answers import ANSWERS
 from scripts.fuzzing.command_line import COMMAND_LINE, SERVE_FLAGS
 from scripts.fuzzing.data_files import DATA_FILES
 from scripts.fuzzing.jobs import JOBS
+from scripts.fuzzing.pages import PAGES
 from scripts.fuzzing.run_files import RUN_FILES
 from scripts.fuzzing.target import Tally, Target, run
 
-TARGETS: Final = (COMMAND_LINE, SERVE_FLAGS, DATA_FILES, RUN_FILES, ANSWERS, JOBS)
+TARGETS: Final = (COMMAND_LINE, SERVE_FLAGS, DATA_FILES, RUN_FILES, ANSWERS, JOBS, PAGES)
 
 
 def main(words: Sequence[str] | None = None) -> int:

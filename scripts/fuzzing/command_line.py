@@ -1,7 +1,7 @@
 """The command line: every flag of `loadgen bench` with odd values, up to the plan; nothing is sent."""
 
 import argparse
-import os
+import contextlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -105,7 +105,7 @@ def _actions() -> tuple[argparse.Action, ...]:
 
 @lru_cache(maxsize=1)
 def _place() -> Path:
-    """Make the files that the words name, and be there: whatever a case writes is written there."""
+    """Make the files that the words name; whatever a case writes is written there."""
     place = folder() / "home"
     (place / "images").mkdir(parents=True)
     rows = "Request(prompt='a', width=64, height=64, timestamp=0, image_path='images/a.png', slo_ms=5)\n"
@@ -122,7 +122,6 @@ def _place() -> Path:
     (cache / "vbench-i2v" / "data" / "origin" / "a.png").write_bytes(synthetic_png(8, 8, 0))
     info = [{"file_name": "a.png", "caption": "a cat"}]
     (cache / "vbench-i2v" / "data" / "i2v-bench-info.json").write_bytes(orjson.dumps(info))
-    os.chdir(place)
     return place
 
 
@@ -191,7 +190,8 @@ def check(words: list[str]) -> str:
     place = _place()
     before = set(place.iterdir())
     try:
-        return outcome(*said(lambda: main(["bench", *words], run=_plan_only)), secrets=(SECRET,))
+        with contextlib.chdir(place):
+            return outcome(*said(lambda: main(["bench", *words], run=_plan_only)), secrets=(SECRET,))
     finally:
         for path in set(place.iterdir()) - before:
             _remove(path)

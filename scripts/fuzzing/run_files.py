@@ -1,6 +1,7 @@
 """Saved runs: damage to every file of a run folder, and odd flags, then `loadgen report`."""
 
 import atexit
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -85,18 +86,13 @@ def check(case: tuple[dict[str, bytes | None], tuple[str, ...]]) -> str:
     for name, content in damage.items():
         (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
     try:
-        words = [_placed(word, folder.parent) for word in flags]
-        return outcome(*said(lambda: main(["report", str(folder), *words])))
+        with contextlib.chdir(folder.parent):  # files go there
+            return outcome(*said(lambda: main(["report", str(folder), *flags])))
     finally:
         for path in (set(folder.parent.iterdir()) - before) | {folder / each for each in folder.iterdir()}:
             path.unlink()
         for name, content in held.items():
             (folder / name).write_bytes(content)
-
-
-def _placed(word: str, place: Path) -> str:
-    """Files go into our own folder."""
-    return str(place / word) if word in ("page.html", "out.json") else word
 
 
 RUN_FILES: Final = Target("run files", 4, st.deferred(_case), check)
