@@ -47,7 +47,7 @@ def saved_run() -> tuple[Path, dict[str, bytes]]:
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     with simulated(SimulatorOptions(port=0, base_ms=2, replicas=20, fail_rate=0.3, seed=3)) as url:
         data = DataOptions("random", "t2i", num_prompts=30, shape=Shape(64, 64))
-        arrivals, target = ArrivalOptions(rate=200.0), TargetOptions(base_url=url)
+        arrivals, target = ArrivalOptions(rate=200.0), TargetOptions(base_url=url, server_metrics=("/metrics",))
         traffic, slo = TrafficOptions(max_concurrency=20), SloOptions(True, 1000.0)
         options = BenchOptions(data, arrivals, target, WarmupOptions(3), slo, traffic)
         run(build_plan(data, arrivals, target, options.warmup), options, run_dir=place / "run")
@@ -73,9 +73,14 @@ def _damaged(name: str, content: bytes) -> "st.SearchStrategy[bytes]":
         return mutated_json((orjson.loads(content),)) | damaged_bytes(content)
     lines = content.split(b"\n")[:-1]
     if name.endswith(".jsonl") and lines:
-        rest = b"\n".join(lines[1:])
-        return mutated_json((orjson.loads(lines[0]),)).map(lambda line: line + b"\n" + rest) | damaged_bytes(content)
+        return st.sampled_from(range(len(lines))).flatmap(lambda number: _line(lines, number)) | damaged_bytes(content)
     return damaged_bytes(content)
+
+
+def _line(lines: list[bytes], number: int) -> "st.SearchStrategy[bytes]":
+    """One line of a file mutated."""
+    made = mutated_json((orjson.loads(lines[number]),))
+    return made.map(lambda line: b"\n".join([*lines[:number], line, *lines[number + 1 :], b""]))
 
 
 def check(case: tuple[dict[str, bytes | None], tuple[str, ...]]) -> str:

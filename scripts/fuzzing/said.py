@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 USAGE: Final = 2
+INTERRUPTED: Final = 130
 
 
 def said(command: Callable[[], int]) -> tuple[int, str, str]:
@@ -16,6 +17,8 @@ def said(command: Callable[[], int]) -> tuple[int, str, str]:
             code = command()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt  # somebody wants this to end
     return code, _text(out), _text(err)
 
 
