@@ -1,7 +1,7 @@
 """The books of one run: what was planned, posted and recorded. Closing them gives the figures."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ from collector.board import Board
 from collector.facts import Facts, Notes
 from collector.hiccup import HICCUP
 from collector.ledger import Ledger
+from collector.record import ErrorKind, error_name
 from collector.result import Figures
 from collector.summary import summarise
+from collector.wire import Note
 
 
 class Books:
@@ -41,6 +43,15 @@ class Books:
         """Whether every planned request has its record."""
         return self.ledger.count >= self.planned
 
+    def refuse(self, refused: Sequence[tuple[int, str]]) -> Note | None:
+        """Make failures of answers, by plan index, that were found to be wrong after the run; return what to note."""
+        if not refused:
+            return None
+        self.ledger.refuse([index for index, _ in refused])
+        note = {"error": error_name(ErrorKind.WRONG_MEDIA, 200), "example": refused[0][1]}
+        self.notes.take(note)
+        return note
+
     def close(
         self, started_ns: int, stopped_ns: int | None, died: tuple[str, ...], busiest_sender: float | None
     ) -> Figures:
@@ -66,4 +77,5 @@ class Books:
 def read_terms(terms: Mapping[str, Any]) -> dict[str, Any]:
     """The facts that were decided before the start, as JSON carries them: infinity is text there, a tuple a list."""
     series = tuple((float(at_s), float(rate)) for at_s, rate in terms["rate_series"])
-    return {**terms, "asked_rate": float(terms["asked_rate"]), "rate_series": series}
+    lists = {"rate_series": series, "urls": tuple(map(str, terms["urls"]))}
+    return {**terms, "asked_rate": float(terms["asked_rate"]), **lists}

@@ -144,6 +144,7 @@ def again(saved: SavedRun, facts: Facts, slo: Mapping[str, object] | None = None
         environment=run.get("environment", {}),
         warmup=run.get("warmup", {}),
         slo=run.get("slo", {}) if slo is None else slo,
+        media=(saved.summary or {}).get("media", {}),
         self_measured=(saved.summary or {}).get("self", {}),
         backend=str(run.get("backend", "")),
         model=str(run.get("model", "")),

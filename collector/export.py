@@ -42,6 +42,7 @@ def columns(saved: SavedRun, facts: Facts) -> Columns:
         column[times.index[known]] = values_ns[known] / 1e9
         return column
 
+    urls = np.array(facts.urls or ("",), object)
     return {
         "index": np.arange(facts.planned),
         "scheduled_s": (facts.scheduled_ns - facts.started_ns) / 1e9,
@@ -55,6 +56,7 @@ def columns(saved: SavedRun, facts: Facts) -> Columns:
         **_endings(records, times, facts),
         "slo_s": facts.slo_ms / 1e3,
         "met": _met(times, facts),
+        **({"url": urls[np.arange(facts.planned) % len(urls)]} if len(urls) > 1 else {}),
         **{name: facts.shapes[:, k] for k, name in enumerate(("width", "height", "frames", "steps"))},
     }
 

@@ -38,6 +38,7 @@ class Facts:
     arrival: str = ""  # the arrival process: constant, poisson, gamma or trace
     burstiness: float = 1.0  # gamma's shape
     rate_series: tuple[tuple[float, float], ...] = ()  # points (s, 1/s) of a rate that changes along straight lines
+    urls: tuple[str, ...] = ()  # base URLs, which requests went round
     busiest_sender: float | None = None  # share of a core, waiting awake left out; None where nobody said
     shapes: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 4), np.int32))
     hiccups: Hiccups = field(default_factory=lambda: np.empty(0, HICCUP))  # what the sampler saw of the machine

@@ -1,12 +1,14 @@
-"""The ledger: the append-only file of records. What is in it survives the collector."""
+"""The ledger: the file of records, which grows and is corrected at the end only. It survives the collector."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from collector import shared
-from collector.record import RECORD
+from collector.record import RECORD, ErrorKind, Outcome
 
 
 class Ledger:
@@ -22,6 +24,12 @@ class Ledger:
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
         self.count += len(batch)
+
+    def refuse(self, indexes: Sequence[int]) -> None:
+        """Make successes failures whose media turned out to be wrong, once all rows are there."""
+        rows = shared.attach(self._descriptor, RECORD, writable=True)
+        wrong = np.isin(rows["index"], indexes) & (rows["outcome"] == Outcome.OK)
+        rows["outcome"][wrong], rows["error"][wrong] = Outcome.ERROR, ErrorKind.WRONG_MEDIA
 
     def records(self) -> NDArray[Any]:
         """Read all rows back, whoever wrote them; a row cut short by a death is left out."""

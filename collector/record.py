@@ -60,6 +60,7 @@ class ErrorKind(IntEnum):
     OVERSIZED = 12  # a body beyond --max-body-bytes
     CLIENT = 11  # a fault of this tool
     JOB_FAILED = 20  # a job that the server itself calls failed
+    WRONG_MEDIA = 13  # 200, but the image or video is not what was asked for, or not whole
 
 
 def error_name(kind: int, status: int, step: str = "") -> str:
@@ -67,8 +68,8 @@ def error_name(kind: int, status: int, step: str = "") -> str:
 
     `step` is that of `job_step`, and goes before whatever befell one request of a job.
     """
-    if kind == ErrorKind.JOB_FAILED:
-        return "job_failed"
+    if kind in (ErrorKind.JOB_FAILED, ErrorKind.WRONG_MEDIA):
+        return ErrorKind(kind).name.lower()
     if kind == ErrorKind.HTTP:
         return f"{step}http_{status}"
     return step + (ErrorKind(kind).name.lower() if kind in ErrorKind.__members__.values() else f"kind_{kind}")

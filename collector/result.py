@@ -210,6 +210,23 @@ class ServerMetrics(TypedDict):
     warning: str | None
 
 
+class UrlFigures(TypedDict):
+    """What came of the requests to one base URL; times as `Spread` has them."""
+
+    url: str
+    planned: int
+    sent: int
+    completed_requests: int
+    failed_requests: int
+    throughput_qps: float | None
+    outcomes: Outcomes
+    max_in_flight: int
+    service: Spread
+    response: Spread
+    slo_attainment_rate: float | None
+    slo_met_success: int | None
+
+
 class Figures(Headline, ServerFigures, SloFigures):
     """Everything that follows from the records and the facts of the run; see WIRE.md for the flat keys.
 
@@ -231,6 +248,7 @@ class Figures(Headline, ServerFigures, SloFigures):
     max_in_flight: int
     stationarity: Stationarity
     arrival_audit: ArrivalAudit
+    by_url: list[UrlFigures]  # in their order; empty where there is but one
     end: Mapping[str, Any]
     partial: bool
     verdict: Verdict
@@ -248,6 +266,7 @@ class Result(Figures):
     environment: Mapping[str, object]
     self: Mapping[str, Mapping[str, Any]]
     server_metrics: ServerMetrics | None
+    media: Mapping[str, Any]  # what was verified and saved, and what that cost in seconds
 
 
 class Snapshot(TypedDict):

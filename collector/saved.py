@@ -44,6 +44,7 @@ _TERMS: Final = {
     "arrival": str,
     "burstiness": _NUMBER,
     "rate_series": list,
+    "urls": list,
 }
 _END: Final = {
     "counted_sent": int,

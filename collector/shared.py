@@ -60,4 +60,4 @@ def attach(descriptor: int, dtype: DTypeLike, *, writable: bool = False) -> NDAr
     """View shared memory as a one-dimensional array; the view stays valid after the descriptor is closed."""
     access = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
     memory = mmap.mmap(descriptor, 0, flags=mmap.MAP_SHARED | _POPULATE, prot=access)
-    return np.frombuffer(memory, dtype)
+    return np.frombuffer(memory, dtype, len(memory) // np.dtype(dtype).itemsize)

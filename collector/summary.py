@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from collector import attainment, audit, slo, stationarity, stats, verdict
+from collector import attainment, audit, replicas, slo, stationarity, stats, verdict
 from collector import times as clock
 from collector.facts import Facts, Notes
 from collector.record import RETRIED, Outcome, error_names
-from collector.result import ErrorCount, Figures, Headline, Offered, Outcomes, ServerFigures, SloFigures, Spread
+from collector.result import ErrorCount, Figures, Headline, Offered, ServerFigures, SloFigures, Spread
 from collector.times import Times
 
 __all__ = ["Facts", "Notes", "summarise"]
@@ -28,9 +28,10 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
         _of_successes(times, times.service_ns, facts.confidence),
         _of_successes(times, times.response_ns, facts.confidence),
     )
+    duration_s = _duration_s(kept, facts)
     latency = response if facts.latency_from == "scheduled" else service
     return {
-        **_headline(times, _duration_s(kept, facts), latency),
+        **_headline(times, duration_s, latency),
         **_server(kept, notes),
         **_slo(times, facts),
         "offered": _offered(times, facts),
@@ -40,13 +41,14 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
         "response": response,
         "completion_width": _completion_width(kept, times, facts),
         "latency_from": facts.latency_from,
-        "outcomes": _outcomes(times),
+        "outcomes": replicas.outcomes(times),
         "errors": _errors(kept, notes),
         "confidence": facts.confidence,
         "retried": int(np.count_nonzero(kept["flags"] & RETRIED)),
         "max_in_flight": times.max_in_flight,
         "stationarity": stationarity.judge(stats.seconds(times.latency_ns(facts.latency_from)[times.ok])),
         "arrival_audit": audit.audit(times, facts),
+        "by_url": replicas.by_url(times, facts, duration_s),
         "end": {
             "counted_sent": facts.counted_sent,
             "stopped_ns": facts.stopped_ns,
@@ -140,20 +142,6 @@ def _offered(times: Times, facts: Facts) -> Offered:
         due=int(slo.due(times, facts).sum()),
         asked_rate="inf" if facts.closed_loop else facts.asked_rate,
         achieved_rate=(sent - 1) / span_s if span_s > 0 else None,
-    )
-
-
-def _outcomes(times: Times) -> Outcomes:
-    def count(outcome: Outcome) -> int:
-        return int(np.sum(times.outcome == outcome))
-
-    return Outcomes(
-        ok=count(Outcome.OK),
-        error=count(Outcome.ERROR),
-        timeout=count(Outcome.TIMEOUT),
-        cancelled=count(Outcome.CANCELLED),
-        unfinished=count(Outcome.UNFINISHED),
-        lost=count(Outcome.LOST),
     )
 
 

@@ -59,6 +59,7 @@ def config(options: BenchOptions) -> dict[str, Any]:
     target = shown["target"]
     del target["api_key"]
     target["base_url"] = redacted(target["base_url"])
+    target["further_urls"] = [redacted(url) for url in target["further_urls"]]
     target["proxy"] = redacted(target["proxy"]) if target["proxy"] else None
     target["server_metrics"] = list(map(pages.shown, target["server_metrics"]))
     target["headers"] = sorted(target["headers"])

@@ -17,7 +17,7 @@ from loadgen.interrupts import Interrupts
 LEAD_NS: Final = 150_000_000  # from the last "ready" to time zero: everybody hears of it, the first tokens arrive
 GRACE_S: Final = 5.0  # what is in flight may take this long after a stop
 ABANDON_S: Final = 2.0  # and to be given up
-SAVING_S: Final = 120.0  # senders may have answers to write
+SAVING_S: Final = 120.0  # the saver may have answers to write
 SCRAPES_S: Final = 4.5  # the last scrape ends by itself before that
 CLOSING_S: Final = 60.0  # the collector computes the figures
 
@@ -52,17 +52,28 @@ class Course:
             self._stopped_ns = self._interrupts.first_ns or now_ns()
             self.interrupted = self._interrupts.count > 0
         self._crew.tell("stop", self._crew.stoppable)
-        if self._complete:
-            self._wait_until(self._all_idle, SAVING_S)
-            return
         self._wait_until(self._all_idle, GRACE_S)
         if not self._all_idle():
             outcome = Outcome.CANCELLED if self.interrupted else Outcome.UNFINISHED
             self._crew.tell("abandon", self._crew.senders, outcome=outcome.name)
             self._wait_until(self._all_idle, ABANDON_S, patient=True)
+        self._save(SAVING_S if self._complete else GRACE_S)
 
-    def close(self) -> Figures:
-        """Have the collector close the books; close them here if it is dead.
+    def _save(self, patience_s: float) -> None:
+        """Have the saver write what is left; a second Ctrl-C ends that."""
+        saver = self._crew.saver
+        if saver is None:
+            return
+        self._crew.tell("stop", [saver], patience_s=patience_s)
+        self._wait_until(lambda: saver.name in self.idle or not saver.alive, patience_s + ABANDON_S)
+
+    def listen(self) -> int:
+        """Take what has come meanwhile, so that nobody waits to be heard; return how many Ctrl-C there were so far."""
+        self._hear(0.0)
+        return self._interrupts.count
+
+    def close(self, refused: Sequence[tuple[int, str]] = ()) -> Figures:
+        """Have the collector close the books; close them here if it is dead. `refused` are answers found to be wrong.
 
         The others go first: what they hold in memory is not needed any more, and the collector needs some.
         """
@@ -73,16 +84,17 @@ class Course:
                 member.release()
         if collector.alive:
             busiest = self._busiest_sender()
-            collector.channel.send("finish", stopped_ns=self._stopped_ns, died=self.died, busiest_sender=busiest)
+            facts = {"stopped_ns": self._stopped_ns, "died": self.died, "busiest_sender": busiest}
+            collector.channel.send("finish", **facts, refused=refused)
             self._wait_until(lambda: self._figures is not None or not collector.alive, CLOSING_S, patient=True)
-        return self._figures or self._close_here()
+        return self._figures or self._close_here(refused)
 
-    def _close_here(self) -> Figures:
+    def _close_here(self, refused: Sequence[tuple[int, str]]) -> Figures:
         if self._crew.collector.alive:
             self.died.append(f"{self._crew.collector.name}: silent for {CLOSING_S:g} s")
-        return Books(_numbered(self._crew.books)).close(
-            self.started_ns, self._stopped_ns, tuple(self.died), self._busiest_sender()
-        )
+        books = Books(_numbered(self._crew.books))
+        books.refuse(refused)
+        return books.close(self.started_ns, self._stopped_ns, tuple(self.died), self._busiest_sender())
 
     def _busiest_sender(self) -> float | None:
         return max((report["busy_share"] for report in self.idle.values() if "busy_share" in report), default=None)
@@ -115,7 +127,7 @@ class Course:
             case "figures":
                 self._figures = message["figures"]
                 self.idle[member.name] = message["vitals"]
-            case "died" if member in self._crew.onlookers:
+            case "died" if member in self._crew.onlookers or member is self._crew.saver:
                 self.idle[member.name] = {"died": member.last_words()}
             case "died":
                 self.died.append(f"{member.name}: {member.last_words()}")

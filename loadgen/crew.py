@@ -18,8 +18,9 @@ from loadgen.options import BenchOptions, TargetOptions
 from loadgen.pages import page_urls
 from loadgen.pins import parse_pins, usable_cores
 from loadgen.plan import Plan
+from loadgen.ring import Ring
 from loadgen.rundir import RunDir
-from loadgen.target import Target
+from loadgen.target import Target, redacted
 from loadgen.transport import choose
 
 READY_S: Final = 60.0
@@ -37,9 +38,11 @@ class Places:
 
 
 class Crew:
-    """One collector, one scheduler, N senders, all ready to start; of `onlookers` no death or silence ends a run."""
+    """One collector, one scheduler, N senders, all ready; of the `onlookers` and the saver no death ends a run."""
 
-    def __init__(self, group: Group, plan: Plan, options: BenchOptions, target: Target, places: Places) -> None:
+    def __init__(
+        self, group: Group, plan: Plan, options: BenchOptions, targets: Sequence[Target], places: Places
+    ) -> None:
         self.group = group
         self.books = self._open_books(plan, options, places.run_dir)
         traffic = options.traffic
@@ -53,12 +56,16 @@ class Crew:
             cores=self._pins.of("scheduler"),
             realtime=traffic.realtime,
         )
-        self.senders = self._start_senders(plan, options, target, places.answers)
+        self.rings = [Ring.create() for _ in range(traffic.senders)] if places.answers else []
+        saver_pipe = _pipe()
+        self.saver = self._start_saver(saver_pipe[0], places.answers) if places.answers else None
+        self.senders = self._start_senders(plan, options, targets, saver_pipe[1])
         sampled = self._pins.all() or usable_cores()[:SAMPLED]
         self.sampler = group.start("sampler", "loadgen.sampler", sampled=sampled, hiccups=self.books["hiccups"])
         self.metrics = _open_metrics(options.target, places.run_dir)
         self.onlookers = [self._start_scraper(options.target, self.metrics)] if self.metrics else []
         everybody = [self.collector, self.scheduler, *self.senders, self.sampler, *self.onlookers]
+        everybody += [self.saver] if self.saver else []
         self.ready = group.wait_for("ready", everybody, READY_S)
 
     def _open_books(self, plan: Plan, options: BenchOptions, run_dir: RunDir | None) -> dict[str, Any]:
@@ -73,14 +80,17 @@ class Crew:
             "terms": terms(plan, options),
         }
 
-    def _start_senders(self, plan: Plan, options: BenchOptions, target: Target, answers: Path | None) -> list[Member]:
+    def _start_saver(self, bell: Descriptor, answers: Path) -> Member:
+        return self.group.start("saver", "loadgen.saver", rings=self.rings, bell=bell, answers=str(answers))
+
+    def _start_senders(
+        self, plan: Plan, options: BenchOptions, targets: Sequence[Target], saver_bell: Descriptor
+    ) -> list[Member]:
         traffic = options.traffic
-        pipes = [tuple(map(Descriptor, os.pipe())) for _ in range(traffic.senders)]
-        for _, bell in pipes:
-            os.set_blocking(bell.fileno(), False)
+        pipes = [_pipe() for _ in range(traffic.senders)]
         entries = shared.share(plan.entries)
         share = math.ceil(min(traffic.max_concurrency, len(plan)) / traffic.senders)
-        descriptors.check(share)
+        descriptors.check(share * len(targets))
         return [
             self.group.start(
                 f"sender {number}",
@@ -88,7 +98,7 @@ class Crew:
                 number=number,
                 cores=self._pins.of("senders", number),
                 realtime=traffic.realtime,
-                target=dataclasses.asdict(target),
+                targets=[dataclasses.asdict(target) for target in targets],
                 store=plan.store,
                 entries=entries,
                 board=self.books["board"],
@@ -97,6 +107,8 @@ class Crew:
                 backend=options.target.backend,
                 task=options.data.task,
                 n=options.target.n,
+                shapes=self.books["shapes"],
+                verify=traffic.verify,
                 transport=choose(traffic.transport, options.target),
                 spin_us=traffic.spin_us,
                 timeout_s=options.target.timeout_s,
@@ -104,7 +116,8 @@ class Crew:
                 seed=options.arrivals.seed,
                 max_concurrency=traffic.max_concurrency,
                 connections=min(share, CONNECTIONS),
-                answers=str(answers) if answers else None,
+                ring=self.rings[number] if self.rings else None,
+                saver_bell=saver_bell,
             )
             for number in range(traffic.senders)
         ]
@@ -127,6 +140,11 @@ class Crew:
         """Who is told to stop and then says `idle`, with what it measured of itself."""
         return [self.scheduler, *self.senders, self.sampler, *self.onlookers]
 
+    def unsaved(self) -> list[int]:
+        """Plan indexes of what was kept and not saved, whatever became of the saver."""
+        rings = (Ring({name: each.fileno() for name, each in ring.items()}) for ring in self.rings)
+        return sorted(index for ring in rings for index in ring.waiting())
+
     def reopen(self) -> None:
         """Have senders open again what the server closed while others were warming up."""
         self.tell("open", self.senders)
@@ -148,6 +166,13 @@ def _open_metrics(target: TargetOptions, run_dir: RunDir | None) -> Descriptor |
     return run_dir.open(saved.METRICS) if run_dir else shared.nameless_file()
 
 
+def _pipe() -> tuple[Descriptor, Descriptor]:
+    """A bell: the end to watch, and the end to write to, which never blocks."""
+    read, write = map(Descriptor, os.pipe())
+    os.set_blocking(write.fileno(), False)
+    return read, write
+
+
 def terms(plan: Plan, options: BenchOptions) -> dict[str, Any]:
     """The facts that the figures rest on and that are decided before the start."""
     return {
@@ -160,6 +185,7 @@ def terms(plan: Plan, options: BenchOptions) -> dict[str, Any]:
         "arrival": options.arrivals.process,
         "burstiness": options.arrivals.burstiness,
         "rate_series": options.arrivals.rate_series,
+        "urls": [redacted(url) for url in options.target.base_urls],
     }
 
 

@@ -1,24 +1,45 @@
 """The intake: what happens to an answer once its stamps are taken and its permit is back."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from collector.record import ErrorKind, Outcome, error_name, job_step
 from loadgen.gallery import Gallery
 from loadgen.outbox import EXAMPLE_CHARS, Outbox
 from loadgen.requests import Endpoint
+from loadgen.requests.figures import with_headers
 from loadgen.requests.reply import Reply
 from loadgen.transport.seam import NO_JOB, Answer, Milestones
+from loadgen.verification import HeaderVerifier
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What answers are held against: the task, how many media, and by plan index their size (see `asked_size`)."""
+
+    task: str
+    n: int = 1
+    size: Callable[[int], Size] = lambda _index: (0, 0)
 
 
 class Intake:
     """Looks into bodies, writes the record, keeps what is to be saved."""
 
-    def __init__(self, endpoint: Endpoint, task: str, outbox: Outbox, gallery: Gallery | None, n: int = 1) -> None:
-        self._endpoint, self._task, self._n = endpoint, task, n
-        self._outbox, self._gallery = outbox, gallery
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        asked: Asked,
+        outbox: Outbox,
+        gallery: Gallery | None = None,
+        verifier: HeaderVerifier | None = None,
+    ) -> None:
+        self._endpoint, self._asked = endpoint, asked
+        self._outbox, self._gallery, self._verifier = outbox, gallery, verifier
 
-    def judge(self, answer: Answer) -> Reply:
+    def judge(self, answer: Answer, size: Size = (0, 0)) -> Reply:
         """Say what an answer amounts to: the failure of the exchange, of the status, or what the body holds."""
         told = answer.told
         if told and (told.error or not answer.milestones.content_ns):
@@ -27,8 +48,14 @@ class Intake:
             return Reply(answer.error, answer.detail)
         if answer.status != 200:
             return Reply(ErrorKind.HTTP, bytes(answer.body[:EXAMPLE_CHARS]).decode(errors="replace"))
-        reply = self._endpoint.read(answer.body, self._task, self._n)
-        return reply if reply.error or told is None else _with_figures(reply, told)
+        reply = self._endpoint.read(answer.body, self._asked.task, self._asked.n)
+        if reply.error:
+            return reply
+        if self._verifier and (fault := self._verifier.fault(reply.media, size)):
+            return Reply(ErrorKind.WRONG_MEDIA, fault)
+        if answer.headers:
+            reply = with_headers(reply, answer.headers)
+        return reply if told is None else _with_figures(reply, told)
 
     def take(self, index: int, scheduled_ns: int, answer: Answer) -> None:
         """Judge the answer to request `index` and record it, whatever is in it."""
@@ -38,7 +65,7 @@ class Intake:
             )
         stamps = (scheduled_ns, answer.sent_ns, answer.first_byte_ns, answer.done_ns)
         try:
-            reply = self.judge(answer)
+            reply = self.judge(answer, self._asked.size(index))
         except Exception as error:
             reply = Reply(ErrorKind.CLIENT, f"{type(error).__name__}: {error}")
         self._outbox.record(
@@ -69,10 +96,10 @@ class Intake:
         self._outbox.record(index, outcome, (scheduled_ns, sent_ns, 0, done_ns), milestones=milestones)
 
     def close(self) -> dict[str, Any]:
-        """Send and write what is left; return what could not be saved."""
+        """Send what is left; return what could not be kept, and what verifying cost."""
         self._outbox.flush()
-        losses = self._gallery.close() if self._gallery else None
-        return {"unsaved": losses.count, "example": losses.example} if losses else {}
+        lost = {"lost": asdict(self._gallery.losses)} if self._gallery else {}
+        return {**lost, **(self._verifier.signs() if self._verifier else {})}
 
 
 def error_of(reply: Reply, answer: Answer) -> str:

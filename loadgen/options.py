@@ -65,6 +65,7 @@ class TargetOptions:
     """The server: where it is, which dialect it speaks, what it must be told in every request."""
 
     base_url: str = field(default="http://localhost:8091", repr=False)  # may hold a password
+    further_urls: tuple[str, ...] = field(default=(), repr=False)  # replicas: requests go round all, in plan order
     backend: str = "vllm-omni"
     model: str = "default"
     extra_body: Mapping[str, object] = field(default_factory=dict)
@@ -76,7 +77,12 @@ class TargetOptions:
     insecure: bool = False
     proxy: str | None = field(default=None, repr=False)
     max_body_bytes: int = MAX_BODY_BYTES
-    server_metrics: tuple[str, ...] = field(default=(), repr=False)  # URLs, or paths on the server
+    server_metrics: tuple[str, ...] = field(default=(), repr=False)  # URLs, or paths on the first server
+
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        """All of them; request i goes to number i modulo how many there are."""
+        return (self.base_url, *self.further_urls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class JobOptions:
 
 @dataclass(frozen=True, slots=True)
 class WarmupOptions:
-    """Requests before time zero; they are in no statistic, but SLO targets may be taken from them.
+    """Requests before time zero, to each base URL; they are in no statistic, but SLO targets may be taken from them.
 
     They are the first of the plan or, `spanning`, of sizes from the plan's smallest to its largest. Steps and frames of
     None are the request's own (of t2v that does not span: one frame).
@@ -129,6 +135,7 @@ class TrafficOptions:
     realtime: bool = False
     latency_from: str = "auto"
     save_dir: str | None = None
+    verify: str = "header"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from collector.slo import units
 from loadgen.arrivals import plan_arrivals
 from loadgen.errors import UsageError
 from loadgen.options import ArrivalOptions, DataOptions, TargetOptions, WarmupOptions
-from loadgen.requests import endpoint
+from loadgen.requests import Endpoint, endpoint
 from loadgen.requests.overlay import overlaid
 from loadgen.samples import SampleSet, load
 from loadgen.samples.downloads import Hub
+from loadgen.samples.images import read_image
 from loadgen.samples.sample import Sample
 from loadgen.store import StoreWriter
 
@@ -28,7 +29,8 @@ class Plan:
 
     For n requests in schedule order: `arrivals_ns` int64[n] from time zero; `entries` int32[n], where each is in
     the store (as `warmups` are); `slo_ms` float64[n], their own targets, nan where they have none. `shapes`
-    int32[m, 4] is width, height, frames, steps of each of the m store entries, 0 where the server decides.
+    int32[m, 4] is width, height, frames, steps of each of the m store entries, 0 where the server decides. `ids` are
+    what the data set calls them, if it does: text that may be anything.
     """
 
     arrivals_ns: NDArray[np.int64]
@@ -39,9 +41,14 @@ class Plan:
     store: dict[str, Any]
     source: str
     wanted: int
+    ids: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.arrivals_ns)
+
+    def name(self, index: int) -> str:
+        """What the data set calls request `index`; "" if nothing."""
+        return self.ids[self.entries[index]] if self.ids else ""
 
     @property
     def span_s(self) -> float:
@@ -91,34 +98,38 @@ def _encode(
     progress: Progress,
 ) -> Plan:
     dialect, writer = endpoint(target.backend, data.task, target.n), StoreWriter()
-    warm = _warmups(samples, data.task, warmup)
+    warm = _warmups(samples, data.task, warmup, dialect)
     total = len(samples) + len(warm)
+    names: list[str] = []
     shapes, slo_ms = np.zeros((total, 4), np.int32), np.full(total, np.nan)
     for k in range(total):
         sample = samples[k] if k < len(samples) else warm[k - len(samples)]
         writer.add(dialect.encode(sample, target.model, data.task))
-        shapes[k] = _shape(sample)
+        shapes[k] = _shape(sample, dialect)
+        names.append(sample.request_id or "")
         slo_ms[k] = math.nan if sample.slo_ms is None else sample.slo_ms
         if k % 1000 == 0:
             progress(k, total)
+    read_image.cache_clear()  # megabytes each, and the run is still to come
     entries = (np.arange(len(times)) % len(samples)).astype(np.int32)
     warmups = tuple(range(len(samples), total))
-    return Plan(times, entries, slo_ms[entries], shapes, warmups, writer.finish(), source, data.num_prompts)
+    ids = tuple(names) if any(names) else ()
+    return Plan(times, entries, slo_ms[entries], shapes, warmups, writer.finish(), source, data.num_prompts, ids)
 
 
-def _warmups(samples: Sequence[Sample], task: str, options: WarmupOptions) -> list[Sample]:
-    chosen = _spanning(samples, task, options) if options.spanning else range(options.requests)
+def _warmups(samples: Sequence[Sample], task: str, options: WarmupOptions, dialect: Endpoint) -> list[Sample]:
+    chosen = _spanning(samples, task, options, dialect) if options.spanning else range(options.requests)
     return [_warm(samples[i % len(samples)], task, options) for i in chosen]
 
 
-def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions) -> list[int]:
+def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions, dialect: Endpoint) -> list[int]:
     """Places of samples of distinct sizes, evenly from the largest to the smallest; again from there if there are few.
 
     The largest goes first, since what a server does only once weighs least there.
     """
     first: dict[tuple[int, ...], int] = {}
     for place, sample in enumerate(samples):
-        first.setdefault(_shape(_warm(sample, task, options)), place)
+        first.setdefault(_shape(_warm(sample, task, options), dialect), place)
     work, kept = np.unique(units(*np.array(list(first)).T), return_index=True)
     places = np.array(list(first.values()))[kept][::-1]
     if options.requests > len(work):
@@ -126,9 +137,9 @@ def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions) -> l
     return [int(places[i]) for i in np.rint(np.linspace(0, len(work) - 1, options.requests)).astype(int)]
 
 
-def _shape(sample: Sample) -> tuple[int, int, int, int]:
+def _shape(sample: Sample, dialect: Endpoint) -> tuple[int, int, int, int]:
     """Width, height, frames, steps; 0 where the server decides."""
-    return (sample.width or 0, sample.height or 0, sample.num_frames or 0, sample.num_inference_steps or 0)
+    return (*dialect.asked_size(sample), sample.num_frames or 0, sample.num_inference_steps or 0)
 
 
 def _warm(sample: Sample, task: str, options: WarmupOptions) -> Sample:

@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +20,13 @@ from loadgen.transport.tls import tls_context
 TRY_S: Final = 5.0  # one try, in all
 PAUSE_S: Final = 0.5
 UNAVAILABLE: Final = 503  # what servers say while they load a model
+
+
+def wait_for_servers(targets: Sequence[Target], wait_s: float, tell: Callable[[str], None] = lambda _: None) -> None:
+    """Return once each of them was reached, within `wait_s` seconds in all; UnreachableError names one that was not."""
+    deadline = time.monotonic() + wait_s
+    for target in targets:
+        wait_for_server(target, max(deadline - time.monotonic(), 0.0) if wait_s else 0.0, tell)
 
 
 def wait_for_server(target: Target, wait_s: float, tell: Callable[[str], None] = lambda _: None) -> None:

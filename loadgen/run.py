@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +15,29 @@ from loadgen import slo, warmup
 from loadgen.circumstances import circumstances
 from loadgen.course import Course, Watch
 from loadgen.crew import Crew, Places
-from loadgen.gallery import Losses, develop
+from loadgen.darkroom import Darkroom, Developed
 from loadgen.group import Group, Member
 from loadgen.interrupts import Interrupts
-from loadgen.options import BenchOptions
+from loadgen.losses import Losses
+from loadgen.options import BenchOptions, TrafficOptions
 from loadgen.pages import shown
 from loadgen.plan import Plan
 from loadgen.requests import endpoint
 from loadgen.rundir import RunDir
 from loadgen.secrets import Secrets
-from loadgen.target import resolve
+from loadgen.target import resolve_all
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What a run leaves behind: its result (the JSON), and what decides the exit code.
 
-    `died` names processes of ours; `saved` files are in `--save-dir`, `unsaved` answers are not.
+    `died` names processes of ours.
     """
 
     result: Result
     interrupted: bool
     died: tuple[str, ...]
-    saved: int
-    unsaved: Losses
 
 
 def run(
@@ -57,16 +56,16 @@ def run(
     processes of the caller's, such as a simulated server, without which there is no point in going on.
     """
     slo.check(plan, options.slo)
-    target = resolve(options.target)
+    servers = resolve_all(options.target)
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())  # ends last: what is put away must not be interrupted
-        answers = stack.enter_context(_answers(options.traffic.save_dir))
+        answers = stack.enter_context(_answers(options.traffic))
         places = Places(RunDir(run_dir) if run_dir else None, answers)
-        group = stack.enter_context(Group(Secrets(target.secrets).hide))
+        group = stack.enter_context(Group(Secrets(servers[0].secrets).hide))
         group.watched.extend(watched)
-        crew = Crew(group, plan, options, target, places)
+        crew = Crew(group, plan, options, servers, places)
         _warn_of_pages(crew, options, tell)
-        warmups = warmup.warm_up(crew, plan, tell)
+        warmups = warmup.warm_up(crew, plan, len(servers), tell)
         targets = slo.targets(plan, warmups, options.slo)
         crew.set_slo(targets.slo_ms)
         about = circumstances(plan, options, warmups, targets)
@@ -79,13 +78,15 @@ def run(
             places.run_dir.begin(plan, targets.slo_ms, known)
         course.start()
         course.follow()
-        figures = course.close()
-        saved, unsaved = _saved(answers, options, course, tell)
+        developed = _develop(answers, plan, options, crew, course, tell)
+        figures = course.close(sorted(developed.refused.items()))
         scraped = metrics.of_run(_scrapes(crew), course.started_ns, figures)
-        result = json.assemble(figures, server_metrics=scraped, self_measured=_processes(crew, course), **about)
+        media = _media(options.traffic, developed, course)
+        processes = _processes(crew, course)
+        result = json.assemble(figures, server_metrics=scraped, media=media, self_measured=processes, **about)
         if places.run_dir:
             places.run_dir.finish(result)
-    return Measured(result, course.interrupted, tuple(course.died), saved, unsaved)
+    return Measured(result, course.interrupted, tuple(course.died))
 
 
 def _warn_of_pages(crew: Crew, options: BenchOptions, tell: Callable[[str], None]) -> None:
@@ -110,22 +111,56 @@ def _processes(crew: Crew, course: Course) -> dict[str, dict[str, Any]]:
 
 
 @contextmanager
-def _answers(save_dir: str | None) -> Iterator[Path | None]:
-    """A folder for answers as they come, inside `--save-dir`, for as long as the run goes on."""
-    if save_dir is None:
+def _answers(traffic: TrafficOptions) -> Iterator[Path | None]:
+    """A folder for answers as they come, for as long as the run goes on; None where none is kept.
+
+    It is inside `--save-dir` where that is given: the disk that has to take the media anyway.
+    """
+    if traffic.save_dir is None and traffic.verify != "decode":
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix=".answers-", dir=save_dir, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix=".answers-", dir=traffic.save_dir, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
-def _saved(
-    answers: Path | None, options: BenchOptions, course: Course, tell: Callable[[str], None]
-) -> tuple[int, Losses]:
+def _develop(
+    answers: Path | None,
+    plan: Plan,
+    options: BenchOptions,
+    crew: Crew,
+    course: Course,
+    tell: Callable[[str], None],
+) -> Developed:
+    """Decode and save what was kept; one more Ctrl-C stops that."""
     if answers is None:
-        return 0, Losses()
-    media = endpoint(options.target.backend, options.data.task).media
-    saved, unsaved = develop(answers, answers.parent, media, tell)
+        return Developed()
+    save_dir, decode = options.traffic.save_dir, options.traffic.verify == "decode"
+    extract = endpoint(options.target.backend, options.data.task).media
+    room = Darkroom(Path(save_dir) if save_dir else None, decode, extract, plan.name)
+    before = course.listen()
+    developed = room.develop(answers, tell, lambda: course.listen() > before)
+    lost = Losses()
+    for index in crew.unsaved():
+        lost.add(index, "the disk did not take it, or the process that writes died")
     for report in course.idle.values():
-        unsaved.add(report.pop("unsaved", 0), report.pop("example", ""))
-    return saved, unsaved
+        lost.join(report.pop("lost", asdict(Losses())))
+    developed.undecoded += lost.count if decode else 0
+    developed.losses.join(asdict(lost))
+    return developed
+
+
+def _media(traffic: TrafficOptions, developed: Developed, course: Course) -> dict[str, Any]:
+    """What was looked at, what that cost, and what was saved."""
+    heads = [report for report in course.idle.values() if "verified" in report]
+    return {
+        "verify": traffic.verify,
+        "verified": sum(report["verified"] for report in heads),
+        "verify_s": sum(report["verify_s"] for report in heads),
+        "longest_verify_s": max((report["longest_verify_s"] for report in heads), default=0.0),
+        "decoded": developed.decoded,
+        "undecoded": developed.undecoded,
+        "develop_s": developed.took_s,
+        "save_dir": traffic.save_dir,
+        "saved_files": developed.saved,
+        "lost": asdict(developed.losses),
+    }

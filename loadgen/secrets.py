@@ -83,7 +83,7 @@ def _given(options: TargetOptions) -> Iterator[str]:
             yield value.partition(" ")[2]  # "Bearer KEY" may come back without its first word
     for page in options.server_metrics:
         yield from (value for _, value in parse_qsl(page.partition("?")[2]) if len(value) >= _TELLTALE)
-    for url in (options.base_url, options.proxy or "", *options.server_metrics):
+    for url in (*options.base_urls, options.proxy or "", *options.server_metrics):
         userinfo, _ = split_userinfo(url)
         user, _, password = userinfo.partition(":")
         yield from (password, unquote(password))

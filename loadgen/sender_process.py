@@ -6,7 +6,6 @@ python -m loadgen.sender_process CHANNEL
 import asyncio
 import os
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -20,19 +19,22 @@ from collector.record import Outcome
 from loadgen.budget import Budget
 from loadgen.clock import now_ns
 from loadgen.gallery import Gallery
-from loadgen.intake import Intake, error_of
+from loadgen.intake import Asked, Intake, error_of
 from loadgen.jobs import Jobs
 from loadgen.options import JobOptions
 from loadgen.outbox import EXAMPLE_CHARS, Outbox
 from loadgen.pins import settle
 from loadgen.quiet import quieten
-from loadgen.requests import JobEndpoint, endpoint
+from loadgen.requests import Endpoint, JobEndpoint, endpoint
+from loadgen.ring import Ring
 from loadgen.secrets import Secrets
 from loadgen.sender import Sender
 from loadgen.store import Store
 from loadgen.target import Target
 from loadgen.transport import make_transport
+from loadgen.transport.replicas import Replicas
 from loadgen.transport.seam import Answer, Transport
+from loadgen.verification import HeaderVerifier
 
 _FOREVER_S: Final = 1e8
 
@@ -43,7 +45,7 @@ class SenderProcess:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._loop = asyncio.get_running_loop()
-        self._jobs: Jobs | None = None
+        self._jobs: list[Jobs] = []
         self.ended = self._loop.create_future()
         self._loop.add_reader(channel.fileno(), self._hear)
 
@@ -62,7 +64,7 @@ class SenderProcess:
             case "open":
                 self._opening = self._loop.create_task(self._open(tell="opened"))
             case "warmup":
-                self._warm_up(message["entry"])
+                self._warm_up(message["entry"], message["replica"], message["size"])
             case "start":
                 quieten()
                 self._sender.start()
@@ -76,27 +78,27 @@ class SenderProcess:
     async def _set_up(self, setup: dict[str, Any]) -> None:
         placed = settle(setup)
         self._context = zmq.Context()  # its thread inherits the cores
-        number, target = setup["number"], Target.from_message(setup["target"])
+        number, targets = setup["number"], [Target.from_message(each) for each in setup["targets"]]
         self._store = Store.attach(setup["store"])
         entries = shared.attach(setup["entries"], np.int32).data
         board = Board.attach(setup["board"])
         budget = Budget(board, number, setup["max_concurrency"], setup["bells"])
-        self._hide = Secrets(tuple(target.secrets)).hide
+        self._hide = Secrets(tuple(targets[0].secrets)).hide  # each target has those of all
         outbox = Outbox(self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number, self._hide)
-        gallery = Gallery(Path(setup["answers"])) if setup["answers"] else None
+        gallery = Gallery(Ring(setup["ring"]), setup["saver_bell"]) if setup["ring"] else None
         dialect = endpoint(setup["backend"], setup["task"], setup["n"])
-        self._timeout_s: float | None = setup["timeout_s"]
-        self._transport: Transport = make_transport(setup["transport"], target)
-        if isinstance(dialect, JobEndpoint):
-            self._transport = self._jobs = self._carry_jobs(dialect, setup)
-        intake = self._intake = Intake(dialect, setup["task"], outbox, gallery, setup["n"])
+        self._transport = self._make_transport(dialect, targets, setup)
+        sizes = shared.attach(setup["shapes"], np.int32).data
+        asked = Asked(setup["task"], setup["n"], lambda index: (sizes[4 * index], sizes[4 * index + 1]))
+        verifier = None if setup["verify"] == "none" else HeaderVerifier(setup["task"])
+        self._intake = Intake(dialect, asked, outbox, gallery, verifier)
         self._sender = Sender(
             self._loop,
             self._transport,
-            lambda index: self._store.request(entries[index]),
+            lambda index: self._store.request(entries[index], index % len(targets)),
             budget,
             board.posts(number),
-            intake,
+            self._intake,
             self._timeout_s,
             setup["spin_us"],
         )
@@ -108,19 +110,26 @@ class SenderProcess:
         opened = await self._transport.open(self._connections)
         self._channel.send("ready", opened=opened, alarm=self._sender.alarm, transport=self._transport.name, **placed)
 
-    def _carry_jobs(self, dialect: JobEndpoint, setup: dict[str, Any]) -> Jobs:
-        """From here on a request is a whole job, and its time-out that of jobs."""
-        options, request_timeout_s = JobOptions(**setup["jobs"]), self._timeout_s
-        self._timeout_s = options.timeout_s
-        seed = f"polls {setup['seed']} {setup['number']}"
-        return Jobs(self._transport, dialect, options, request_timeout_s, seed)
+    def _make_transport(self, dialect: Endpoint, targets: list[Target], setup: dict[str, Any]) -> Transport:
+        """Make one for each server; where requests are whole jobs, one that carries jobs over it."""
+        self._timeout_s: float | None = setup["timeout_s"]
+        found: list[Transport] = [make_transport(setup["transport"], target) for target in targets]
+        if isinstance(dialect, JobEndpoint):
+            options, request_timeout_s = JobOptions(**setup["jobs"]), self._timeout_s
+            self._timeout_s = options.timeout_s
+            seeds = (f"polls {setup['seed']} {setup['number']} {replica}" for replica in range(len(found)))
+            pairs = zip(found, seeds, strict=True)
+            self._jobs = [Jobs(each, dialect, options, request_timeout_s, seed) for each, seed in pairs]
+            found = [*self._jobs]
+        return found[0] if len(found) == 1 else Replicas(found)
 
     def _go_idle(self) -> None:
         self._idling = self._loop.create_task(self._tell_idle())
 
     async def _tell_idle(self) -> None:
-        settled = await self._jobs.settle() if self._jobs else {}
-        self._channel.send("idle", **settled, **self._intake.close(), **self._sender.vitals())
+        settled = await asyncio.gather(*(jobs.settle() for jobs in self._jobs))
+        undeleted = {"undeleted": sum(each["undeleted"] for each in settled)} if settled else {}
+        self._channel.send("idle", **undeleted, **self._intake.close(), **self._sender.vitals())
 
     async def _open(self, tell: str) -> None:
         self._channel.send(tell, opened=await self._transport.open(self._connections))
@@ -154,12 +163,12 @@ class SenderProcess:
                 return
             self._sender.take(message)
 
-    def _warm_up(self, entry: int) -> None:
-        """Send one request outside the plan and report it to the parent."""
+    def _warm_up(self, entry: int, replica: int, size: list[int]) -> None:
+        """Send one request outside the plan, for media of a size in pixels, and report it to the parent."""
 
         def done(answer: Answer) -> None:
             deadline.cancel()
-            reply = self._intake.judge(answer)
+            reply = self._intake.judge(answer, (size[0], size[1]))
             if answer.overdue:
                 return tell("timeout", "a request of the job took longer than --timeout", answer.done_ns)
             return tell(error_of(reply, answer) if reply.error else None, reply.detail, answer.done_ns)
@@ -173,7 +182,7 @@ class SenderProcess:
             shown = self._hide(detail)[:EXAMPLE_CHARS]
             self._channel.send("warmed", entry=entry, error=error, detail=shown, latency_ns=latency_ns)
 
-        exchange = self._transport.send(self._store.request(entry), done)
+        exchange = self._transport.send(self._store.request(entry, replica), done)
         deadline = self._loop.call_later(_FOREVER_S if self._timeout_s is None else self._timeout_s, overdue)
 
     def _end(self) -> None:

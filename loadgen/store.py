@@ -23,10 +23,10 @@ class Store:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def request(self, entry: int) -> Request:
-        """Return request number `entry`; its body is a view, not a copy."""
-        offsets = self.offsets
-        return Request(self.method, self.path, self.content_type, self.bodies[offsets[entry] : offsets[entry + 1]])
+    def request(self, entry: int, replica: int = 0) -> Request:
+        """Return request number `entry`, for base URL number `replica`; its body is a view, not a copy."""
+        body = self.bodies[self.offsets[entry] : self.offsets[entry + 1]]
+        return Request(self.method, self.path, self.content_type, body, replica)
 
     @classmethod
     def attach(cls, message: dict[str, Any]) -> "Store":

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -35,6 +35,7 @@ class Target:
     proxy_address: str | None = None
     max_body_bytes: int = MAX_BODY_BYTES
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    answer_headers: tuple[str, ...] = ()  # what an Answer carries, in lower case
 
     @property
     def origin(self) -> str:
@@ -45,11 +46,18 @@ class Target:
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> "Target":
         """Read back what `dataclasses.asdict` made."""
-        return cls(**message)
+        return cls(**{**message, "answer_headers": tuple(message["answer_headers"])})
+
+
+def resolve_all(options: TargetOptions) -> tuple[Target, ...]:
+    """Return a target for each base URL, in their order; each knows the secrets of all."""
+    secrets = Secrets.of(options).texts
+    found = (resolve(replace(options, base_url=url, further_urls=())) for url in options.base_urls)
+    return tuple(replace(target, secrets=secrets) for target in found)
 
 
 def resolve(options: TargetOptions) -> Target:
-    """Take `--base-url` apart and look its host up, once, so that no look-up falls into the run."""
+    """Take the first `--base-url` apart and look its host up, once, so that no look-up falls into the run."""
     url, port = _split(options.base_url, "--base-url", {"http": 80, "https": 443})
     assert url.hostname is not None
     if url.query or url.fragment:
@@ -79,6 +87,7 @@ def resolve(options: TargetOptions) -> Target:
         proxy_address=proxy_address,
         max_body_bytes=options.max_body_bytes,
         secrets=Secrets.of(options).texts,
+        answer_headers=tuple(named(options.backend).headers),
     )
 
 

@@ -19,13 +19,14 @@ class Warmup:
     detail: str
 
 
-def warm_up(crew: Crew, plan: Plan, tell: Callable[[str], None]) -> list[Warmup]:
-    """Send the plan's warm-ups, one at a time, the senders taking turns."""
+def warm_up(crew: Crew, plan: Plan, urls: int, tell: Callable[[str], None]) -> list[Warmup]:
+    """Send the plan's warm-ups to each of so many URLs, one at a time, the senders taking turns."""
     done: list[Warmup] = []
-    for turn, entry in enumerate(plan.warmups):
-        tell(f"warm-up {turn + 1} of {len(plan.warmups)}")
+    turns = [(entry, replica) for entry in plan.warmups for replica in range(urls)]
+    for turn, (entry, replica) in enumerate(turns):
+        tell(f"warm-up {turn + 1} of {len(turns)}")
         sender = crew.senders[turn % len(crew.senders)]
-        sender.channel.send("warmup", entry=entry)
+        sender.channel.send("warmup", entry=entry, replica=replica, size=plan.shapes[entry, :2].tolist())
         message = _answer(crew, sender.name)
         width, height, frames, steps = plan.shapes[entry].tolist()
         done.append(

@@ -38,7 +38,7 @@ def result(found: NDArray[np.void], known: Facts, text: str = "plain", **config:
     notes = Notes({text: [0.1]}, {"http_503": text})
     circumstances = {"config": {text: text, **config}, "environment": {"cores": [text, None]}, "self_measured": {}}
     names = {"backend": text, "model": text, "dataset": text, "task": text}
-    whole = json.assemble(summarise(found, known, notes), **circumstances, warmup={}, slo={}, **names)  # type: ignore[arg-type]
+    whole = json.assemble(summarise(found, known, notes), **circumstances, media={}, warmup={}, slo={}, **names)  # type: ignore[arg-type]
     return dict(whole)
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from collector.record import ErrorKind, Outcome
-from loadgen.intake import Intake
+from loadgen.intake import Asked, Intake
 from loadgen.requests import chat
 from loadgen.requests.reply import Reply
 from loadgen.transport.seam import Answer
@@ -31,7 +31,7 @@ def test_a_reader_that_fails_is_a_fault_of_ours_and_still_a_record() -> None:
             raise ZeroDivisionError("oh")
 
     rows = Rows()
-    Intake(Broken(), "t2i", rows, None).take(7, 1, Answer(1, 2, 3, 200, b"{}"))  # type: ignore[arg-type]
+    Intake(Broken(), Asked("t2i"), rows).take(7, 1, Answer(1, 2, 3, 200, b"{}"))  # type: ignore[arg-type]
     (row,) = rows.rows
     assert (row["index"], row["outcome"], row["error"]) == (7, Outcome.ERROR, ErrorKind.CLIENT)
     assert "ZeroDivisionError" in str(row["said"])

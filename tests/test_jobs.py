@@ -11,7 +11,7 @@ import uvloop
 
 from collector.record import RETRIED, ErrorKind, Outcome, error_name, job_step
 from loadgen.clock import now_ns
-from loadgen.intake import Intake
+from loadgen.intake import Asked, Intake
 from loadgen.jobs import Jobs
 from loadgen.options import JobOptions, TargetOptions
 from loadgen.requests import videos
@@ -102,7 +102,7 @@ async def to_its_end(_jobs: Jobs, _exchange: object, answers: list[Answer]) -> N
 
 def ending(answer: Answer) -> tuple[str, str]:
     """How the report names what came of a job, "ok" for a success, and what was said."""
-    reply = Intake(videos, "t2v", None, None).judge(answer)  # type: ignore[arg-type]
+    reply = Intake(videos, Asked("t2v"), None).judge(answer)  # type: ignore[arg-type]
     step = job_step(answer.milestones.accepted_ns, answer.milestones.completed_ns)
     return error_name(reply.error, answer.status, step) if reply.error else "ok", reply.detail
 
@@ -115,7 +115,7 @@ def test_a_job_is_created_polled_until_it_is_completed_fetched_and_deleted_and_p
     # sent at 10, accepted at 12; the poll sent at 30 said "not yet"; the answer at 42 said "completed"; content at 52
     assert answer.milestones == Milestones(accepted_ns=12, pending_ns=30, completed_ns=42, content_ns=52)
     assert (answer.sent_ns, answer.first_byte_ns, answer.done_ns, answer.body) == (10, 51, 52, VIDEO)
-    reply = Intake(videos, "t2v", None, None).judge(answer)  # type: ignore[arg-type]
+    reply = Intake(videos, Asked("t2v"), None).judge(answer)  # type: ignore[arg-type]
     assert (reply.peak_memory_mb, dict(reply.stage_durations)) == (9.0, {"dit": 2.0})
 
 
@@ -288,7 +288,7 @@ def test_one_request_of_a_job_that_takes_too_long_makes_the_job_a_time_out(
     assert script.asked == asked
     assert script.sent[len(answers)].abandoned
     assert bool(answer.milestones.accepted_ns) == bool(answers)
-    Intake(videos, "t2v", Rows(), None).take(7, 5, answer)  # type: ignore[arg-type]
+    Intake(videos, Asked("t2v"), Rows()).take(7, 5, answer)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def whole(figures: Figures, **config: object) -> Result:
         config=config,
         environment={"cores": 2},
         self_measured={},
+        media={},
         warmup={"requests": 1, "ok": 1, "latency_s": [0.5], "errors": []},
         slo={"unit_ms": 1.5},
         backend="vllm-omni",

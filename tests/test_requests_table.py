@@ -154,7 +154,7 @@ def test_a_bearer_token_goes_along_where_servers_want_one(options: dict[str, Any
 MODULE = """
 from loadgen.requests import images
 name, path, tasks = "mine", images.path, ("t2i",)
-needs_authorization, takes_n = True, False
+needs_authorization, takes_n, headers, asked_size = True, False, (), images.asked_size
 def encode(sample, model, task):
     return images.encode(sample, "mine:" + model, task)
 read, media = images.read, images.media
@@ -210,7 +210,7 @@ def test_an_installed_endpoint_does_not_replace_one_of_ours(site: Path) -> None:
     ("module", "source", "problem"),
     [
         ("broken_endpoint", "raise RuntimeError('no weights')", "cannot import broken_endpoint .*no weights"),
-        ("partial_endpoint", "name = 'mine'; tasks = ()", "partial_endpoint has no path, .*encode, read, media"),
+        ("partial_endpoint", "name = 'mine'; tasks = ()", "partial_endpoint has no path, .*asked_size, encode, read"),
     ],
 )
 def test_an_installed_endpoint_that_cannot_serve_is_named_with_what_it_lacks(

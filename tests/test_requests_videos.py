@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from collector.record import ErrorKind
 from loadgen.errors import UsageError
 from loadgen.requests import Endpoint, videos, videos_sync
+from loadgen.requests.figures import with_headers
 from loadgen.requests.reply import Reply
 from loadgen.requests.videos import Job, State, read_job
 from loadgen.samples.images import synthetic_png
@@ -165,8 +166,17 @@ def test_a_video_is_saved_as_it_stands(endpoint: Endpoint) -> None:
     [
         ("1.5", {"inference": 1.5}),
         ("0", {"inference": 0.0}),
-        *((wrong, {}) for wrong in (None, "", "soon", "-1", "nan")),
+        *((wrong, {}) for wrong in ("", "soon", "-1", "nan", "true", '"1.5"')),
     ],
 )
-def test_the_inference_time_of_a_header_becomes_a_stage(header: str | None, stages: dict[str, float]) -> None:
-    assert videos.with_inference_time(Reply(), header).stage_durations == stages
+def test_the_inference_time_of_a_header_becomes_a_stage(header: str, stages: dict[str, float]) -> None:
+    assert with_headers(Reply(), {"x-inference-time-s": header}).stage_durations == stages
+
+
+def test_stages_and_memory_of_headers_are_taken_where_they_are_figures() -> None:
+    told = {"x-stage-durations": '{"vae": 0.5, "text": "long"}', "x-peak-memory-mb": "812.5", "x-inference-time-s": "2"}
+    reply = with_headers(Reply(), told)
+    assert (reply.stage_durations, reply.peak_memory_mb) == ({"vae": 0.5, "inference": 2.0}, 812.5)
+    nothing = with_headers(Reply(), {"x-stage-durations": "[1]", "x-peak-memory-mb": "much"})
+    assert nothing.stage_durations == {}
+    assert math.isnan(nothing.peak_memory_mb)

@@ -31,7 +31,7 @@ USERINFO = f"{USER}:hunter2%2Bx@"
     [
         ("http://{}", ("--header", f"X-Session={HEADER}", "--header", f"X-Plain={HEADER}")),
         ("http://{}/as-200", ("--api-key", KEY, "--slo")),
-        ("http://{}/as-stages", ("--header", f"Cookie=sid={HEADER}")),
+        ("http://{}/as-stages", ("--header", f"Cookie=sid={HEADER}", "--verify", "none")),
         (f"http://{USERINFO}{{}}", ("--warmup-requests", "2")),
         ("http://{}", ("--server-metrics", f"http://{USERINFO}{{}}/metrics?token={HEADER}")),
         ("http://127.0.0.1:9/as-200", ("--proxy", f"http://{USERINFO}{{}}")),

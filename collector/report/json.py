@@ -18,7 +18,7 @@ KEYS: Final = (
     *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99"),
     *("slo_attainment_rate", "slo_met_success", "slo_scale", "backend", "model", "dataset", "task"),
     *("offered", "lag", "wait", "service", "response", "completion_width", "latency_from"),
-    *("confidence", "outcomes", "errors", "retried", "max_in_flight", "server_metrics"),
+    *("confidence", "outcomes", "errors", "retried", "max_in_flight", "by_url", "media", "server_metrics"),
     *("slo", "stationarity", "arrival_audit", "warmup", "config", "environment", "self", "end", "partial", "verdict"),
 )
 
@@ -29,6 +29,7 @@ def assemble(
     config: Mapping[str, object],
     environment: Mapping[str, object],
     self_measured: Mapping[str, object],
+    media: Mapping[str, object],
     warmup: Mapping[str, object],
     slo: Mapping[str, object],
     backend: str,
@@ -53,6 +54,7 @@ def assemble(
         "environment": environment,
         "self": self_measured,
         "server_metrics": server_metrics,
+        "media": media,
     }
     return cast("Result", {key: _native(whole[key]) for key in KEYS})
 

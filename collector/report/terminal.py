@@ -11,7 +11,7 @@ from rich.text import Text
 
 from collector import quantity
 from collector.printable import printable
-from collector.report import completion, processes, server_metrics
+from collector.report import completion, media, processes, server_metrics
 from collector.result import ArrivalAudit, Result, Spread
 
 STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
@@ -23,6 +23,7 @@ MEANING = {
 UNTIL_STOP = "until the stop, the load that was asked for is the load that was sent"
 EXAMPLE_LENGTH = 300  # characters of a server's message that are worth a reader's time
 SHOWN_CLASSES = 6
+OWN_TIME = "server's own time"  # X-Inference-Time-S
 TimeName = Literal["response", "service", "wait", "lag"]
 TIMES: tuple[TimeName, ...] = ("response", "service", "wait", "lag")
 ROWS: tuple[tuple[str, Literal["mean", "p50", "p90", "p95", "p99", "p99_9", "max"]], ...] = (
@@ -38,7 +39,7 @@ def render(result: Result, console: Console) -> None:
 
 def drawn(result: Result) -> Group:
     """Draw the whole report, without printing it; text from the server is shown as text, never as markup."""
-    sections = (_verdict, _offered, _times, _slo, _server, server_metrics.rows, _errors, _tool)
+    sections = (_verdict, _offered, _times, _urls, _slo, _server, server_metrics.rows, _errors, _media, _tool)
     return Group(*(part for section in sections for part in section(result)))
 
 
@@ -123,6 +124,23 @@ def _times(result: Result) -> Iterator[RenderableType]:
     yield from (Text(warning, style="yellow") for warning in warnings if warning)
 
 
+def _urls(result: Result) -> Iterator[RenderableType]:
+    """Yield a row for each base URL, where there are several."""
+    if not result["by_url"]:
+        return
+    latency: TimeName = "response" if result["latency_from"] == "scheduled" else "service"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("base URL", "sent", "ok", "in flight", f"{latency} p50", "p95", "p99", "SLO met"):
+        table.add_column(name, justify="left" if name == "base URL" else "right", overflow="fold")
+    for own in result["by_url"]:
+        times = own["response"] if latency == "response" else own["service"]
+        counts = (str(own["sent"]), str(own["completed_requests"]), str(own["max_in_flight"]))
+        spread = (quantity.seconds(times[key]) for key in ("p50", "p95", "p99"))
+        met = "" if own["slo_met_success"] is None else quantity.share(own["slo_attainment_rate"])
+        table.add_row(Text(_printable(own["url"])), *counts, *spread, met)
+    yield from (Text(), table)
+
+
 def _spread(result: Result, name: TimeName) -> Spread:
     return result[name]
 
@@ -160,6 +178,15 @@ def _interval(spread: Spread, key: str) -> str:
     return f"needs n >= {spread['needs_n'][key]:,}" if key in spread["needs_n"] and spread["n"] else ""
 
 
+def _media(result: Result) -> Iterator[RenderableType]:
+    """Yield what was verified and saved."""
+    table = _grid()
+    for name, text in media.lines(result["media"]):
+        _row(table, name, text)
+    if table.row_count:
+        yield from (Text(), table)
+
+
 def _tool(result: Result) -> Iterator[RenderableType]:
     """Yield what this tool cost, and what it saw of the machine."""
     table = _grid()
@@ -175,7 +202,7 @@ def _server(result: Result) -> Iterator[RenderableType]:
     for stage, p50_s in result["stage_durations_p50"].items():
         mean, p99 = result["stage_durations_mean"][stage], result["stage_durations_p99"][stage]
         times = f"mean {quantity.seconds(mean)}, p50 {quantity.seconds(p50_s)}, p99 {quantity.seconds(p99)}"
-        _row(table, "stage " + stage, times)
+        _row(table, OWN_TIME if stage == "inference" else "stage " + stage, times)
     if result["peak_memory_mb_max"] is not None:
         figures = (f"{name} {result[key]:,.0f} MB" for name, key in _MEMORY)
         _row(table, "peak memory", ", ".join(figures))

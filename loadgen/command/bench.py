@@ -21,11 +21,11 @@ from loadgen.command.exits import exit_code
 from loadgen.group import Member
 from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.plan import Plan, build_plan
-from loadgen.reach import wait_for_server
+from loadgen.reach import wait_for_servers
 from loadgen.run import Measured, run
 from loadgen.secrets import Secrets
 from loadgen.simulated import attended, parse_simulator
-from loadgen.target import resolve
+from loadgen.target import resolve_all
 
 Tell = Callable[[str], None]
 ENCODED_AT_ONCE: Final = 50_000  # plans longer than this say how far they are
@@ -47,8 +47,8 @@ def bench(arguments: argparse.Namespace) -> int:
             media = "video" if options.data.task in VIDEO_TASKS else "image"
             url, server = stack.enter_context(attended(parse_simulator(arguments.simulate, media)))
             watched = (server,)
-            options = replace(options, target=replace(options.target, base_url=url))
-        wait_for_server(resolve(options.target), arguments.wait_for_server, tell)
+            options = replace(options, target=replace(options.target, base_url=url, further_urls=()))
+        wait_for_servers(resolve_all(options.target), arguments.wait_for_server, tell)
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup, progress=_encoding(tell))
         _announce(plan, options, tell)
         run_dir = _run_dir(arguments, stack)
@@ -56,7 +56,6 @@ def bench(arguments: argparse.Namespace) -> int:
         result = measured.result
         output.write(arguments.output_file, json.dump(result))
         terminal.render(result, people)
-        _tell_saved(measured, options, _teller(people, secrets))
         if arguments.html is not None:
             assert run_dir is not None
             output.write(arguments.html, _page(measured, run_dir), output.PAGE)
@@ -103,13 +102,6 @@ def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:
         tell("only one of --width and --height is given, so no size at all is sent: the server decides")
     senders, permits = options.traffic.senders, options.traffic.max_concurrency
     tell(f"{len(plan)} requests from {plan.source}, {pace}, at most {permits} in flight, {senders} sender(s)")
-
-
-def _tell_saved(measured: Measured, options: BenchOptions, tell: Tell) -> None:
-    if options.traffic.save_dir is not None:
-        tell(f"saved {measured.saved} files in {options.traffic.save_dir}")
-    if measured.unsaved.count:
-        tell(f"{measured.unsaved.count} answers could not be saved ({measured.unsaved.example})")
 
 
 def _encoding(tell: Tell) -> Callable[[int, int], None]:

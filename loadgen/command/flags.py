@@ -10,6 +10,7 @@ from loadgen.options import MAX_BODY_BYTES, TASKS
 from loadgen.pins import usable_cores
 from loadgen.requests import ENDPOINTS
 from loadgen.transport import NAMES
+from loadgen.verification import MODES
 
 EXAMPLES: Final = """\
 examples:
@@ -45,7 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _target(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--base-url", metavar="URL", help="the server, path prefix included (default: http://HOST:PORT)")
+    group.add_argument(
+        "--base-url",
+        action="append",
+        metavar="URL",
+        help="the server, path prefix included; repeated for replicas, which take turns (default: http://HOST:PORT)",
+    )
     group.add_argument("--host", default="localhost", help="used without --base-url (default: %(default)s)")
     group.add_argument("--port", type=int, default=8091, help="used without --base-url (default: %(default)s)")
     group.add_argument(
@@ -239,7 +245,11 @@ def _load(group: "argparse._ArgumentGroup") -> None:
 
 def _slo(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
-        "--warmup-requests", type=whole, default=1, metavar="N", help="requests before time zero (default: %(default)s)"
+        "--warmup-requests",
+        type=whole,
+        default=1,
+        metavar="N",
+        help="requests before time zero, to each --base-url (default: %(default)s)",
     )
     group.add_argument(
         "--warmup-num-inference-steps",
@@ -293,6 +303,13 @@ def _output(group: "argparse._ArgumentGroup") -> None:
         "--run-dir", metavar="DIR", help="save the run here as it goes: records, plan, result; see `loadgen report`"
     )
     group.add_argument("--save-dir", metavar="DIR", help="save the images and videos of the answers here")
+    group.add_argument(
+        "--verify",
+        default="header",
+        choices=MODES,
+        help="what makes an answer a success: media at all, of the kind and size asked for, or decoded whole after the"
+        " run; an MP4 is walked through, not decoded (default: %(default)s)",
+    )
     group.add_argument(
         "--confidence", type=inner_share, default=0.95, metavar="P", help="of every interval (default: %(default)s)"
     )

@@ -32,6 +32,8 @@ def read(a: argparse.Namespace) -> JobOptions:
     given = [f"--{flag.replace('_', '-')}" for flag in _FLAGS if getattr(a, flag)]
     if given and not isinstance(named(a.backend), JobEndpoint):
         raise UsageError(f"{given[0]} is for jobs, and --backend {a.backend} has none; drop it, or use v1/videos")
-    if a.no_download and a.save_dir is not None:
-        raise UsageError("--no-download leaves nothing to save; drop it, or drop --save-dir")
+    if a.no_download and (a.save_dir is not None or a.verify == "decode"):
+        raise UsageError(
+            "--no-download leaves nothing to save or to decode; drop it, or --save-dir and --verify decode"
+        )
     return JobOptions(a.poll_interval, a.video_timeout, download=not a.no_download, delete=not a.no_delete)

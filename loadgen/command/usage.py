@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 
 from collector.affine import LEAST_SIZES
+from loadgen import verification
 from loadgen.command import job_flags
 from loadgen.errors import UsageError
 from loadgen.options import (
@@ -38,6 +39,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
     """Turn parsed flags into options; raise UsageError where they do not go together."""
     _check(arguments)
     a = arguments
+    base_url, *further_urls = _base_urls(a)
     shape = Shape(a.width, a.height, a.num_frames, a.num_inference_steps, a.seed, a.fps)
     parse_pins(a.pin, usable_cores(), a.senders)
     return BenchOptions(
@@ -54,7 +56,8 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
         ),
         arrivals=_arrivals(a),
         target=TargetOptions(
-            base_url=_base_url(a),
+            base_url=base_url,
+            further_urls=tuple(further_urls),
             backend=a.backend,
             model=a.model,
             extra_body=_extra_body(a.extra_body),
@@ -81,6 +84,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             realtime=a.realtime,
             latency_from=a.latency_from,
             save_dir=a.save_dir,
+            verify=a.verify,
         ),
     )
 
@@ -101,7 +105,8 @@ def _arrivals(a: argparse.Namespace) -> ArrivalOptions:
 
 def _check(a: argparse.Namespace) -> None:
     endpoint(a.backend, a.task, a.n)
-    page_urls(a.server_metrics, _base_url(a))
+    verification.check(a.verify, a.task)
+    page_urls(a.server_metrics, _base_urls(a)[0])
     finite = math.isfinite(a.request_rate) or a.rate_series is not None
     if a.rate_series is not None:
         _check_series(a)
@@ -202,8 +207,6 @@ def _first_line(path: str) -> str:
     return line
 
 
-def _base_url(a: argparse.Namespace) -> str:
-    if a.base_url:
-        return str(a.base_url)
+def _base_urls(a: argparse.Namespace) -> list[str]:
     host = f"[{a.host}]" if ":" in a.host else a.host
-    return f"http://{host}:{a.port}"
+    return list(a.base_url or (f"http://{host}:{a.port}",))

@@ -37,6 +37,13 @@ class Endpoint(Protocol):
     def takes_n(self) -> bool:
         """Whether one request can ask for several images, by a field `n`."""
 
+    @property
+    def headers(self) -> Sequence[str]:
+        """Which headers of an answer hold figures (see figures.py), in lower case; none costs nothing."""
+
+    def asked_size(self, sample: Sample) -> tuple[int, int]:
+        """Width and height in pixels that the request for a sample asks for; (0, 0) leaves them to the server."""
+
     def encode(self, sample: Sample, model: str, task: str) -> Request:
         """Turn a sample, flags already merged in, into bytes; raises UsageError where it cannot be."""
 

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +9,8 @@ import orjson
 
 from collector.record import ErrorKind
 from loadgen.options import IMAGE_INPUT_TASKS, TASKS, VIDEO_TASKS
+from loadgen.requests import sizes
+from loadgen.requests.base64_text import Base64Text, Body
 from loadgen.requests.bodies import DETAIL_CHARS, short, success_object
 from loadgen.requests.encoding import dumps, said, shape
 from loadgen.requests.figures import success
@@ -23,11 +24,13 @@ path: Final = "/v1/chat/completions"
 tasks: Final = TASKS
 needs_authorization: Final = False
 takes_n: Final = False
+headers: Final[tuple[str, ...]] = ()
+asked_size = sizes.of_sides
 
 _HEADER_CHARS: Final = 200  # of a data URL: its media type and parameters end before this
 _PREFIXES: Final = {task: "data:video/" if task in VIDEO_TASKS else "data:image/" for task in TASKS}
 _FIGURES: Final = frozenset({"stage_durations", "peak_memory_mb", "metrics"})
-_PLAIN: Final = Reply()
+_MARK: Final = ";base64,"
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:
@@ -48,13 +51,12 @@ def _parts(prompt: str, images: tuple[Path | bytes, ...]) -> list[dict[str, obje
     return text + [{"type": "image_url", "image_url": {"url": _data_url(image)}} for image in images]
 
 
-@lru_cache(maxsize=32)  # data sets repeat their images; the base64 text of one may be megabytes
 def _data_url(image: Path | bytes) -> str:
     found = read_image(image)
     return f"data:{found.mime};base64,{base64.b64encode(found.data).decode()}"
 
 
-def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
+def read(body: Body, task: str, n: int = 1) -> Reply:
     """Say what a 200 body holds: a success carries the asked-for medium as a base64 data URL in `image_url.url`.
 
     A link (http...) is no success: the bytes were asked for and did not come. Only the beginning of a data URL is
@@ -67,28 +69,30 @@ def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
         content = answer["choices"][0]["message"]["content"]
     except (KeyError, IndexError, TypeError):
         return Reply(ErrorKind.INVALID_BODY, "no choices[0].message.content")
-    return _read_content(content, answer, _PREFIXES[task])
+    return _read_content(content, answer, _PREFIXES[task], body)
 
 
 def media(body: bytes) -> Iterator[bytes]:
     """Decode the images and videos of a body that `read` took for a success."""
     for url in _urls(orjson.loads(body)["choices"][0]["message"]["content"]):
-        if _is_medium(url, "data:image/") or _is_medium(url, "data:video/"):
-            yield base64.b64decode(url.partition(",")[2])
+        if place := _place(url, "data:image/") or _place(url, "data:video/"):
+            yield base64.b64decode(url[place:])
 
 
-def _read_content(content: object, answer: dict[str, object], prefix: str) -> Reply:
+def _read_content(content: object, answer: dict[str, object], prefix: str, body: Body) -> Reply:
     if not isinstance(content, list) or not content:
         return _no_list(content)
-    if not any(_is_medium(url, prefix) for url in _urls(content)):
+    places = ((url, _place(url, prefix)) for url in _urls(content))
+    found = tuple(Base64Text(url[place:], body) for url, place in places if place)
+    if not found:
         held = ", ".join(url[:32] for url in list(_urls(content))[:3]) or "no URL"
         return Reply(ErrorKind.NO_MEDIA, short(f"no {prefix[5:-1]} in content, but {held}"))
     first = content[0]
     if not isinstance(first, dict):
         first = {}
     if not (first.keys() | answer.keys()) & _FIGURES:
-        return _PLAIN
-    return success((first, answer.get("metrics"), answer))
+        return Reply(media=found)
+    return success((first, answer.get("metrics"), answer), found)
 
 
 def _no_list(content: object) -> Reply:
@@ -99,13 +103,13 @@ def _no_list(content: object) -> Reply:
     return Reply(ErrorKind.INVALID_BODY, "content is not a list")
 
 
-def _is_medium(url: str, prefix: str) -> bool:
-    """Whether a URL carries the medium itself; media types may be written in any case."""
+def _place(url: str, prefix: str) -> int:
+    """Where the base64 text of a URL begins that carries the medium itself, else 0; types may be in any case."""
     start = url[:_HEADER_CHARS]
     if not start.startswith(prefix):
         start = start.lower()
-    mark = start.find(";base64,", len(prefix)) if start.startswith(prefix) else -1
-    return 0 < mark < len(url) - len(";base64,")
+    mark = start.find(_MARK, len(prefix)) if start.startswith(prefix) else -1
+    return mark + len(_MARK) if 0 < mark < len(url) - len(_MARK) else 0
 
 
 def _urls(content: list[object]) -> Iterator[str]:

@@ -1,14 +1,12 @@
 """The endpoint `v1/images/edits`: POST /v1/images/edits, a form with pictures in it; answers as `openai` does."""
 
-from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 from loadgen.errors import UsageError
 from loadgen.requests import images, multipart
 from loadgen.requests.encoding import row, said, size
 from loadgen.requests.request import Request
-from loadgen.samples.images import InputImage, read_image
+from loadgen.samples.images import read_image
 from loadgen.samples.sample import Sample
 
 name: Final = "v1/images/edits"
@@ -16,7 +14,9 @@ path: Final = "/v1/images/edits"
 tasks: Final = ("i2i", "ti2i")
 needs_authorization: Final = True
 takes_n: Final = True
+headers: Final[tuple[str, ...]] = ()
 
+asked_size = images.asked_size
 read = images.read
 media = images.media
 
@@ -35,10 +35,5 @@ def encode(sample: Sample, model: str, task: str) -> Request:
         "seed": sample.seed,
     }
     whole = said({**fields, **sample.extra}) | {"model": model, "prompt": sample.prompt}
-    files = [("image", _image(image)) for image in sample.images]
+    files = [("image", read_image(image)) for image in sample.images]
     return Request("POST", path, multipart.CONTENT_TYPE, multipart.form(whole, files, sample))
-
-
-@lru_cache(maxsize=32)  # data sets repeat their images
-def _image(image: Path | bytes) -> InputImage:
-    return read_image(image)

@@ -1,18 +1,44 @@
 """Figures: what a server says of its own work, wherever in the answer its dialect puts it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
+import orjson
+
+from loadgen.boxes import Readable
 from loadgen.requests.reply import Reply
 
 _LARGEST: Final = 1e30  # of any figure: what a record's four-byte float can hold, with room to spare
+HEADERS: Final = ("x-inference-time-s", "x-stage-durations", "x-peak-memory-mb")  # of an answer that is no JSON
 
 
-def success(sources: Sequence[object]) -> Reply:
+def success(sources: Sequence[object], media: tuple[Readable, ...] = ()) -> Reply:
     """Return a success with the figures of the first source that has them; what is no object is passed over."""
     objects = [source for source in sources if isinstance(source, dict)]
-    return Reply(stage_durations=_stage_durations(objects), peak_memory_mb=_peak_memory_mb(objects))
+    return Reply(stage_durations=_stage_durations(objects), peak_memory_mb=_peak_memory_mb(objects), media=media)
+
+
+def with_headers(reply: Reply, headers: Mapping[str, str]) -> Reply:
+    """Add what the headers of a success say, by lower-case name.
+
+    The time that the server says a request took it, X-Inference-Time-S, is the stage `inference`, in seconds.
+    """
+    told = {key: found for key in HEADERS if (found := _value(headers.get(key))) is not None}
+    inference_s = amount(told.get("x-inference-time-s"))
+    own = {} if inference_s is None else {"inference": inference_s}
+    stages = _stage_durations([{"stage_durations": told.get("x-stage-durations")}])
+    memory_mb = _peak_memory_mb([{"peak_memory_mb": told.get("x-peak-memory-mb")}])
+    known_mb = reply.peak_memory_mb if math.isnan(memory_mb) else memory_mb
+    return replace(reply, stage_durations={**reply.stage_durations, **stages, **own}, peak_memory_mb=known_mb)
+
+
+def _value(text: str | None) -> object:
+    try:
+        return orjson.loads(text) if text else None
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _stage_durations(sources: list[dict[str, object]]) -> dict[str, float]:

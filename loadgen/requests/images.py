@@ -7,6 +7,8 @@ from typing import Final
 import orjson
 
 from collector.record import ErrorKind
+from loadgen.requests import sizes
+from loadgen.requests.base64_text import Base64Text
 from loadgen.requests.bodies import short, success_object
 from loadgen.requests.cutting import B64_JSON
 from loadgen.requests.encoding import dumps, said, size
@@ -20,6 +22,8 @@ path: Final = "/v1/images/generations"
 tasks: Final = ("t2i",)
 needs_authorization: Final = True
 takes_n: Final = True
+headers: Final[tuple[str, ...]] = ()
+asked_size = sizes.of_text
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:
@@ -43,10 +47,12 @@ def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
     data = answer.get("data")
     if not isinstance(data, list):
         return Reply(ErrorKind.INVALID_BODY, "data is not a list")
-    if (count := sum(1 for _ in _pictures(data))) < n:
+    pictures = tuple(Base64Text(text, body) for text in _pictures(data))
+    if len(pictures) < n:
         held = ", ".join(map(str, data[0])) if data and isinstance(data[0], dict) else "nothing"
-        return Reply(ErrorKind.NO_MEDIA, short(f"{count} of {n} images in data, whose first item holds: {held}"))
-    return success((answer.get("usage"), answer.get("metrics"), answer, data[0]))
+        detail = f"{len(pictures)} of {n} images in data, whose first item holds: {held}"
+        return Reply(ErrorKind.NO_MEDIA, short(detail))
+    return success((answer.get("usage"), answer.get("metrics"), answer, data[0]), pictures)
 
 
 def media(body: bytes) -> Iterator[bytes]:

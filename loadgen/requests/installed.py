@@ -11,7 +11,10 @@ from typing import Any, Final
 from loadgen.errors import UsageError
 
 GROUP: Final = "loadgen.endpoints"
-_PARTS: Final = ("name", "path", "tasks", "needs_authorization", "takes_n", "encode", "read", "media")
+_PARTS: Final = (
+    *("name", "path", "tasks", "needs_authorization", "takes_n", "headers"),
+    *("asked_size", "encode", "read", "media"),
+)
 
 
 def names() -> tuple[str, ...]:

@@ -4,7 +4,7 @@ Only the words: when to poll and what to time is for `loadgen/jobs.py`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, TypeGuard
 from urllib.parse import quote
@@ -13,10 +13,10 @@ from collector.record import ErrorKind
 from loadgen.errors import UsageError
 from loadgen.media import describe
 from loadgen.options import IMAGE_INPUT_TASKS
-from loadgen.requests import multipart
+from loadgen.requests import multipart, sizes
 from loadgen.requests.bodies import error_text, json_object, short
 from loadgen.requests.encoding import row, said, shape
-from loadgen.requests.figures import amount, success
+from loadgen.requests.figures import success
 from loadgen.requests.reply import Reply
 from loadgen.requests.request import Request
 from loadgen.samples.images import read_image
@@ -27,6 +27,8 @@ path: Final = "/v1/videos"
 tasks: Final = ("t2v", "i2v", "ti2v")
 needs_authorization: Final = False
 takes_n: Final = False
+headers: Final[tuple[str, ...]] = ()
+asked_size = sizes.of_sides
 
 _FAILED: Final = frozenset({"failed", "cancelled", "canceled", "expired"})
 _ID_CHARS: Final = 256  # longer ids are no ids
@@ -122,9 +124,9 @@ def _place(job_id: str) -> str:
 
 def read_content(body: bytes | bytearray | memoryview) -> Reply:
     """Say what the 200 answer to a request for content holds: a success is an MP4 as it stands; never raises."""
-    found = describe(body)
+    found = describe(body[:12])
     if found is not None and found.kind == "video":
-        return Reply()
+        return Reply(media=(body,))
     return Reply(ErrorKind.NO_MEDIA, short(f"no MP4, but {bytes(body[:40])!r}" if len(body) else "no MP4, but no byte"))
 
 
@@ -136,12 +138,3 @@ def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
 def media(body: bytes) -> Iterable[bytes]:
     """Return the video."""
     return (body,)
-
-
-def with_inference_time(reply: Reply, header: str | None) -> Reply:
-    """Add what the header X-Inference-Time-S of a synchronous answer says, in seconds, as the stage `inference`."""
-    try:
-        spent_s = amount(float(header or ""))
-    except ValueError:
-        return reply
-    return reply if spent_s is None else replace(reply, stage_durations={"inference": spent_s})

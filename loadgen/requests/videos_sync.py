@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from loadgen.requests import videos
+from loadgen.requests import figures, videos
 from loadgen.requests.reply import Reply
 from loadgen.requests.request import Request
 from loadgen.samples.sample import Sample
@@ -13,6 +13,8 @@ path: Final = "/v1/videos/sync"
 tasks: Final = videos.tasks
 needs_authorization: Final = False
 takes_n: Final = False
+headers: Final = figures.HEADERS
+asked_size = videos.asked_size
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:

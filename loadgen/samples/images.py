@@ -25,6 +25,7 @@ class InputImage:
     height: int
 
 
+@lru_cache(maxsize=32)  # data sets repeat their images; a plan that is made forgets them
 def read_image(source: Path | bytes) -> InputImage:
     """Read an image of a sample; InputError where it is missing or no JPEG, PNG or WebP with a readable size."""
     if isinstance(source, bytes):

@@ -101,9 +101,16 @@ def images(asked: Generation, options: SimulatorOptions) -> Finish:
 def bare_video(asked: Generation, options: SimulatorOptions) -> Finish:
     """Prepare the answer to a synchronous request for a video: the file itself."""
     data = video(asked, options)
-    return lambda served: Payload(
-        data, content_type="video/mp4", headers={"X-Inference-Time-S": f"{served.service_s:.6f}"}
-    )
+
+    def finish(served: Served) -> Payload:
+        headers = {
+            "X-Inference-Time-S": f"{served.service_s:.6f}",
+            "X-Stage-Durations": orjson.dumps(served.stages()).decode(),
+            "X-Peak-Memory-MB": f"{peak_memory_mb(asked):.3f}",
+        }
+        return Payload(data, content_type="video/mp4", headers=headers)
+
+    return finish
 
 
 def refusal(message: str, status: int) -> Payload:

@@ -34,7 +34,7 @@ class AiohttpTransport:
     def __init__(self, target: Target) -> None:
         self._url = URL(target.origin + target.prefix, encoded=True)
         self._tls = tls_context(target) or True  # True is aiohttp's word for its default
-        self._proxy, self._limit = target.proxy, target.max_body_bytes
+        self._proxy, self._target = target.proxy, target
         self._connector = aiohttp.TCPConnector(
             limit=0, ssl=self._tls, resolver=_Known(target), ttl_dns_cache=None, keepalive_timeout=86_400
         )
@@ -69,7 +69,7 @@ class AiohttpTransport:
 
     def send(self, request: Request, done: Callable[[Answer], None], not_before_ns: int = 0) -> "AiohttpExchange":
         """Start an exchange in a task of its own, which is at its first write some 100 us from now."""
-        return AiohttpExchange(self._session, self._url, request, done, self._limit)
+        return AiohttpExchange(self._session, self._url, request, done, self._target)
 
     async def close(self) -> None:
         """Close the session and its connections."""
@@ -81,11 +81,11 @@ class AiohttpExchange:
 
     __slots__ = (
         "_done",
-        "_limit",
         "_request",
         "_reused",
         "_session",
         "_stamped",
+        "_target",
         "_task",
         "_tried_ns",
         "_url",
@@ -95,9 +95,9 @@ class AiohttpExchange:
     milestones = NO_JOB
 
     def __init__(
-        self, session: aiohttp.ClientSession, url: URL, request: Request, done: Callable[[Answer], None], limit: int
+        self, session: aiohttp.ClientSession, url: URL, request: Request, done: Callable[[Answer], None], target: Target
     ) -> None:
-        self._session, self._url, self._request, self._done, self._limit = session, url, request, done, limit
+        self._session, self._url, self._request, self._done, self._target = session, url, request, done, target
         self._stamped = self._reused = False
         self.sent_ns, self.first_byte_ns = now_ns(), 0
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -142,8 +142,10 @@ class AiohttpExchange:
         ) as response:
             self.first_byte_ns = now_ns()
             _end_with_connection(response)
-            body = await _read(response, self._limit)
-            return Answer(self.sent_ns, self.first_byte_ns, now_ns(), response.status, body, flags=flags)
+            body, done_ns = await _read(response, self._target.max_body_bytes), now_ns()
+            found = {name: response.headers[name] for name in self._target.answer_headers if name in response.headers}
+            stamps = (self.sent_ns, self.first_byte_ns, done_ns)
+            return Answer(*stamps, response.status, body, flags=flags, headers=found)
 
     def _failure(self, error: Exception, done_ns: int) -> Answer:
         kind = error_kind(error)

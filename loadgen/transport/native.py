@@ -10,7 +10,7 @@ import os
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, cast
 
@@ -121,7 +121,8 @@ class NativeTransport:
         return connection
 
     def _make_connection(self) -> "Connection":
-        reader = AnswerReader(self._scratch, self.rooms, self._target.max_body_bytes)
+        target = self._target
+        reader = AnswerReader(self._scratch, self.rooms, target.max_body_bytes, target.answer_headers)
         return Connection(self, reader, through_loop=self._tls is not None)
 
     async def close(self) -> None:
@@ -153,9 +154,10 @@ class NativeExchange:
             self.connection.exchange = None
             self.connection.abort()
 
-    def finish(self, status: int, body: bytes | memoryview, done_ns: int) -> None:
+    def finish(self, status: int, body: bytes | memoryview, headers: Mapping[str, str], done_ns: int) -> None:
         """Hand over a whole answer."""
-        self._done(Answer(self.sent_ns, self.first_byte_ns, done_ns, status, body, ErrorKind.NONE, "", self.flags))
+        stamps = (self.sent_ns, self.first_byte_ns, done_ns)
+        self._done(Answer(*stamps, status, body, ErrorKind.NONE, "", self.flags, headers))
 
     def fail(self, kind: ErrorKind, detail: str, done_ns: int) -> None:
         """Hand over a failure."""
@@ -239,13 +241,13 @@ class Connection(asyncio.BufferedProtocol):
     def _answered(self, exchange: NativeExchange, time_ns: int) -> None:
         """Free the connection first, so that whoever waits for a permit finds it."""
         reader = self._reader
-        status, body = reader.status, reader.body
+        status, body, headers = reader.status, reader.body, reader.headers
         self.exchange, self._used = None, True
         if not reader.reusable or (self._partial and self._transport.get_write_buffer_size()):
             self.abort()
         else:
             self._pool.offer(self)
-        exchange.finish(status, body, time_ns)
+        exchange.finish(status, body, headers, time_ns)
         if isinstance(body, memoryview):
             self._pool.rooms.give(body)
 
@@ -259,7 +261,7 @@ class Connection(asyncio.BufferedProtocol):
         if exchange is None:
             return
         if exc is None and self._error is None and self._reader.ended():
-            exchange.finish(self._reader.status, self._reader.body, time_ns)
+            exchange.finish(self._reader.status, self._reader.body, self._reader.headers, time_ns)
             return
         error = self._error or exc
         reset = isinstance(error, OSError) and error.errno in (errno.ECONNRESET, errno.EPIPE)

@@ -5,12 +5,14 @@ whole. A body whose length is known goes straight into one buffer of that size; 
 """
 
 import re
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import httptools
 
 from collector.record import ErrorKind
 from loadgen.transport.rooms import Rooms
+from loadgen.transport.seam import NO_HEADERS
 
 SCRATCH: Final = 1 << 18  # bytes that land here are copied out at once, so all connections of a loop share it
 HEAD_LIMIT: Final = 1 << 20  # an answer's head is less than this
@@ -29,7 +31,11 @@ class BrokenAnswerError(Exception):
 
 
 class AnswerReader:
-    """State of one connection's reading. `limit` is the largest body in bytes that is taken."""
+    """State of one connection's reading. `limit` is the largest body in bytes that is taken.
+
+    `names`, in lower case, are those of the headers that are kept. Without any the parser does not see an `on_header`,
+    and calls nothing for each header of each answer.
+    """
 
     __slots__ = (
         "_body",
@@ -38,18 +44,24 @@ class AnswerReader:
         "_head",
         "_headed",
         "_limit",
+        "_names",
         "_parser",
         "_pieces",
         "_received",
         "_rooms",
         "_scratch",
+        "headers",
+        "on_header",
         "reusable",
         "status",
         "whole",
     )
 
-    def __init__(self, scratch: memoryview, rooms: Rooms, limit: int) -> None:
+    def __init__(self, scratch: memoryview, rooms: Rooms, limit: int, names: Collection[str] = ()) -> None:
         self._scratch, self._rooms, self._limit = scratch, rooms, limit
+        self._names = frozenset(name.encode() for name in names)
+        if names:
+            self.on_header = self._keep_header
         self._parser: httptools.HttpResponseParser | None = None
         self.begin()
 
@@ -60,6 +72,7 @@ class AnswerReader:
         self._body: memoryview | None = None
         self._head = b""
         self._received = self._filled = self.status = 0
+        self.headers: Mapping[str, str] = NO_HEADERS
         self._headed = self._framed = self.whole = self.reusable = False
 
     @property
@@ -139,6 +152,10 @@ class AnswerReader:
         if self.whole:
             self.reusable = False  # an answer that nobody asked for
             self._parser = None
+
+    def _keep_header(self, name: bytes, value: bytes) -> None:
+        if not self.whole and name.lower() in self._names:
+            self.headers = {**self.headers, name.lower().decode(): value.decode("latin-1")}
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None or self.whole

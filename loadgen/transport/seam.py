@@ -1,7 +1,8 @@
 """The seam to the network: what a sender asks of an HTTP client, and what it gets back."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 from collector.record import ErrorKind
@@ -13,6 +14,9 @@ from loadgen.requests.request import Request
 JUST_CLOSED_NS: Final = 20_000_000
 # Limits of this machine, which say nothing of the server: descriptors, ports, memory for sockets.
 OWN_FAULTS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
+
+
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Milestones(NamedTuple):
@@ -32,6 +36,7 @@ class Answer(NamedTuple):
 
     `sent_ns`: just before the first write, or before connecting where no open connection was at hand.
     A `body` that is a memoryview is good until the callback returns.
+    `headers` are those that the target names, by lower-case name.
     `first_byte_ns` is 0 where nothing came; `done_ns` is the last byte received, or the instant of the failure.
     Of a job: `sent_ns` is of its creation, the rest of the exchange that ended it; `overdue` if that one took too long,
     and `told` is what its polls said.
@@ -45,6 +50,7 @@ class Answer(NamedTuple):
     error: ErrorKind = ErrorKind.NONE
     detail: str = ""
     flags: int = 0
+    headers: Mapping[str, str] = NO_HEADERS
     milestones: Milestones = NO_JOB
     told: Reply | None = None
     overdue: bool = False

@@ -10,6 +10,7 @@ from scripts.benching import parts, peers, polling
 from scripts.benching.errors import NoResultError
 from scripts.benching.goals import goals_table
 from scripts.benching.machine import machine
+from scripts.benching.media import media_table
 from scripts.benching.nginx import Nginx, install_missing, nginx
 from scripts.benching.rates import rates_table
 from scripts.benching.rounds import Place, Rounds, tell
@@ -28,8 +29,12 @@ def main() -> None:
         return
     cores = usable_cores()
     with nginx(cores[0]) as server:
+        place = Place(server, cores[0], cores[-1], "wrk" not in missing, 2.0 if flags.quick else 5.0)
+        if flags.media:
+            print(media_table(place, flags.rounds, quick=flags.quick))
+            return
         if not flags.only_peers:
-            measure(Place(server, cores[0], cores[-1], "wrk" not in missing, 2.0 if flags.quick else 5.0), flags)
+            measure(place, flags)
         if flags.peers or flags.only_peers:
             tell_peers(server)
 
@@ -40,6 +45,7 @@ def read_flags(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one round of short runs; no 1,000,000 requests")
     parser.add_argument("--rounds", type=int, default=3, help="medians are over this many (default: 3)")
     parser.add_argument("--parts", action="store_true", help="only the pieces in isolation")
+    parser.add_argument("--media", action="store_true", help="only what media cost: looked at, saved, sent along")
     parser.add_argument("--peers", action="store_true", help="AIPerf too, installed from the package index")
     parser.add_argument("--only-peers", action="store_true", help="nothing but the peers")
     flags = parser.parse_args(words)

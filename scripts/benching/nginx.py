@@ -14,9 +14,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadgen.simulator.png import png
+
 PACKAGES = {"nginx": "nginx-light", "wrk": "wrk"}
 BIG_BYTES = 1_500_000  # of media; 2 MB as base64
-_IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+SIDE = 1024  # pixels, of every image in an answer
+_HEAD = base64.b64encode(png(SIDE, SIDE)[:33]).decode()  # signature and IHDR
+_IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_HEAD}"}}
 SMALL = {"choices": [{"message": {"content": [_IMAGE]}}]}
 
 _TEXT = {"object": "chat.completion", "choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}}]}
@@ -26,7 +30,7 @@ worker_processes 1; worker_cpu_affinity {mask}; worker_rlimit_nofile 65536; daem
 error_log {folder}/error.log; pid {folder}/nginx.pid;
 events {{ worker_connections 32768; }}
 http {{
-  access_log off; keepalive_requests 1000000000; keepalive_timeout 3600; client_body_buffer_size 64k;
+  access_log off; client_max_body_size 0; keepalive_requests 1000000000; keepalive_timeout 3600; client_body_buffer_size 64k;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi; default_type application/json;
   server {{ listen 127.0.0.1:{small} backlog=4096; location / {{ return 200 '{answer}'; }} }}
@@ -93,8 +97,8 @@ def nginx(core: int) -> Iterator[Nginx]:
 
 
 def _write_answer(place: Path) -> int:
-    image = base64.b64encode(b"\x89PNG\r\n\x1a\n" + os.urandom(BIG_BYTES)).decode()
-    return place.write_text(json.dumps(SMALL).replace("iVBORw0KGgo=", image))
+    rest = base64.b64encode(os.urandom(BIG_BYTES)).decode()
+    return place.write_text(json.dumps(SMALL).replace(_HEAD, _HEAD + rest))
 
 
 def _config(folder: Path, core: int, ports: list[int]) -> str:

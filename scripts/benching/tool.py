@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.benching.errors import NoResultError
+from scripts.benching.nginx import SIDE
 from scripts.benching.table import UNKNOWN
 from scripts.benching.watch import Look, cpu_s, growth_mb, peak_mb, watched
 
 LIMIT_S = 300
+SIZED = ("--width", str(SIDE), "--height", str(SIDE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def bench(*words: str, watch_from: int | None = None) -> Run:
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "result.json"
-        command = [sys.executable, "-m", "loadgen", "bench", "--dataset", "random", "--task", "t2i", *words]
+        command = [sys.executable, "-m", "loadgen", "bench", "--dataset", "random", "--task", "t2i", *SIZED, *words]
         command += ["--warmup-requests", "0", "--disable-tqdm", "--output-file", str(place)]
         began = time.monotonic()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

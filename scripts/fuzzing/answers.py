@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from collector.facts import Notes
 from collector.record import RECORD, ErrorKind
-from loadgen.intake import Intake
+from loadgen.intake import Asked, Intake
 from loadgen.outbox import Outbox
 from loadgen.requests import ENDPOINTS, Endpoint
 from loadgen.samples.images import synthetic_png
 from loadgen.transport.seam import Answer
+from loadgen.verification import HeaderVerifier
 from scripts.fuzzing.oddities import damaged_bytes, mutated_json
 from scripts.fuzzing.target import Target
 
@@ -82,7 +83,7 @@ def check(case: tuple[Endpoint, str, int, Answer]) -> str:
     endpoint, task, n, answer = case
     sink = _Sink()
     outbox = Outbox(sink, sink, 0)  # type: ignore[arg-type]
-    Intake(endpoint, task, outbox, None, n).take(7, 5, answer)
+    Intake(endpoint, Asked(task, n), outbox, None, HeaderVerifier(task)).take(7, 5, answer)
     outbox.flush()
     *notes, rows = sink.sent
     (record,) = np.frombuffer(rows, RECORD, offset=1)
