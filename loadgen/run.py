@@ -57,11 +57,12 @@ def run(
     """
     slo.check(plan, options.slo)
     servers = resolve_all(options.target)
+    hide = Secrets.of(options.target).hide
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())  # ends last: what is put away must not be interrupted
         answers = stack.enter_context(_answers(options.traffic))
         places = Places(RunDir(run_dir) if run_dir else None, answers)
-        group = stack.enter_context(Group(Secrets(servers[0].secrets).hide))
+        group = stack.enter_context(Group(hide))
         group.watched.extend(watched)
         crew = Crew(group, plan, options, servers, places)
         _warn_of_pages(crew, options, tell)
@@ -79,7 +80,9 @@ def run(
         course.start()
         course.follow()
         developed = _develop(answers, plan, options, crew, course, tell)
-        figures = course.close(sorted(developed.refused.items()))
+        refused = [(index, hide(fault)) for index, fault in sorted(developed.refused.items())]
+        developed.losses.example = hide(developed.losses.example)
+        figures = course.close(refused)
         scraped = metrics.of_run(_scrapes(crew), course.started_ns, figures)
         media = _media(options.traffic, developed, course)
         processes = _processes(crew, course)

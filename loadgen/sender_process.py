@@ -83,7 +83,7 @@ class SenderProcess:
         entries = shared.attach(setup["entries"], np.int32).data
         board = Board.attach(setup["board"])
         budget = Budget(board, number, setup["max_concurrency"], setup["bells"])
-        self._hide = Secrets(tuple(targets[0].secrets)).hide  # each target has those of all
+        self._hide = Secrets(tuple(targets[0].secrets)).hide  # those of all of them
         outbox = Outbox(self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number, self._hide)
         gallery = Gallery(Ring(setup["ring"]), setup["saver_bell"]) if setup["ring"] else None
         dialect = endpoint(setup["backend"], setup["task"], setup["n"])

@@ -51,9 +51,8 @@ class Target:
 
 def resolve_all(options: TargetOptions) -> tuple[Target, ...]:
     """Return a target for each base URL, in their order; each knows the secrets of all."""
-    secrets = Secrets.of(options).texts
-    found = (resolve(replace(options, base_url=url, further_urls=())) for url in options.base_urls)
-    return tuple(replace(target, secrets=secrets) for target in found)
+    alone = (replace(options, base_url=url, further_urls=()) for url in options.base_urls)
+    return tuple(replace(resolve(one), secrets=Secrets.of(options).texts) for one in alone)
 
 
 def resolve(options: TargetOptions) -> Target:
