@@ -130,14 +130,17 @@ def _urls(result: Result) -> Iterator[RenderableType]:
         return
     latency: TimeName = "response" if result["latency_from"] == "scheduled" else "service"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("base URL", "sent", "ok", "in flight", f"{latency} p50", "p95", "p99", "SLO met"):
-        table.add_column(name, justify="left" if name == "base URL" else "right", overflow="fold")
+    held = any(own["slo_met_success"] is not None for own in result["by_url"])
+    names = ("sent", "ok", "in flight", f"{latency} p50", "p95", "p99", *(["SLO met"] if held else []))
+    table.add_column("base URL", overflow="fold", min_width=24)
+    for name in names:
+        table.add_column(name, justify="right", overflow="fold")
     for own in result["by_url"]:
         times = own["response"] if latency == "response" else own["service"]
         counts = (str(own["sent"]), str(own["completed_requests"]), str(own["max_in_flight"]))
         spread = (quantity.seconds(times[key]) for key in ("p50", "p95", "p99"))
-        met = "" if own["slo_met_success"] is None else quantity.share(own["slo_attainment_rate"])
-        table.add_row(Text(_printable(own["url"])), *counts, *spread, met)
+        met = [quantity.share(own["slo_attainment_rate"])] if held else []
+        table.add_row(Text(_printable(own["url"])), *counts, *spread, *met)
     yield from (Text(), table)
 
 
