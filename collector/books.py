@@ -52,10 +52,11 @@ class Books:
         self.notes.take(note)
         return note
 
-    def close(
-        self, started_ns: int, stopped_ns: int | None, died: tuple[str, ...], busiest_sender: float | None
-    ) -> Figures:
-        """Compute the figures, as of now; `end` in them is what a saved run needs to compute them again."""
+    def close(self, started_ns: int, ending: Mapping[str, Any]) -> Figures:
+        """Compute the figures, as of now; `end` in them is what a saved run needs to compute them again.
+
+        `ending` is what the parent knows: `stopped_ns`, `drained_ns`, `died`, `busiest_sender`, as Facts says.
+        """
         setup = self._setup
         facts = Facts(
             scheduled_ns=self._arrivals + started_ns,
@@ -65,10 +66,8 @@ class Books:
             shapes=self._shapes,
             started_ns=started_ns,
             **read_terms(setup["terms"]),
-            stopped_ns=stopped_ns,
             ended_ns=time.monotonic_ns(),
-            died=died,
-            busiest_sender=busiest_sender,
+            **{**ending, "died": tuple(ending["died"])},
             hiccups=shared.rows(setup["hiccups"], HICCUP),
         )
         return summarise(self.ledger.records(), facts, self.notes)

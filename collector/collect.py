@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -104,11 +105,9 @@ class Collector:
         if self._folder:
             self._folder.save_marks(board.marks, sent)
 
-    def finish(
-        self, stopped_ns: int | None, died: list[str], busiest_sender: float | None, refused: list[tuple[int, str]]
-    ) -> None:
+    def finish(self, ending: Mapping[str, Any], refused: list[tuple[int, str]]) -> None:
         """Wait for records that were counted but have not come, then close the books and send the figures."""
-        deadline = time.monotonic() + (STRAGGLERS_S / 3 if died else STRAGGLERS_S)
+        deadline = time.monotonic() + (STRAGGLERS_S / 3 if ending["died"] else STRAGGLERS_S)
         while self.books.ledger.count < self.books.board.finished() and time.monotonic() < deadline:
             self.socket.poll(50)
             self.take()
@@ -116,10 +115,11 @@ class Collector:
             self._folder.save_marks(self.books.board.marks, self.books.board.sent(), all_of_them=True)
         if (note := self.books.refuse(refused)) and self._folder:
             self._folder.note(refused[0][0], note)
-        figures = self.books.close(self._started_ns, stopped_ns, tuple(died), busiest_sender)
-        self._channel.send(
-            "figures", figures=figures, vitals={**self._vitals.signs(), "most_at_once": self._most_at_once}
-        )
+        figures = self.books.close(self._started_ns, ending)
+        vitals = {**self._vitals.signs(), "most_at_once": self._most_at_once}
+        faults = [self.books.ledger.fault, self._folder.fault if self._folder else None]
+        unwritten = ", ".join(filter(None, faults)) or None
+        self._channel.send("figures", figures=figures, vitals=vitals, unwritten=unwritten)
 
     def close(self) -> None:
         """Take the folder of sockets along: a parent that was killed cannot."""
@@ -160,7 +160,7 @@ def _obey(message: Message, collector: Collector | None, channel: Channel, polle
     elif kind == "start":
         collector.start(message["started_ns"])
     elif kind == "finish":
-        collector.finish(message["stopped_ns"], message["died"], message["busiest_sender"], message["refused"])
+        collector.finish(message["ending"], message["refused"])
     return collector
 
 

@@ -1,7 +1,8 @@
 """What the collector knows of a run besides its records."""
 
 import math
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, MutableSequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,7 @@ class Facts:
     stopped_ns: int | None  # when the run was interrupted
     ended_ns: int  # when the collector closed the books
     died: tuple[str, ...]  # names of our processes that died
+    drained_ns: int | None = None  # when --drain ran out on requests that had no answer yet
     confidence: float = 0.95  # of every interval
     arrival: str = ""  # the arrival process: constant, poisson, gamma or trace
     burstiness: float = 1.0  # gamma's shape
@@ -63,12 +65,12 @@ class Facts:
 class Notes:
     """What does not fit into fixed-size records: seconds per server stage, and one text per error name."""
 
-    stage_durations: dict[str, list[float]] = field(default_factory=dict)
+    stage_durations: dict[str, MutableSequence[float]] = field(default_factory=dict)  # 8 bytes each
     error_examples: dict[str, str] = field(default_factory=dict)
 
     def take(self, note: Mapping[str, Any]) -> None:
         """Add one note as it comes from a sender or a saved run."""
         for stage, duration_s in note.get("stages", {}).items():
-            self.stage_durations.setdefault(stage, []).append(duration_s)
+            self.stage_durations.setdefault(stage, array("d")).append(duration_s)
         if "error" in note:
             self.error_examples.setdefault(note["error"], note["example"])

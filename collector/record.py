@@ -61,6 +61,7 @@ class ErrorKind(IntEnum):
     CLIENT = 11  # a fault of this tool
     JOB_FAILED = 20  # a job that the server itself calls failed
     WRONG_MEDIA = 13  # 200, but the image or video is not what was asked for, or not whole
+    NO_PORT = 30  # this machine has no ephemeral port left for a connection
 
 
 def error_name(kind: int, status: int, step: str = "") -> str:

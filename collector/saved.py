@@ -14,7 +14,7 @@ The .bin files have no header: `numpy.fromfile(path, dtype)` reads them, the dty
 (docs/saved-runs.md has an example).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +49,7 @@ _TERMS: Final = {
 _END: Final = {
     "counted_sent": int,
     "stopped_ns": int | None,
+    "drained_ns": int | None,
     "ended_ns": int,
     "died": list,
     "busiest_sender": _NUMBER | None,
@@ -212,7 +213,7 @@ def _read_scrapes(path: Path) -> Scrapes | None:
         raise files.damaged(path, f"a line that is no scrape ({error})") from None
 
 
-def _are_durations(values: list[float]) -> bool:
+def _are_durations(values: Sequence[float]) -> bool:
     try:
         held = np.array(values)
     except ValueError:  # lists of different lengths
@@ -251,6 +252,7 @@ def _torn(records: NDArray[Any], marks: NDArray[np.int64]) -> dict[str, Any]:
     return {
         "counted_sent": int(np.count_nonzero(marks)),
         "stopped_ns": last_ns,
+        "drained_ns": None,
         "ended_ns": last_ns,
         "died": ("the whole run",),
         "busiest_sender": None,

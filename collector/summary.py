@@ -52,6 +52,7 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
         "end": {
             "counted_sent": facts.counted_sent,
             "stopped_ns": facts.stopped_ns,
+            "drained_ns": facts.drained_ns,
             "ended_ns": facts.ended_ns,
             "died": list(facts.died),
             "busiest_sender": facts.busiest_sender,

@@ -26,14 +26,14 @@ def judge(records: NDArray[np.void], times: Times, facts: Facts, breaches: list[
     """Decide the state and give all its reasons; `breaches` are those of `conservation`. INVALID outranks CAPPED."""
     capped = _capped(times, facts)
     invalid = [
-        *_died(facts),
+        *_died(times, facts),
         *_own_faults(records),
         *_unbalanced(breaches),
         *_late(times, facts),
         *_off_rate(times, facts, bool(capped)),
     ]
     state: Literal["VALID", "CAPPED", "INVALID"] = "INVALID" if invalid else "CAPPED" if capped else "VALID"
-    return Verdict(state=state, reasons=[*invalid, *capped, *_interrupted(times, facts)])
+    return Verdict(state=state, reasons=[*invalid, *capped, *_interrupted(times, facts), *_drained(times, facts)])
 
 
 def conservation(records: NDArray[np.void], times: Times, facts: Facts) -> list[str]:
@@ -50,13 +50,16 @@ def conservation(records: NDArray[np.void], times: Times, facts: Facts) -> list[
     unnamed = int(np.sum(times.outcome > max(Outcome)))
     unsent = facts.planned - int(np.count_nonzero(facts.marked_ns))
     equations = [
-        (facts.counted_sent == sent, f"senders counted {facts.counted_sent} sends, records and lost ones make {sent}"),
+        (
+            0 <= sent - facts.counted_sent <= len(facts.died),
+            f"senders counted {facts.counted_sent} sends, records and lost ones make {sent}",
+        ),
         (unmarked == 0, f"{unmarked} records are of requests that no sender marked as sent"),
         (duplicates == 0, f"{duplicates} requests have a second record"),
         (strays == 0, f"{strays} records name a request that is not in the plan"),
         (unnamed == 0, f"{unnamed} records end in an outcome that has no name"),
         (lost == 0 or bool(facts.died), f"{lost} requests were sent and left no record, though no process died"),
-        (unsent == 0 or bool(facts.died) or facts.interrupted, f"{unsent} planned requests were never sent"),
+        (unsent == 0 or _cut(facts), f"{unsent} planned requests were never sent"),
         (
             lost > 0 or times.max_in_flight <= facts.max_concurrency,
             f"{times.max_in_flight} requests were in flight where {facts.max_concurrency} were allowed",
@@ -69,16 +72,22 @@ def _of_tool(what: str, text: str) -> Reason:
     return Reason(by="tool", what=what, text=text)
 
 
-def _died(facts: Facts) -> Iterator[Reason]:
+def _cut(facts: Facts) -> bool:
+    """Whether the run ended before its plan was through, and somebody knows why."""
+    return bool(facts.died) or facts.stopped_ns is not None or facts.drained_ns is not None
+
+
+def _died(times: Times, facts: Facts) -> Iterator[Reason]:
     simulated = [name for name in facts.died if name.startswith(SIMULATOR)]
     ours = [name for name in facts.died if name not in simulated]
     if simulated:
         text = f"The simulated server died ({', '.join(simulated)}), which ended the run; run again, or use --base-url."
         yield _of_tool("died", text)
     if ours:
+        lost = int(np.sum(times.outcome == Outcome.LOST))
         yield _of_tool(
             "died",
-            f"A process of this tool died ({', '.join(ours)}), and what it held is lost. "
+            f"A process of this tool died ({', '.join(ours)}); requests that were lost with it: {lost}. "
             "Run again with fewer --senders or more memory; if it dies again, please report it.",
         )
 
@@ -88,8 +97,16 @@ def _own_faults(records: NDArray[np.void]) -> Iterator[Reason]:
     if failed:
         yield _of_tool(
             "client",
-            f"{failed} requests failed by a fault of this tool, or for want of descriptors, ports or memory here (see "
+            f"{failed} requests failed by a fault of this tool, or for want of descriptors or memory here (see "
             "the errors): that says nothing of the server. Raise the limit (ulimit -n) or lower --max-concurrency.",
+        )
+    portless = int(np.sum(records["error"] == ErrorKind.NO_PORT))
+    if portless:
+        yield Reason(
+            by="machine",
+            what="ports",
+            text=f"{portless} requests found no free local port for their connection: that says nothing of the server. "
+            "Widen net.ipv4.ip_local_port_range, lower --max-concurrency, or have the server keep connections alive.",
         )
 
 
@@ -131,9 +148,10 @@ def _unsent(times: Times, facts: Facts) -> int:
 
 def _budget_was_full(times: Times, facts: Facts) -> bool:
     """Whether every permit was in use when the run was stopped."""
-    if facts.stopped_ns is None:
+    cut_ns = facts.drained_ns if facts.stopped_ns is None else facts.stopped_ns
+    if cut_ns is None:
         return False
-    flying = (times.sent_ns <= facts.stopped_ns) & (times.done_ns > facts.stopped_ns)
+    flying = (times.sent_ns <= cut_ns) & (times.done_ns > cut_ns)
     return int(flying.sum()) >= facts.max_concurrency
 
 
@@ -215,4 +233,18 @@ def _interrupted(times: Times, facts: Facts) -> Iterator[Reason]:
             what="interrupted",
             text=f"The run was interrupted after {len(times.index)} of {facts.planned} requests were sent: "
             "the figures are partial. Let it finish for whole ones.",
+        )
+
+
+def _drained(times: Times, facts: Facts) -> Iterator[Reason]:
+    if facts.drained_ns is not None and not facts.died:
+        unfinished, unsent = int(np.sum(times.outcome == Outcome.UNFINISHED)), facts.planned - len(times.index)
+        if not unfinished and not unsent:
+            return
+        after_s = float(facts.drained_ns - facts.scheduled_ns[-1]) / 1e9
+        yield Reason(
+            by="user",
+            what="drain",
+            text=f"{quantity.seconds(after_s)} after the last planned send (--drain) {unfinished} had no answer "
+            f"and {unsent} still waited to be sent: they are unfinished and unsent, and missed their SLO.",
         )

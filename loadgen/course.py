@@ -2,23 +2,26 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from collector.books import Books
 from collector.channel import Message
+from collector.folder import save_all_marks
 from collector.record import Outcome
 from collector.result import Figures, Snapshot
-from collector.shared import Descriptor
-from loadgen.clock import now_ns
-from loadgen.crew import Crew
+from loadgen.clock import SECOND_NS, now_ns
+from loadgen.crew import Crew, numbered
 from loadgen.group import Member
 from loadgen.interrupts import Interrupts
 
 LEAD_NS: Final = 150_000_000  # from the last "ready" to time zero: everybody hears of it, the first tokens arrive
+LOOK_S: Final = 0.5  # at the latest, everything is looked at again
 GRACE_S: Final = 5.0  # what is in flight may take this long after a stop
 ABANDON_S: Final = 2.0  # and to be given up
 SAVING_S: Final = 120.0  # the saver may have answers to write
 SCRAPES_S: Final = 4.5  # the last scrape ends by itself before that
+SILENT_S: Final = 3.0  # a collector that says nothing for so long is stuck
 CLOSING_S: Final = 60.0  # the collector computes the figures
 
 Watch = Callable[[Snapshot], None]
@@ -27,16 +30,22 @@ Watch = Callable[[Snapshot], None]
 class Course:
     """Follows a run; time zero is `started_ns`.
 
-    `died` names processes of ours that died; `idle` is what each said of itself when it was done.
+    `died` names processes of ours that died; `idle` is what each said of itself when it was done. `unwritten` says
+    what could not be written while it went on.
     """
 
     def __init__(self, crew: Crew, interrupts: Interrupts, watch: Watch) -> None:
         self._crew, self._interrupts, self._watch = crew, interrupts, watch
         self.died: list[str] = []
+        self.unwritten: list[str] = []
         self.idle: dict[str, Message] = {}
         self.interrupted = False
         self.started_ns = now_ns() + LEAD_NS
+        self._drain_ns = crew.drain_ns(self.started_ns)
         self._stopped_ns: int | None = None
+        self._drained_ns: int | None = None
+        self._ended_ns: int | None = None
+        self._heard_ns = 0  # from the collector
         self._complete = False
         self._figures: Figures | None = None
 
@@ -46,18 +55,39 @@ class Course:
 
     def follow(self) -> None:
         """Return when every request is accounted for, or when what was in flight at a stop has ended."""
-        while not (self._complete or self.died or self._interrupts.count):
-            self._hear(None)
-        if not self._complete:
+        while not (self._complete or self.died or self._interrupts.count or self._drained()):
+            self._hear(LOOK_S if self._drain_ns is None else min(LOOK_S, max(self._drain_ns - now_ns(), 0) / SECOND_NS))
+            self._complete = self._complete or self._ended()
+        self._note_why()
+        self._crew.stop()
+        if self._drained_ns is None:  # else this was the grace
+            self._wait_until(self._all_idle, GRACE_S)
+        if not self._all_idle():
+            self._crew.abandon(Outcome.CANCELLED if self.interrupted else Outcome.UNFINISHED)
+            self._wait_until(self._all_idle, ABANDON_S, patient=True)
+        self._save(GRACE_S if self._stopped_ns else SAVING_S)
+
+    def _note_why(self) -> None:
+        """Write down what ended the run, unless its plan is through."""
+        if self._complete:
+            return
+        if self.died or self._interrupts.count:
             self._stopped_ns = self._interrupts.first_ns or now_ns()
             self.interrupted = self._interrupts.count > 0
-        self._crew.tell("stop", self._crew.stoppable)
-        self._wait_until(self._all_idle, GRACE_S)
-        if not self._all_idle():
-            outcome = Outcome.CANCELLED if self.interrupted else Outcome.UNFINISHED
-            self._crew.tell("abandon", self._crew.senders, outcome=outcome.name)
-            self._wait_until(self._all_idle, ABANDON_S, patient=True)
-        self._save(SAVING_S if self._complete else GRACE_S)
+        else:
+            self._drained_ns = now_ns()
+
+    def _drained(self) -> bool:
+        return self._drain_ns is not None and now_ns() >= self._drain_ns
+
+    def _ended(self) -> bool:
+        """Whether all has ended by the senders' own count, and the collector, which should have said so, did not."""
+        if not self._crew.all_ended():
+            return False
+        now = now_ns()
+        self._ended_ns = self._ended_ns or now
+        silent_s = (now - max(self._heard_ns, self._ended_ns)) / SECOND_NS
+        return silent_s > SILENT_S or (now - self._ended_ns) / SECOND_NS > CLOSING_S
 
     def _save(self, patience_s: float) -> None:
         """Have the saver write what is left; a second Ctrl-C ends that."""
@@ -82,22 +112,33 @@ class Course:
         for member in self._crew.stoppable:
             if member.name in self.idle:
                 member.release()
+            elif member.alive and not self._complete and member not in self._crew.onlookers:
+                self.died.append(f"{member.name}: silent at the end")
         if collector.alive:
-            busiest = self._busiest_sender()
-            facts = {"stopped_ns": self._stopped_ns, "died": self.died, "busiest_sender": busiest}
-            collector.channel.send("finish", **facts, refused=refused)
+            collector.wake()
+            collector.channel.send("finish", ending=self._ending(), refused=refused)
             self._wait_until(lambda: self._figures is not None or not collector.alive, CLOSING_S, patient=True)
         return self._figures or self._close_here(refused)
 
     def _close_here(self, refused: Sequence[tuple[int, str]]) -> Figures:
         if self._crew.collector.alive:
             self.died.append(f"{self._crew.collector.name}: silent for {CLOSING_S:g} s")
-        books = Books(_numbered(self._crew.books))
+        setup = numbered(self._crew.books)
+        books = Books(setup)
+        if setup["run_dir"]:
+            save_all_marks(Path(setup["run_dir"]), books.board.marks)
         books.refuse(refused)
-        return books.close(self.started_ns, self._stopped_ns, tuple(self.died), self._busiest_sender())
+        return books.close(self.started_ns, self._ending())
 
-    def _busiest_sender(self) -> float | None:
-        return max((report["busy_share"] for report in self.idle.values() if "busy_share" in report), default=None)
+    def _ending(self) -> dict[str, Any]:
+        """How the run ended, as the books want to know it."""
+        busy = [report["busy_share"] for report in self.idle.values() if "busy_share" in report]
+        return {
+            "stopped_ns": self._stopped_ns,
+            "drained_ns": self._drained_ns,
+            "died": self.died,
+            "busiest_sender": max(busy, default=None),
+        }
 
     def _wait_until(self, reached: Callable[[], bool], limit_s: float, *, patient: bool = False) -> None:
         """Listen until something is reached, for `limit_s` at most; a second Ctrl-C ends it unless `patient`."""
@@ -111,12 +152,16 @@ class Course:
     def _idle(self, members: Sequence[Member]) -> bool:
         return all(member.name in self.idle or not member.alive for member in members)
 
-    def _hear(self, timeout_s: float | None) -> None:
+    def _hear(self, timeout_s: float) -> None:
         for member, message in self._crew.group.news(timeout_s, [self._interrupts.fileno()]):
             self._note(member, message)
         self._interrupts.drain()
 
     def _note(self, member: Member, message: Message) -> None:
+        if member is self._crew.collector:
+            self._heard_ns = now_ns()
+        if fault := message.pop("unwritten", None):
+            self.unwritten.append(fault)
         match message.pop("kind"):
             case "snapshot":
                 self._watch(message)  # type: ignore[arg-type]
@@ -131,10 +176,3 @@ class Course:
                 self.idle[member.name] = {"died": member.last_words()}
             case "died":
                 self.died.append(f"{member.name}: {member.last_words()}")
-
-
-def _numbered(setup: Any) -> Any:
-    """A setup message as a child gets it: descriptors are numbers."""
-    if isinstance(setup, dict):
-        return {name: _numbered(value) for name, value in setup.items()}
-    return setup.fileno() if isinstance(setup, Descriptor) else setup

@@ -11,8 +11,10 @@ import numpy as np
 
 from collector import saved, shared
 from collector.board import Board
+from collector.record import Outcome
 from collector.shared import Descriptor
 from loadgen import descriptors
+from loadgen.clock import SECOND_NS
 from loadgen.group import Group, Member
 from loadgen.options import BenchOptions, TargetOptions
 from loadgen.pages import page_urls
@@ -43,8 +45,11 @@ class Crew:
     def __init__(
         self, group: Group, plan: Plan, options: BenchOptions, targets: Sequence[Target], places: Places
     ) -> None:
+        descriptors.check(_share(plan, options) * len(targets), options.traffic.senders)
         self.group = group
+        self._drain_s, self._last_arrival_ns = options.traffic.drain_s, int(plan.arrivals_ns[-1])
         self.books = self._open_books(plan, options, places.run_dir)
+        self._board = Board.attach(numbered(self.books["board"]))
         traffic = options.traffic
         self._pins = parse_pins(traffic.pin, usable_cores(), traffic.senders)
         self.collector = group.start("collector", "collector.collect", cores=self._pins.of("collector"), **self.books)
@@ -89,8 +94,7 @@ class Crew:
         traffic = options.traffic
         pipes = [_pipe() for _ in range(traffic.senders)]
         entries = shared.share(plan.entries)
-        share = math.ceil(min(traffic.max_concurrency, len(plan)) / traffic.senders)
-        descriptors.check(share * len(targets))
+        share = _share(plan, options)
         return [
             self.group.start(
                 f"sender {number}",
@@ -145,6 +149,26 @@ class Crew:
         rings = (Ring({name: each.fileno() for name, each in ring.items()}) for ring in self.rings)
         return sorted(index for ring in rings for index in ring.waiting())
 
+    def drain_ns(self, started_ns: int) -> int | None:
+        """When `--drain` runs out on what has no answer, time zero being `started_ns`; None: never."""
+        if self._drain_s is None:
+            return None
+        return started_ns + self._last_arrival_ns + int(self._drain_s * SECOND_NS)
+
+    def all_ended(self) -> bool:
+        """Whether every planned request has ended, by the senders' own count."""
+        return self._board.finished() >= len(self._board.marks)
+
+    def stop(self) -> None:
+        """Have nothing more sent. Who was paused (SIGSTOP) must go on for that."""
+        for member in self.stoppable:
+            member.wake()
+        self.tell("stop", self.stoppable)
+
+    def abandon(self, outcome: Outcome) -> None:
+        """Have the senders give up what is in flight."""
+        self.tell("abandon", self.senders, outcome=outcome.name)
+
     def reopen(self) -> None:
         """Have senders open again what the server closed while others were warming up."""
         self.tell("open", self.senders)
@@ -171,6 +195,18 @@ def _pipe() -> tuple[Descriptor, Descriptor]:
     read, write = map(Descriptor, os.pipe())
     os.set_blocking(write.fileno(), False)
     return read, write
+
+
+def _share(plan: Plan, options: BenchOptions) -> int:
+    """How many requests one sender may have in flight, the others having as many."""
+    return math.ceil(min(options.traffic.max_concurrency, len(plan)) / options.traffic.senders)
+
+
+def numbered(setup: Any) -> Any:
+    """A setup message as a child gets it: descriptors are numbers."""
+    if isinstance(setup, dict):
+        return {name: numbered(value) for name, value in setup.items()}
+    return setup.fileno() if isinstance(setup, Descriptor) else setup
 
 
 def terms(plan: Plan, options: BenchOptions) -> dict[str, Any]:

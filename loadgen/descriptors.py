@@ -16,11 +16,22 @@ def raise_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def check(connections: int) -> None:
-    """Raise UsageError where one sender could need more descriptors than it may have; `connections` is its share."""
+def check(connections: int, senders: int) -> None:
+    """Raise UsageError where a process could need more descriptors than it may have; `connections` is a sender's share.
+
+    A sender can ring all others; the parent holds a control line, a file for errors and a pipe for each of them.
+    """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and connections + SPARE > soft:
+    of_sender, of_parent = connections + senders + SPARE, 4 * senders + SPARE
+    if soft == resource.RLIM_INFINITY:
+        return
+    if of_sender > soft:
         raise UsageError(
-            f"--max-concurrency: a sender may need {connections + SPARE} open files and the limit is {soft};"
-            f" raise it (ulimit -n {connections + SPARE}), use more --senders, or lower --max-concurrency"
+            f"--max-concurrency: a sender may need {of_sender} open files and the limit is {soft};"
+            f" raise it (ulimit -n {of_sender}), use more --senders, or lower --max-concurrency"
+        )
+    if of_parent > soft:
+        raise UsageError(
+            f"--senders {senders}: take {of_parent} open files and the limit is {soft};"
+            f" raise it (ulimit -n {of_parent}), or lower --senders"
         )

@@ -60,6 +60,6 @@ class ProcessError(LoadgenError):
 class OutputError(LoadgenError):
     """A result that could not be written where it should be, though it could before the run."""
 
-    def __init__(self, flag: str, path: str, error: OSError, rescued: str | None) -> None:
+    def __init__(self, place: str, error: OSError, rescued: str | None) -> None:
         kept = f"it is kept in {rescued}" if rescued else "and nowhere else either"
-        super().__init__(f"{flag} {path}: {error.strerror or error}; {kept}")
+        super().__init__(f"{place}: {error.strerror or error}; {kept}")

@@ -3,6 +3,7 @@
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 from collector.channel import Channel, Closed, Message
 from collector.shared import Descriptor
 from loadgen.errors import ProcessError, UsageError
+from loadgen.interrupts import Interrupts
 
 # What the parent was told in confidence and no child needs: senders get what they need over their control line.
 _IN_CONFIDENCE = {"openai_api_key", "http_proxy", "https_proxy", "all_proxy"}  # in lower case
@@ -53,6 +55,10 @@ class Member:
         self.released = True
         self.channel.send("exit")
 
+    def wake(self) -> None:
+        """Let the process go on, if somebody paused it (SIGSTOP): stopped, it could not even end."""
+        self.process.send_signal(signal.SIGCONT)
+
     def last_words(self) -> str:
         """Last line that the process wrote before it died, and how it ended."""
         with suppress(subprocess.TimeoutExpired):
@@ -64,14 +70,15 @@ class Member:
 
 
 class Group:
-    """Child processes that live no longer than this; a private 0700 folder holds their sockets.
+    """Child processes that live no longer than this; a private 0700 folder holds their `sockets`, if they have some.
 
-    `hide` takes secrets out of what a child said before it died.
+    The collector removes it where the parent is killed, so only its group may have one. `hide` takes secrets out of
+    what a child said before it died.
     """
 
-    def __init__(self, hide: Callable[[str], str] = lambda text: text) -> None:
+    def __init__(self, hide: Callable[[str], str] = lambda text: text, *, sockets: bool = True) -> None:
         self._hide = hide
-        self.folder = _private_folder()
+        self.folder = _private_folder() if sockets else None
         self.members: list[Member] = []
         self.watched: list[Member] = []  # of another group, which ends them; their deaths are news here too
 
@@ -81,7 +88,13 @@ class Group:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with Interrupts() as interrupts:
+            interrupts.arm()  # a second Ctrl-C would leave something behind
+            self._put_away()
+
+    def _put_away(self) -> None:
         for member in self.members:
+            member.wake()
             member.release()
             member.channel.close()
         deadline = time.monotonic() + 3
@@ -91,13 +104,14 @@ class Group:
             except subprocess.TimeoutExpired:
                 member.process.kill()
                 member.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, name: str, module: str, **setup: Any) -> Member:
         """Start `python -m MODULE CHANNEL` and send it `setup`; it inherits every Descriptor in there."""
         member = Member(name, module, list(_descriptors(setup)), self._hide)
         self.members.append(member)
-        member.channel.send("setup", folder=str(self.folder), **setup)
+        member.channel.send("setup", folder=str(self.folder) if self.folder else None, **setup)
         return member
 
     def news(self, timeout_s: float | None, wake: Sequence[int] = ()) -> Iterator[tuple[Member, Message]]:

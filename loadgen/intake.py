@@ -60,9 +60,8 @@ class Intake:
     def take(self, index: int, scheduled_ns: int, answer: Answer) -> None:
         """Judge the answer to request `index` and record it, whatever is in it."""
         if answer.overdue:
-            return self.give_up(
-                index, Outcome.TIMEOUT, (scheduled_ns, answer.sent_ns, answer.done_ns), answer.milestones
-            )
+            given_up = (scheduled_ns, answer.sent_ns, answer.done_ns)
+            return self.give_up(index, Outcome.TIMEOUT, given_up, answer.milestones, answer.flags)
         stamps = (scheduled_ns, answer.sent_ns, answer.first_byte_ns, answer.done_ns)
         try:
             reply = self.judge(answer, self._asked.size(index))
@@ -89,11 +88,16 @@ class Intake:
         return None
 
     def give_up(
-        self, index: int, outcome: Outcome, stamps: tuple[int, int, int], milestones: Milestones = NO_JOB
+        self,
+        index: int,
+        outcome: Outcome,
+        stamps: tuple[int, int, int],
+        milestones: Milestones = NO_JOB,
+        flags: int = 0,
     ) -> None:
         """Record a request that gets no answer; `stamps` are scheduled, sent, done (ns)."""
         scheduled_ns, sent_ns, done_ns = stamps
-        self._outbox.record(index, outcome, (scheduled_ns, sent_ns, 0, done_ns), milestones=milestones)
+        self._outbox.record(index, outcome, (scheduled_ns, sent_ns, 0, done_ns), milestones=milestones, flags=flags)
 
     def close(self) -> dict[str, Any]:
         """Send what is left; return what could not be kept, and what verifying cost."""

@@ -123,13 +123,18 @@ class JobExchange:
         return self._sent_ns or (self._exchange.sent_ns if self._exchange else 0)
 
     @property
+    def flags(self) -> int:
+        """Those of all its requests."""
+        return self._flags | (self._exchange.flags if self._exchange else 0)
+
+    @property
     def milestones(self) -> Milestones:
         """How far the job came."""
         return self._reached._replace(pending_ns=self._pending_ns)
 
     def abandon(self) -> None:
         """Give the job up, and have the server forget it where its id is known already."""
-        self._sent_ns = self.sent_ns
+        self._sent_ns, self._flags = self.sent_ns, self.flags
         if self._exchange:
             self._exchange.abandon()
         self._stop()

@@ -136,6 +136,7 @@ class TrafficOptions:
     latency_from: str = "auto"
     save_dir: str | None = None
     verify: str = "header"
+    drain_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collector import metrics
 from collector.report import json
 from collector.result import Result
 from collector.scrapes import Scrapes
-from loadgen import slo, warmup
+from loadgen import memory, slo, warmup
 from loadgen.circumstances import circumstances
 from loadgen.course import Course, Watch
 from loadgen.crew import Crew, Places
@@ -32,12 +32,13 @@ from loadgen.target import resolve_all
 class Measured:
     """What a run leaves behind: its result (the JSON), and what decides the exit code.
 
-    `died` names processes of ours.
+    `died` names processes of ours; `unwritten` says why `--run-dir` has not got everything, and is empty where it has.
     """
 
     result: Result
     interrupted: bool
     died: tuple[str, ...]
+    unwritten: str = ""
 
 
 def run(
@@ -48,18 +49,20 @@ def run(
     on_start: Callable[[], object] = lambda: None,
     run_dir: Path | None = None,
     watched: Sequence[Member] = (),
+    interrupts: Interrupts | None = None,
 ) -> Measured:
     """Carry out a plan against the target. Failures of requests are in the figures; faults of ours are raised.
 
     `watch` gets snapshots while it goes on, `tell` a line where something takes its time, `on_start` is called once
     before time zero. `run_dir` is a new folder in which the run is saved as it goes (collector/saved.py). `watched` are
     processes of the caller's, such as a simulated server, without which there is no point in going on.
+    `interrupts` are the caller's, where these are to be counted for longer than the run.
     """
     slo.check(plan, options.slo)
     servers = resolve_all(options.target)
     hide = Secrets.of(options.target).hide
     with ExitStack() as stack:
-        interrupts = stack.enter_context(Interrupts())  # ends last: what is put away must not be interrupted
+        interrupts = interrupts or stack.enter_context(Interrupts())  # ends last: putting away is not to be interrupted
         answers = stack.enter_context(_answers(options.traffic))
         places = Places(RunDir(run_dir) if run_dir else None, answers)
         group = stack.enter_context(Group(hide))
@@ -67,6 +70,8 @@ def run(
         crew = Crew(group, plan, options, servers, places)
         _warn_of_pages(crew, options, tell)
         warmups = warmup.warm_up(crew, plan, len(servers), tell)
+        if shortage := _shortage(plan, options, warmups):
+            tell(shortage)
         targets = slo.targets(plan, warmups, options.slo)
         crew.set_slo(targets.slo_ms)
         about = circumstances(plan, options, warmups, targets)
@@ -87,9 +92,15 @@ def run(
         media = _media(options.traffic, developed, course)
         processes = _processes(crew, course)
         result = json.assemble(figures, server_metrics=scraped, media=media, self_measured=processes, **about)
-        if places.run_dir:
-            places.run_dir.finish(result)
-    return Measured(result, course.interrupted, tuple(course.died))
+        unwritten = course.unwritten + (places.run_dir.finish(result) if places.run_dir else [])
+    return Measured(result, course.interrupted, tuple(course.died), ", ".join(dict.fromkeys(unwritten)))
+
+
+def _shortage(plan: Plan, options: BenchOptions, warmups: list[warmup.Warmup]) -> str | None:
+    """Say if what may be in flight is more than memory has room for."""
+    in_flight = min(options.traffic.max_concurrency, len(plan))
+    answer = max((each.received for each in warmups), default=0)
+    return memory.shortage(in_flight, memory.largest_request(plan), answer, memory.available_bytes())
 
 
 def _warn_of_pages(crew: Crew, options: BenchOptions, tell: Callable[[str], None]) -> None:

@@ -43,29 +43,48 @@ class RunDir:
 
     def open(self, name: str) -> Descriptor:
         """Open a new file of the folder for appending."""
-        return Descriptor(os.open(self.folder / name, os.O_RDWR | os.O_APPEND | NEW, 0o600))
+        try:
+            return Descriptor(os.open(self.folder / name, os.O_RDWR | os.O_APPEND | NEW, 0o600))
+        except OSError as error:
+            raise self._unusable(error) from None
 
     def begin(self, plan: Plan, slo_ms: NDArray[np.float64], facts: Mapping[str, Any]) -> None:
-        """Write what is known before the start; `facts` has `started_ns`, `terms` and the circumstances."""
+        """Write what is known before the start; `facts` has `started_ns`, `terms` and the circumstances.
+
+        Raises UsageError where there is no room.
+        """
         rows = np.empty(len(plan), saved.PLANNED)
         rows["arrival_ns"], rows["slo_ms"] = plan.arrivals_ns, slo_ms
         for column, name in enumerate(("width", "height", "frames", "steps")):
             rows[name] = plan.shapes[plan.entries, column]
-        self._replace(saved.PLAN, rows.tobytes())
         about = {"requests": len(plan), "digest": digest(plan), "source": plan.source}
         dtypes = {name: saved.describe(dtype) for name, dtype in _DTYPES.items()}
         run = {"layout": saved.LAYOUT, **facts, "plan": about, "dtypes": dtypes}
-        self._replace(saved.RUN, json.dump(run))
+        try:
+            self._replace(saved.PLAN, rows.tobytes())
+            self._replace(saved.RUN, json.dump(run))
+        except OSError as error:
+            raise self._unusable(error) from None
 
-    def finish(self, result: Mapping[str, Any]) -> None:
-        """Write the summary, which says that the run came to its end."""
-        self._replace(saved.SUMMARY, json.dump(result))
+    def finish(self, result: Mapping[str, Any]) -> list[str]:
+        """Write the summary, which says that the run came to its end; return what is wrong where that fails."""
+        try:
+            self._replace(saved.SUMMARY, json.dump(result))
+        except OSError as error:
+            return [f"{saved.SUMMARY}: {error.strerror}"]
+        return []
+
+    def _unusable(self, error: OSError) -> UsageError:
+        return UsageError(f"--run-dir {self.folder}: {error.strerror}; make room, or name another place")
 
     def _replace(self, name: str, content: bytes) -> None:
         draft = self.folder / f".{name}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | NEW, 0o644), "wb") as file:
-            file.write(content)
-        draft.replace(self.folder / name)
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | NEW, 0o644), "wb") as file:
+                file.write(content)
+            draft.replace(self.folder / name)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def digest(plan: Plan) -> str:

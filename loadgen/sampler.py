@@ -6,6 +6,7 @@ It does no work of its own, so what it sees is the machine: other programs, a hy
 lets it, it runs at real-time priority, so that our own processes cannot be what delays it.
 """
 
+import errno
 import os
 import select
 import sys
@@ -36,6 +37,7 @@ class Sampler:
         self._counts = {core: [0] * (len(_EDGES) + 1) for core in cores}  # a thread each, so no lock
         self._max_ns = dict.fromkeys(cores, 0)
         self.realtime = False
+        self.unwritten: str | None = None
         self._threads = [threading.Thread(target=self._sleep, args=(core,), daemon=True) for core in cores]
 
     def start(self) -> None:
@@ -56,9 +58,16 @@ class Sampler:
     def _note(self, core: int, due_ns: int, late_ns: int) -> None:
         self._counts[core][bisect_left(_EDGES, late_ns)] += 1
         self._max_ns[core] = max(self._max_ns[core], late_ns)
-        if late_ns >= LATE_NS and self._left > 0:
+        if late_ns >= LATE_NS and self._left > 0 and self.unwritten is None:
             self._left -= 1
-            os.write(self._descriptor, np.array([(core, due_ns, late_ns)], HICCUP).tobytes())
+            self._write(np.array([(core, due_ns, late_ns)], HICCUP).tobytes())
+
+    def _write(self, row: bytes) -> None:
+        try:
+            if os.write(self._descriptor, row) != len(row):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self.unwritten = f"hiccups: {error.strerror}"
 
     def report(self) -> dict[str, Any]:
         """Lateness of all wakings: how many, percentiles in seconds to 10 %, how many were hiccups."""
@@ -97,7 +106,7 @@ def main(descriptor: int) -> None:
                     quieten()
                     sampler.start()
                 elif kind == "stop" and sampler:
-                    channel.send("idle", **sampler.report())
+                    channel.send("idle", **sampler.report(), unwritten=sampler.unwritten)
                 elif kind == "exit":
                     return
 

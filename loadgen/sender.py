@@ -171,9 +171,10 @@ class Sender:
         flight.exchange.abandon()
         done_ns = now_ns()
         self._budget.finish()
-        stamps = (flight.scheduled_ns, flight.exchange.sent_ns, done_ns)
-        self._intake.give_up(flight.index, outcome, stamps, flight.exchange.milestones)
-        del flight.exchange
+        exchange = flight.exchange
+        stamps = (flight.scheduled_ns, exchange.sent_ns, done_ns)
+        self._intake.give_up(flight.index, outcome, stamps, exchange.milestones, exchange.flags)
+        del exchange, flight.exchange
 
     def start(self) -> None:
         """Time zero is near: measure from here on."""

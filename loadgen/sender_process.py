@@ -171,16 +171,17 @@ class SenderProcess:
             reply = self._intake.judge(answer, (size[0], size[1]))
             if answer.overdue:
                 return tell("timeout", "a request of the job took longer than --timeout", answer.done_ns)
-            return tell(error_of(reply, answer) if reply.error else None, reply.detail, answer.done_ns)
+            error = error_of(reply, answer) if reply.error else None
+            return tell(error, reply.detail, answer.done_ns, len(answer.body))
 
         def overdue() -> None:
             exchange.abandon()
             tell("timeout", f"no answer in {self._timeout_s:g} s", now_ns())
 
-        def tell(error: str | None, detail: str, done_ns: int) -> None:
-            latency_ns = done_ns - exchange.sent_ns
+        def tell(error: str | None, detail: str, done_ns: int, received: int = 0) -> None:
+            took = {"latency_ns": done_ns - exchange.sent_ns, "received": received}
             shown = self._hide(detail)[:EXAMPLE_CHARS]
-            self._channel.send("warmed", entry=entry, error=error, detail=shown, latency_ns=latency_ns)
+            self._channel.send("warmed", entry=entry, error=error, detail=shown, **took)
 
         exchange = self._transport.send(self._store.request(entry, replica), done)
         deadline = self._loop.call_later(_FOREVER_S if self._timeout_s is None else self._timeout_s, overdue)

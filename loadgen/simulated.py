@@ -41,7 +41,7 @@ def simulated(options: simulator.SimulatorOptions) -> Iterator[str]:
 @contextmanager
 def attended(options: simulator.SimulatorOptions) -> Iterator[tuple[str, Member]]:
     """Run a simulated server; give its base URL, and its process for a run to keep an eye on."""
-    with Group() as group:
+    with Group(sockets=False) as group:
         server = group.start("simulator", "loadgen.simulator", options=dataclasses.asdict(options))
         ready = group.wait_for("ready", [server], _START_S)[server]
         yield f"{options.scheme}://{options.host}:{ready['port']}", server

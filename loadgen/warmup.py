@@ -11,12 +11,16 @@ from loadgen.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Warmup:
-    """How one warm-up went; `error` is None for a success. `shape` is width, height, frames, steps."""
+    """How one warm-up went; `error` is None for a success. `shape` is width, height, frames, steps.
+
+    `received` is the size of the answer's body in bytes.
+    """
 
     latency_ms: float
     shape: tuple[int, int, int, int]
     error: str | None
     detail: str
+    received: int = 0
 
 
 def warm_up(crew: Crew, plan: Plan, urls: int, tell: Callable[[str], None]) -> list[Warmup]:
@@ -29,9 +33,8 @@ def warm_up(crew: Crew, plan: Plan, urls: int, tell: Callable[[str], None]) -> l
         sender.channel.send("warmup", entry=entry, replica=replica, size=plan.shapes[entry, :2].tolist())
         message = _answer(crew, sender.name)
         width, height, frames, steps = plan.shapes[entry].tolist()
-        done.append(
-            Warmup(message["latency_ns"] / 1e6, (width, height, frames, steps), message["error"], message["detail"])
-        )
+        shape, latency_ms = (width, height, frames, steps), message["latency_ns"] / 1e6
+        done.append(Warmup(latency_ms, shape, message["error"], message["detail"], message["received"]))
     return done
 
 

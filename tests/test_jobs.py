@@ -48,7 +48,7 @@ CONTENT = Answer(0, 0, 0, 200, VIDEO)
 class Sent:
     """One exchange."""
 
-    milestones = NO_JOB
+    milestones, flags = NO_JOB, 0
 
     def __init__(self, request: Request, done: Callable[[Answer], None], sent_ns: int) -> None:
         self.request, self.done, self.sent_ns, self.abandoned = request, done, sent_ns, False

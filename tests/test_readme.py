@@ -39,6 +39,13 @@ def test_every_flag_that_the_readme_names_exists() -> None:
     assert [flag for flag in sorted(flags) if flag not in helps] == []
 
 
+def test_every_test_that_the_readme_names_exists() -> None:
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    names = set(re.findall(r"`(test_\w+)`", README))
+    assert len(names) > 10
+    assert [name for name in sorted(names) if f"def {name}(" not in tests] == []
+
+
 def test_the_public_names_are_those_that_are_documented() -> None:
     assert all(hasattr(loadgen.api, name) for name in loadgen.api.__all__)
     for name in ("build_plan", "run", "simulated", "read_run"):

@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from collector.board import Board
-from collector.record import Outcome
+from collector.record import RETRIED, Outcome
 from loadgen.alarm import Alarm, LoopAlarm, TimerfdAlarm, best_alarm
 from loadgen.budget import Budget
 from loadgen.clock import now_ns
@@ -24,12 +24,14 @@ class Desk:
     def __init__(self) -> None:
         self.taken: list[int] = []
         self.given_up: list[tuple[int, Outcome]] = []
+        self.flags: list[int] = []
 
     def take(self, index: int, _scheduled_ns: int, _answer: Answer) -> None:
         self.taken.append(index)
 
-    def give_up(self, index: int, outcome: Outcome, _stamps: object, _milestones: object) -> None:
+    def give_up(self, index: int, outcome: Outcome, _stamps: object, _milestones: object, flags: int) -> None:
         self.given_up.append((index, outcome))
+        self.flags.append(flags)
 
 
 class Sent:
@@ -39,7 +41,7 @@ class Sent:
 
     def __init__(self, index: int, done: Callable[[Answer], None], not_before_ns: int) -> None:
         self.index, self.done, self.not_before_ns, self.sent_ns = index, done, not_before_ns, now_ns()
-        self.abandoned = False
+        self.abandoned, self.flags = False, 0
 
     def abandon(self) -> None:
         self.abandoned = True
@@ -150,7 +152,9 @@ def test_a_request_that_takes_too_long_is_given_up_and_its_permit_passed_on() ->
     async def main() -> None:
         rig = Rig(1, timeout_s=0.05)
         rig.tokens(1, 1)
+        rig.transport.sent[0].flags = RETRIED
         await until(lambda: len(rig.desk.given_up) == 2)
+        assert rig.desk.flags == [RETRIED, 0]
         assert rig.desk.given_up == [(0, Outcome.TIMEOUT), (1, Outcome.TIMEOUT)]
         assert all(sent.abandoned for sent in rig.transport.sent)
 

@@ -3,8 +3,10 @@
 import os
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,13 @@ def wait_for(what: str, reached: Callable[[], bool]) -> None:
     while not reached():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.05)
+
+
+@contextmanager
+def temporary() -> Iterator[Path]:
+    """A folder for temporary files whose path is short enough for sockets, which pytest's are not."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 def alive(pid: int) -> bool:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.record import ErrorKind, Outcome
@@ -134,6 +134,7 @@ def test_in_a_closed_loop_only_what_got_its_permit_before_the_stop_was_due() -> 
 fates = st.lists(st.sampled_from([None, *Outcome]), max_size=30)
 
 
+@settings(deadline=None)
 @given(fates, st.integers(1, 5))
 def test_every_planned_request_is_accounted_for_exactly_once(ends: list[Outcome | None], cap: int) -> None:
     known = facts([float(i) for i in range(len(ends))], [None if end is None else i for i, end in enumerate(ends)])

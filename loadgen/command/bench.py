@@ -2,7 +2,7 @@
 
 import argparse
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from collector.saved import read_run
 from loadgen.command import output, usage
 from loadgen.command.exits import exit_code
 from loadgen.group import Member
+from loadgen.interrupts import Interrupts
 from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.plan import Plan, build_plan
 from loadgen.reach import wait_for_servers
@@ -41,7 +42,22 @@ def bench(arguments: argparse.Namespace) -> int:
     people = errors if output.STDOUT in (arguments.output_file, arguments.html) else Console(highlight=False)
     tell = _silence if arguments.disable_tqdm else _teller(errors, secrets)
     with ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())  # ends last: a second Ctrl-C must not cost the report
         stack.enter_context(secrets.hidden())
+        run_dir = _run_dir(arguments, stack)
+        measured = _measure(arguments, options, tell, errors, run_dir, interrupts)
+        return _report(arguments, measured, run_dir, people, _teller(people, secrets))
+
+
+def _measure(
+    arguments: argparse.Namespace,
+    options: BenchOptions,
+    tell: Tell,
+    errors: Console,
+    run_dir: Path | None,
+    interrupts: Interrupts,
+) -> Measured:
+    with ExitStack() as stack:
         watched: tuple[Member, ...] = ()
         if arguments.simulate is not None:
             media = "video" if options.data.task in VIDEO_TASKS else "image"
@@ -51,15 +67,23 @@ def bench(arguments: argparse.Namespace) -> int:
         wait_for_servers(resolve_all(options.target), arguments.wait_for_server, tell)
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup, progress=_encoding(tell))
         _announce(plan, options, tell)
-        run_dir = _run_dir(arguments, stack)
-        measured = _watched(plan, options, tell, errors, run_dir, watched, enabled=not arguments.disable_tqdm)
-        result = measured.result
-        output.write(arguments.output_file, json.dump(result))
-        terminal.render(result, people)
-        if arguments.html is not None:
-            assert run_dir is not None
-            output.write(arguments.html, _page(measured, run_dir), output.PAGE)
-    return exit_code(result, measured, arguments.strict, arguments.min_slo_attainment)
+        display = progress.progress(enabled=not arguments.disable_tqdm, console=errors)
+        started = lambda: stack.enter_context(display)  # noqa: E731  (at time zero)
+        return run(plan, options, display.show, tell, started, run_dir, watched, interrupts)
+
+
+def _report(
+    arguments: argparse.Namespace, measured: Measured, run_dir: Path | None, people: Console, tell: Tell
+) -> int:
+    content = json.dump(measured.result)
+    try:
+        output.write(arguments.output_file, content)
+    finally:  # where that fails, this is what is left
+        output.show(lambda: _print(arguments, measured, people, tell), content)
+    if arguments.html is not None:
+        assert run_dir is not None
+        output.write(arguments.html, _page(measured, run_dir), output.PAGE)
+    return exit_code(measured.result, measured, arguments.strict, arguments.min_slo_attainment)
 
 
 def _run_dir(arguments: argparse.Namespace, stack: ExitStack) -> Path | None:
@@ -76,23 +100,6 @@ def _page(measured: Measured, run_dir: Path) -> bytes:
     return page(measured.result, Series.of_run(saved.records, saved.facts, saved.facts.hiccups), moved)
 
 
-def _watched(
-    plan: Plan,
-    options: BenchOptions,
-    tell: Tell,
-    errors: Console,
-    run_dir: Path | None,
-    watched: Sequence[Member],
-    *,
-    enabled: bool,
-) -> Measured:
-    """Run the plan under a progress display that begins at time zero."""
-    with ExitStack() as stack:
-        display = progress.progress(enabled=enabled, console=errors)
-        started = lambda: stack.enter_context(display)  # noqa: E731
-        return run(plan, options, display.show, tell, started, run_dir, watched)
-
-
 def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:
     if len(plan) < plan.wanted and options.arrivals.duration_s is None:
         tell(f"the trace is replayed once: its {len(plan)} rows will be sent, not {plan.wanted} requests")
@@ -102,6 +109,13 @@ def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:
         tell("only one of --width and --height is given, so no size at all is sent: the server decides")
     senders, permits = options.traffic.senders, options.traffic.max_concurrency
     tell(f"{len(plan)} requests from {plan.source}, {pace}, at most {permits} in flight, {senders} sender(s)")
+
+
+def _print(arguments: argparse.Namespace, measured: Measured, people: Console, tell: Tell) -> None:
+    terminal.render(measured.result, people)
+    if measured.unwritten:
+        kept = "the figures above are whole, but what is saved there is not; make room and run again"
+        tell(f"--run-dir {arguments.run_dir}: {measured.unwritten}; {kept}")
 
 
 def _encoding(tell: Tell) -> Callable[[int, int], None]:

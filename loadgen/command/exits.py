@@ -6,7 +6,7 @@ from collector.result import Result
 from loadgen.run import Measured
 
 OK: Final = 0
-FAULT: Final = 1  # a process of ours died; also an unexpected exception
+FAULT: Final = 1  # a process of ours died, or what was to be saved is not; also an unexpected exception
 USAGE: Final = 2  # bad usage or input, before the start
 GATE: Final = 3  # a gate that was asked for failed
 NOTHING: Final = 4  # no request succeeded
@@ -17,7 +17,7 @@ def exit_code(result: Result, measured: Measured, strict: bool, min_slo_attainme
     """Return what a finished run exits with; gates are `--strict` and `--min-slo-attainment`."""
     if measured.interrupted:
         return INTERRUPTED
-    if measured.died:
+    if measured.died or measured.unwritten:
         return FAULT
     if not result["completed_requests"]:
         return NOTHING

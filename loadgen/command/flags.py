@@ -208,6 +208,12 @@ def _load(group: "argparse._ArgumentGroup") -> None:
         "--duration", type=positive, metavar="S", help="send for this long, instead of --num-prompts; samples repeat"
     )
     group.add_argument(
+        "--drain",
+        type=not_negative,
+        metavar="S",
+        help="what has no answer this long after the last planned send is unfinished (default: wait for all)",
+    )
+    group.add_argument(
         "--senders",
         type=count,
         default=default_senders(),

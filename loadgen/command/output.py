@@ -5,6 +5,7 @@ import os
 import secrets
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from loadgen.errors import OutputError, UsageError
@@ -73,7 +74,18 @@ def write(path: str | None, content: bytes, flag: str = RESULT) -> None:
         else:
             _replace(_place(path, flag), content)
     except OSError as error:
-        raise OutputError(flag, path, error, _rescue(content, ".html" if flag == PAGE else ".json")) from None
+        raise OutputError(f"{flag} {path}", error, _rescue(content, ".html" if flag == PAGE else ".json")) from None
+
+
+def show(render: Callable[[], None], content: bytes) -> None:
+    """Have the report printed; OutputError where standard output is full, with the last resort of `content` in it."""
+    try:
+        render()
+    except BrokenPipeError:  # whoever read it has had enough
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries again as it exits
+        raise OutputError("standard output", error, _rescue(content, ".json")) from None
 
 
 def _write_all(content: bytes) -> None:

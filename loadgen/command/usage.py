@@ -85,6 +85,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             latency_from=a.latency_from,
             save_dir=a.save_dir,
             verify=a.verify,
+            drain_s=a.drain,
         ),
     )
 
@@ -118,6 +119,8 @@ def _check(a: argparse.Namespace) -> None:
         raise UsageError(f"--arrival {a.arrival} needs a finite --request-rate, such as --request-rate 2")
     if a.duration is not None and a.arrival != "trace" and not finite:
         raise UsageError("--duration needs planned arrivals: give --request-rate, or --arrival trace")
+    if a.drain is not None and a.arrival != "trace" and not finite:
+        raise UsageError("--drain needs planned arrivals (--request-rate, or --arrival trace); else give --timeout")
     if a.senders > MOST_SENDERS:
         raise UsageError(f"--senders {a.senders}: {MOST_SENDERS} at most; a core or two is what each can use")
     if a.proxy and a.transport == "native":

@@ -11,7 +11,7 @@ from aiohttp import web
 from loadgen.simulator import answer, videos
 from loadgen.simulator.answer import Payload
 from loadgen.simulator.engine import Engine, served
-from loadgen.simulator.faults import Fault, reset
+from loadgen.simulator.faults import Fault, spoil
 from loadgen.simulator.generation import Generation, RefusalError
 from loadgen.simulator.journal import Visit
 
@@ -78,8 +78,8 @@ class Jobs:
         fate = self._engine.faults.draw()
         if isinstance(fate, int):
             raise RefusalError("injected by --http-errors", fate)
-        if fate is Fault.RESET:
-            reset(request)
+        if fate in (Fault.RESET, Fault.CUT, Fault.GARBAGE):
+            spoil(request, fate)
             return None
         answer.video(asked, self._engine.options)  # made now, so that fetching it costs no time
         self._engine.admit(visit, asked)

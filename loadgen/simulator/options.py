@@ -35,6 +35,8 @@ class SimulatorOptions:
     fail_rate: float = 0.0
     stall: float = 0.0
     reset_rate: float = 0.0
+    cut_rate: float = 0.0
+    garbage_rate: float = 0.0
     model: str = "default"
     media: str = "auto"
     bytes_per_pixel: float = 0.0
@@ -52,11 +54,12 @@ class SimulatorOptions:
         _require("--service", self.service, self.service in SERVICES, f"one of {', '.join(SERVICES)}")
         _require("--service-sigma", self.service_sigma, 0 <= self.service_sigma <= 5, "0 to 5")
         _require("--media-bytes", self.media_bytes, 0 <= self.media_bytes <= 1 << 26, "0 to 67108864 (64 MiB)")
-        for flag, share in (("fail-rate", self.fail_rate), ("stall", self.stall), ("reset-rate", self.reset_rate)):
-            _require(f"--{flag}", share, 0 <= share <= 1, "a probability, 0 to 1")
-        answered = sum(share for _, share in http_shares(self.http_errors))
-        faulty = self.fail_rate + self.stall + self.reset_rate + answered
-        _require("--fail-rate + --stall + --reset-rate + --http-errors =", faulty, faulty <= 1 + 1e-9, "at most 1")
+        rates = ("fail_rate", "stall", "reset_rate", "cut_rate", "garbage_rate")
+        shares = {f"--{name.replace('_', '-')}": getattr(self, name) for name in rates}
+        for flag, share in shares.items():
+            _require(flag, share, 0 <= share <= 1, "a probability, 0 to 1")
+        faulty = sum(shares.values()) + sum(share for _, share in http_shares(self.http_errors))
+        _require(f"{' + '.join(shares)} + --http-errors =", faulty, faulty <= 1 + 1e-9, "at most 1")
         _require("--media", self.media, self.media in MEDIA, f"one of {', '.join(MEDIA)}")
         _require("--model", repr(self.model), bool(self.model), "a name")
         _require("--bytes-per-pixel", self.bytes_per_pixel, 0 <= self.bytes_per_pixel <= 8, "0 to 8")
@@ -103,6 +106,8 @@ _HELP: Final = {
     "fail_rate": "share of requests answered by HTTP 500",
     "stall": "share of requests that are never answered",
     "reset_rate": "share of requests whose connection is reset",
+    "cut_rate": "share of requests answered by half a body and the end of the connection",
+    "garbage_rate": "share of requests answered by what is no HTTP",
     "model": "the name that /v1/models tells",
     "bytes_per_pixel": "size of an answer's image by its pixels, where that is more; 1.5 is what photographs take",
     "framing": "how an answer ends: by its length, by chunks, by the end of the connection",

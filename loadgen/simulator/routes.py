@@ -11,7 +11,7 @@ from aiohttp import web
 from loadgen.simulator import answer, chat, images, metrics, videos
 from loadgen.simulator.answer import Finish, Payload
 from loadgen.simulator.engine import Engine, Receive, served
-from loadgen.simulator.faults import Fault, reset
+from loadgen.simulator.faults import Fault, spoil
 from loadgen.simulator.generation import Generation, RefusalError
 from loadgen.simulator.jobs import Jobs
 from loadgen.simulator.journal import Visit
@@ -51,6 +51,7 @@ class Simulator:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/sim/log", self._log)
         app.router.add_get("/sim/stats", self._stats)
+        app.router.add_get("/sim/faults", self._faults)
         for dialect in DIALECTS:
             self._add(app.router, dialect)
         Jobs(self._engine).add_routes(app.router)
@@ -82,6 +83,9 @@ class Simulator:
     async def _stats(self, _: web.Request) -> web.Response:
         return _json(orjson.dumps(self._engine.journal.stats()))
 
+    async def _faults(self, _: web.Request) -> web.Response:
+        return _json(orjson.dumps(self._engine.faults.drawn))
+
     async def _answer(self, dialect: Dialect, visit: Visit, request: web.Request) -> Payload | None:
         asked = await self._engine.read(visit, request, dialect.receive)
         match self._engine.faults.draw():
@@ -91,8 +95,8 @@ class Simulator:
                 raise RefusalError("injected by --fail-rate", 500)
             case Fault.STALL:
                 await asyncio.Event().wait()  # until the client goes away, which cancels this
-            case Fault.RESET:
-                reset(request)
+            case Fault.RESET | Fault.CUT | Fault.GARBAGE as fault:
+                spoil(request, fault)
                 return None
         return await self._generate(dialect, visit, asked)
 

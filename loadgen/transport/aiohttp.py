@@ -90,6 +90,7 @@ class AiohttpExchange:
         "_tried_ns",
         "_url",
         "first_byte_ns",
+        "flags",
         "sent_ns",
     )
     milestones = NO_JOB
@@ -99,7 +100,7 @@ class AiohttpExchange:
     ) -> None:
         self._session, self._url, self._request, self._done, self._target = session, url, request, done, target
         self._stamped = self._reused = False
-        self.sent_ns, self.first_byte_ns = now_ns(), 0
+        self.sent_ns, self.first_byte_ns, self.flags = now_ns(), 0, 0
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def stamp(self, reused: bool) -> None:
@@ -121,14 +122,15 @@ class AiohttpExchange:
 
     async def _exchange(self) -> Answer:
         try:
-            return await self._once(0)
+            return await self._once()
         except _DROPPED:
             if not self._reused or self.first_byte_ns or now_ns() - self._tried_ns > JUST_CLOSED_NS:
                 raise
         # The kept-alive connection was closed by the server as we wrote: nothing was answered, so ask once more.
-        return await self._once(RETRIED)
+        self.flags = RETRIED
+        return await self._once()
 
-    async def _once(self, flags: int) -> Answer:
+    async def _once(self) -> Answer:
         request = self._request
         url = self._url.joinpath(request.path.lstrip("/"), encoded=True)
         headers = {"Content-Type": request.content_type} if request.content_type else None
@@ -145,11 +147,12 @@ class AiohttpExchange:
             body, done_ns = await _read(response, self._target.max_body_bytes), now_ns()
             found = {name: response.headers[name] for name in self._target.answer_headers if name in response.headers}
             stamps = (self.sent_ns, self.first_byte_ns, done_ns)
-            return Answer(*stamps, response.status, body, flags=flags, headers=found)
+            return Answer(*stamps, response.status, body, flags=self.flags, headers=found)
 
     def _failure(self, error: Exception, done_ns: int) -> Answer:
         kind = error_kind(error)
-        return Answer(self.sent_ns, self.first_byte_ns, done_ns, error=kind, detail=f"{type(error).__name__}: {error}")
+        detail = f"{type(error).__name__}: {error}"
+        return Answer(self.sent_ns, self.first_byte_ns, done_ns, error=kind, detail=detail, flags=self.flags)
 
 
 class _BrokenBody(aiohttp.ClientPayloadError):
@@ -201,7 +204,7 @@ def error_kind(error: Exception) -> ErrorKind:
     """Which kind of failure an exception of aiohttp's is."""
     number = error.errno if isinstance(error, OSError) else None
     if number in OWN_FAULTS:
-        return ErrorKind.CLIENT
+        return OWN_FAULTS[number]
     if number in (errno.ECONNRESET, errno.EPIPE) and not isinstance(error, aiohttp.ClientConnectorError):
         return ErrorKind.RESET
     return next((kind for types, kind in _kinds() if isinstance(error, types)), ErrorKind.CLIENT)

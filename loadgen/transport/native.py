@@ -283,7 +283,7 @@ class Connection(asyncio.BufferedProtocol):
 
 def _connect_kind(error: Exception) -> ErrorKind:
     if isinstance(error, OSError) and error.errno in OWN_FAULTS:
-        return ErrorKind.CLIENT
+        return OWN_FAULTS[error.errno]
     if isinstance(error, ssl.SSLError | ssl.CertificateError | ValueError):
         return ErrorKind.TLS
     return ErrorKind.CONNECT

@@ -12,8 +12,11 @@ from loadgen.requests.request import Request
 # A kept-alive connection that ends this soon after a request was written on it, without a byte of an answer, is one
 # that the server had just closed: the request is sent once more. Later than this, the server may have worked on it.
 JUST_CLOSED_NS: Final = 20_000_000
-# Limits of this machine, which say nothing of the server: descriptors, ports, memory for sockets.
-OWN_FAULTS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
+# Limits of this machine, which say nothing of the server: descriptors, memory for sockets, ports.
+OWN_FAULTS: Final = {
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM), ErrorKind.CLIENT),
+    errno.EADDRNOTAVAIL: ErrorKind.NO_PORT,
+}
 
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -57,7 +60,7 @@ class Answer(NamedTuple):
 
 
 class Exchange(Protocol):
-    """One request on its way."""
+    """One request on its way; `flags` are those that its answer will have."""
 
     @property
     def sent_ns(self) -> int:
@@ -66,6 +69,10 @@ class Exchange(Protocol):
     @property
     def milestones(self) -> Milestones:
         """How far it came, if it is a job."""
+
+    @property
+    def flags(self) -> int:
+        """Those that its answer will have."""
 
     def abandon(self) -> None:
         """Give up: close what it used. Its callback is never called after this."""
