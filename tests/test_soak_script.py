@@ -19,7 +19,9 @@ from tests.commands import T2I, bench, fetch
     [
         ("sender_process 7", Look(44.0, 18), None),
         ("sender_process 7", Look(48.5, 20), "sender_process 7: 40.0 MB became 48.5 MB"),
-        ("sender_process 7", Look(40.0, 19), "sender_process 7: 10 descriptors became 19"),
+        ("sender_process 7", Look(40.0, 510), None),  # connections
+        ("sender_process 7", Look(40.0, 511), "sender_process 7: 10 descriptors became 511"),
+        ("scheduler 9", Look(40.0, 19), "scheduler 9: 10 descriptors became 19"),
         ("collect 8", Look(48.5, 10), None),  # 40 bytes for each of 100,000 records
         ("collect 8", Look(52.5, 10), "collect 8: 40.0 MB became 52.5 MB"),
     ],

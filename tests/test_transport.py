@@ -341,3 +341,18 @@ def test_a_request_that_the_server_may_have_worked_on_is_not_sent_again(name: st
     _, second = talk(name, behave, ask_twice)
     assert second.error in BROKEN
     assert (second.flags, requests) == (0, 1)
+
+
+@pytest.mark.parametrize("opened", [0, 1])
+def test_natively_nothing_is_sent_and_no_connection_is_opened_before_its_time(opened: int) -> None:
+    due_ns: list[int] = []
+
+    async def punctual(transport: Transport) -> list[Answer]:
+        await transport.open(opened)
+        answered = asyncio.get_running_loop().create_future()
+        due_ns.append(now_ns() + 2_000_000)
+        transport.send(REQUEST, answered.set_result, due_ns[0])
+        return [await asyncio.wait_for(answered, 20)]
+
+    (answer,) = talk("native", says(WHOLE), punctual)
+    assert answer.sent_ns >= due_ns[0]

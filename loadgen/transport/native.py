@@ -65,6 +65,8 @@ class NativeTransport:
             connection, _ = self.idle.popitem()
             connection.write(exchange, not_before_ns)
         else:
+            while now_ns() < not_before_ns:
+                pass
             self.wait(exchange)
         return exchange
 
