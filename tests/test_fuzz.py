@@ -122,3 +122,18 @@ def test_a_character_that_the_terminal_does_not_have_costs_no_report(encoding: s
     code, out, err = command(*words, PYTHONIOENCODING=encoding)
     assert (code, err) == (0, "")
     assert ", ??, t2i" in out
+
+
+@pytest.mark.parametrize("flag", ["--output-file", "--html", "--save-dir", "--rate-series", "--api-key-file"])
+def test_a_name_that_is_too_long_for_a_file_is_one_line(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", *T2I, "--base-url", "http://127.0.0.1:9", flag, "1:" * 3000]) == 2
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert flag in err
+
+
+def test_a_name_that_is_too_long_is_one_line_for_a_comparison_too(capsys: pytest.CaptureFixture[str]) -> None:
+    folder, _ = saved_run()
+    for words in ((str(folder), "1" * 5000), (str(folder), str(folder), "--output-file", "1" * 5000)):
+        assert main(["compare", *words]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1

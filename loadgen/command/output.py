@@ -27,13 +27,13 @@ def check_writable(path: str | None, flag: str = RESULT) -> None:
     """Raise UsageError where the flag's file could not be written later: by opening it, which is the only real test."""
     if path is None or path == STDOUT:
         return
-    place = _place(path, flag)
-    if place.is_dir():
-        raise UsageError(f"{flag} {path}: is a folder; name a file in it")
-    if not place.parent.is_dir():
-        raise UsageError(f"{flag} {path}: there is no folder {place.parent}; make it first")
-    fresh = not place.exists()
     try:
+        place = _place(path, flag)
+        if place.is_dir():
+            raise UsageError(f"{flag} {path}: is a folder; name a file in it")
+        if not place.parent.is_dir():
+            raise UsageError(f"{flag} {path}: there is no folder {place.parent}; make it first")
+        fresh = not place.exists()
         with place.open("ab"):
             pass
         if fresh:

@@ -1,4 +1,4 @@
-"""Saved runs: damage to every file of a run folder, and odd flags, then `loadgen report`."""
+"""Saved runs: damage to every file of a run folder, and odd flags, then `loadgen report` or `loadgen compare`."""
 
 import atexit
 import contextlib
@@ -32,10 +32,17 @@ from scripts.fuzzing.oddities import ODD_TEXTS, damaged_bytes, mutated_json
 from scripts.fuzzing.said import outcome, said
 from scripts.fuzzing.target import Target
 
-_FLAGS: Final = ("--latency-from", "--slo-ms", "--percentiles", "--confidence", "--export", "--html", "--output-file")
+_FLAGS: Final = (
+    *("--latency-from", "--slo-ms", "--percentiles", "--confidence"),
+    *("--export", "--html", "--output-file", "--export-file"),
+)
 _FINE: Final = (
     *((), (), ("--latency-from", "sent"), ("--slo-ms", "5"), ("--percentiles", "50,99.9"), ("--confidence", "0.9999")),
     *(("--export", "csv"), ("--export", "jsonl"), ("--html", "page.html"), ("--output-file", "out.json")),
+)
+_COMPARED: Final = (
+    *((), (), ("--force",), ("--markdown",), ("--output-file", "compared.json"), ("--confidence", "0.9")),
+    *(("--max-regression", "x"), ("--output-file=",), ("--output-file=-", "--markdown")),
 )
 _WORDS: Final = tuple(word for word in ODD_TEXTS if not set(word) & set("/\\~"))
 
@@ -51,6 +58,7 @@ def saved_run() -> tuple[Path, dict[str, bytes]]:
         traffic, slo = TrafficOptions(max_concurrency=20), SloOptions(True, 1000.0)
         options = BenchOptions(data, arrivals, target, WarmupOptions(3), slo, traffic)
         run(build_plan(data, arrivals, target, options.warmup), options, run_dir=place / "run")
+    shutil.copytree(place / "run", place / "whole")
     return place / "run", {path.name: path.read_bytes() for path in (place / "run").iterdir()}
 
 
@@ -62,7 +70,10 @@ def _case(draw: Callable[..., Any]) -> tuple[dict[str, bytes | None], tuple[str,
         damage[name] = draw(st.none() | _damaged(name, held[name]) | _damaged(name, held[name]))
     if draw(st.integers(0, 9)) == 0:
         damage.setdefault(SUMMARY, None)
-    flags = draw(st.sampled_from(_FINE))
+    if draw(st.integers(0, 3)) == 0:
+        compared = draw(st.permutations((draw(st.sampled_from(("run", "run", "run/summary.json", "."))), "whole")))
+        return damage, ("compare", *compared, *draw(st.sampled_from(_COMPARED)))
+    flags = ("report", "run", *draw(st.sampled_from(_FINE)))
     if draw(st.integers(0, 3)) == 0:
         flags += (f"{draw(st.sampled_from(_FLAGS))}={draw(st.sampled_from(_WORDS))}",)
     return damage, flags
@@ -84,15 +95,15 @@ def _line(lines: list[bytes], number: int) -> "st.SearchStrategy[bytes]":
 
 
 def check(case: tuple[dict[str, bytes | None], tuple[str, ...]]) -> str:
-    """Report a damaged copy: a report, or one line that names the file."""
-    damage, flags = case
+    """Look at a damaged copy, or hold it against one that is whole: a report, or one line that names the file."""
+    damage, words = case
     folder, held = saved_run()
     before = set(folder.parent.iterdir())
     for name, content in damage.items():
         (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
     try:
         with contextlib.chdir(folder.parent):  # files go there
-            return outcome(*said(lambda: main(["report", str(folder), *flags])))
+            return outcome(*said(lambda: main(words)))
     finally:
         for path in (set(folder.parent.iterdir()) - before) | {folder / each for each in folder.iterdir()}:
             path.unlink()
