@@ -150,6 +150,24 @@ class Stationarity(TypedDict):
     warning: str | None
 
 
+class Stretch(TypedDict):
+    """Every figure of one stretch of a rate series, seconds from time zero; rates are 1/s, `in_flight` the most."""
+
+    from_s: float
+    to_s: float
+    asked_rate: float
+    achieved_rate: float
+    throughput: float
+    requests: int
+    failed: int
+    in_flight: int
+    latency: Spread
+    service_p50: float | None
+    wait_p99: float | None
+    lag_p99: float | None
+    attainment: float | None
+
+
 class SecondCount(TypedDict):
     """Requests planned for one second, and sent in it."""
 
@@ -248,6 +266,7 @@ class Figures(Headline, ServerFigures, SloFigures):
     max_in_flight: int
     stationarity: Stationarity
     arrival_audit: ArrivalAudit
+    over_time: list[Stretch]  # of a rate series; else empty
     by_url: list[UrlFigures]  # in their order; empty where there is but one
     end: Mapping[str, Any]
     partial: bool

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from collector import attainment, audit, replicas, slo, stationarity, stats, verdict
+from collector import attainment, audit, over_time, replicas, slo, stationarity, stats, verdict
 from collector import times as clock
 from collector.facts import Facts, Notes
 from collector.record import RETRIED, Outcome, error_names
@@ -48,6 +48,7 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
         "max_in_flight": times.max_in_flight,
         "stationarity": stationarity.judge(stats.seconds(times.latency_ns(facts.latency_from)[times.ok])),
         "arrival_audit": audit.audit(times, facts),
+        "over_time": over_time.over_time(times, facts),
         "by_url": replicas.by_url(times, facts, duration_s),
         "end": {
             "counted_sent": facts.counted_sent,

@@ -114,13 +114,16 @@ class SloOptions:
     """Whether and how latencies are held against a target; a request's own `slo_ms` always comes first.
 
     Others have `flat_ms`, or `scale` times what a model of the warm-ups predicts: `linear`, or `affine`, for which
-    warm-ups must be `spanning`.
+    warm-ups must be `spanning`. `unit_ms` (and `fixed_ms`) is what such a model found in an earlier run: then no
+    warm-up is asked.
     """
 
     enabled: bool = False
     scale: float = 3.0
     model: str = "linear"
     flat_ms: float | None = None
+    unit_ms: float | None = None
+    fixed_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

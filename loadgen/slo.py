@@ -54,6 +54,8 @@ def targets(plan: Plan, warmups: list[Warmup], options: SloOptions) -> Targets:
         return Targets(np.where(np.isnan(own), options.flat_ms, own), {"model": "flat", "flat_ms": options.flat_ms})
     if not _needs_warmups(plan, options):
         return Targets(own, {"model": "own"})
+    if options.unit_ms is not None:
+        return _earlier(plan, options.unit_ms, options)
     good = [warmup for warmup in warmups if warmup.error is None]
     if not good:
         last = warmups[-1]
@@ -61,6 +63,14 @@ def targets(plan: Plan, warmups: list[Warmup], options: SloOptions) -> Targets:
             f"no warm-up succeeded, so --slo has nothing to go by (the last one: {last.error}: {last.detail})"
         )
     return _affine(plan, good, options) if options.model == "affine" else _linear(plan, good, options)
+
+
+def _earlier(plan: Plan, unit_ms: float, options: SloOptions) -> Targets:
+    """Targets of a model that an earlier run found; linear has no fixed cost."""
+    predicted_ms = options.fixed_ms + unit_ms * _planned(plan)
+    slo_ms = np.where(np.isnan(plan.slo_ms), predicted_ms * options.scale, plan.slo_ms)
+    about = {"model": options.model, "fixed_ms": options.fixed_ms, "unit_ms": unit_ms, "from": "an earlier run"}
+    return Targets(slo_ms, about)
 
 
 def _linear(plan: Plan, good: list[Warmup], options: SloOptions) -> Targets:

@@ -30,7 +30,7 @@ def test_every_file_that_the_readme_names_is_there() -> None:
 
 
 def test_every_flag_that_the_readme_names_exists() -> None:
-    helps = "".join(run(command, "--help")[1] for command in ("bench", "serve", "report", "compare"))
+    helps = "".join(run(command, "--help")[1] for command in ("bench", "serve", "sweep", "search", "report", "compare"))
     helps += subprocess.run(
         [sys.executable, "-m", "scripts.benching", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
     ).stdout

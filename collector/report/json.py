@@ -19,7 +19,8 @@ KEYS: Final = (
     *("slo_attainment_rate", "slo_met_success", "slo_scale", "backend", "model", "dataset", "task"),
     *("offered", "lag", "wait", "service", "response", "completion_width", "latency_from"),
     *("confidence", "outcomes", "errors", "retried", "max_in_flight", "by_url", "media", "server_metrics"),
-    *("slo", "stationarity", "arrival_audit", "warmup", "config", "environment", "self", "end", "partial", "verdict"),
+    *("slo", "stationarity", "arrival_audit", "over_time", "warmup", "config", "environment", "self"),
+    *("end", "partial", "verdict"),
 )
 
 
@@ -56,16 +57,16 @@ def assemble(
         "server_metrics": server_metrics,
         "media": media,
     }
-    return cast("Result", {key: _native(whole[key]) for key in KEYS})
+    return cast("Result", {key: native(whole[key]) for key in KEYS})
 
 
 def dump(result: Mapping[str, object]) -> bytes:
     """Write a result as UTF-8 JSON, indented by two, a newline at the end; no character in it drives a terminal."""
-    written = orjson.dumps(_native(result), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    written = orjson.dumps(native(result), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     return _CONTROLS.sub(lambda found: b"\\u00%02x" % found[0][-1], written)
 
 
-def _native(value: object) -> object:
+def native(value: object) -> object:
     """Make a value JSON can hold: nan is null, infinity "inf", an unknown type its text.
 
     A run must not be lost to an odd path or server message in its report, so bytes that are no UTF-8 become "?".
@@ -76,9 +77,9 @@ def _native(value: object) -> object:
         case float():
             return value if math.isfinite(value) else None if math.isnan(value) else str(value)
         case Mapping():
-            return {_text(key): _native(item) for key, item in value.items()}
+            return {_text(key): native(item) for key, item in value.items()}
         case list() | tuple():
-            return [_native(item) for item in value]
+            return [native(item) for item in value]
         case _:
             return _text(value)
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from collector import quantity
 from collector.printable import printable
-from collector.report import completion, media, processes, server_metrics
+from collector.report import completion, media, processes, server_metrics, stretches
 from collector.result import ArrivalAudit, Result, Spread
 
 STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
@@ -39,7 +39,19 @@ def render(result: Result, console: Console) -> None:
 
 def drawn(result: Result) -> Group:
     """Draw the whole report, without printing it; text from the server is shown as text, never as markup."""
-    sections = (_verdict, _offered, _times, _urls, _slo, _server, server_metrics.rows, _errors, _media, _tool)
+    sections = (
+        _verdict,
+        _offered,
+        _times,
+        _over_time,
+        _urls,
+        _slo,
+        _server,
+        server_metrics.rows,
+        _errors,
+        _media,
+        _tool,
+    )
     return Group(*(part for section in sections for part in section(result)))
 
 
@@ -142,6 +154,12 @@ def _urls(result: Result) -> Iterator[RenderableType]:
         met = [quantity.share(own["slo_attainment_rate"])] if held else []
         table.add_row(Text(_printable(own["url"])), *counts, *spread, *met)
     yield from (Text(), table)
+
+
+def _over_time(result: Result) -> Iterator[RenderableType]:
+    """Yield the figures over time, of a run whose rate changes."""
+    if result["over_time"]:
+        yield from (Text(), stretches.table(result["over_time"]))
 
 
 def _spread(result: Result, name: TimeName) -> Spread:

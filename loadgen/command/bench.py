@@ -4,31 +4,22 @@ import argparse
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from collector import metrics
-from collector.printable import printable
-from collector.report import json, progress, terminal
+from collector.report import json, terminal
 from collector.report.html.page import page
 from collector.report.html.series import Series
 from collector.saved import read_run
 from loadgen.command import output, usage
 from loadgen.command.exits import exit_code
-from loadgen.group import Member
+from loadgen.command.session import Session, Tell
 from loadgen.interrupts import Interrupts
-from loadgen.options import VIDEO_TASKS, BenchOptions
+from loadgen.options import BenchOptions
 from loadgen.plan import Plan, build_plan
-from loadgen.reach import wait_for_servers
-from loadgen.run import Measured, run
-from loadgen.secrets import Secrets
-from loadgen.simulated import attended, parse_simulator
-from loadgen.target import resolve_all
+from loadgen.run import Measured
 
-Tell = Callable[[str], None]
 ENCODED_AT_ONCE: Final = 50_000  # plans longer than this say how far they are
 
 
@@ -37,49 +28,28 @@ def bench(arguments: argparse.Namespace) -> int:
     options = usage.read_options(arguments)
     output.check_files(arguments.output_file, arguments.html)
     output.check_save_dir(arguments.save_dir)
-    secrets = Secrets.of(options.target)
-    errors = Console(stderr=True, highlight=False)
-    people = errors if output.STDOUT in (arguments.output_file, arguments.html) else Console(highlight=False)
-    tell = _silence if arguments.disable_tqdm else _teller(errors, secrets)
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())  # ends last: a second Ctrl-C must not cost the report
-        stack.enter_context(secrets.hidden())
+        session = stack.enter_context(Session.of(arguments, options))
         run_dir = _run_dir(arguments, stack)
-        measured = _measure(arguments, options, tell, errors, run_dir, interrupts)
-        return _report(arguments, measured, run_dir, people, _teller(people, secrets))
+        measured = _measure(session, run_dir, interrupts)
+        return _report(session, measured, run_dir)
 
 
-def _measure(
-    arguments: argparse.Namespace,
-    options: BenchOptions,
-    tell: Tell,
-    errors: Console,
-    run_dir: Path | None,
-    interrupts: Interrupts,
-) -> Measured:
+def _measure(session: Session, run_dir: Path | None, interrupts: Interrupts) -> Measured:
     with ExitStack() as stack:
-        watched: tuple[Member, ...] = ()
-        if arguments.simulate is not None:
-            media = "video" if options.data.task in VIDEO_TASKS else "image"
-            url, server = stack.enter_context(attended(parse_simulator(arguments.simulate, media)))
-            watched = (server,)
-            options = replace(options, target=replace(options.target, base_url=url, further_urls=()))
-        wait_for_servers(resolve_all(options.target), arguments.wait_for_server, tell)
+        options, tell = session.reach_server(stack), session.tell
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup, progress=_encoding(tell))
         _announce(plan, options, tell)
-        display = progress.progress(enabled=not arguments.disable_tqdm, console=errors)
-        started = lambda: stack.enter_context(display)  # noqa: E731  (at time zero)
-        return run(plan, options, display.show, tell, started, run_dir, watched, interrupts)
+        return session.carry_out(plan, options, run_dir, interrupts)
 
 
-def _report(
-    arguments: argparse.Namespace, measured: Measured, run_dir: Path | None, people: Console, tell: Tell
-) -> int:
-    content = json.dump(measured.result)
+def _report(session: Session, measured: Measured, run_dir: Path | None) -> int:
+    arguments, content = session.arguments, json.dump(measured.result)
     try:
         output.write(arguments.output_file, content)
     finally:  # where that fails, this is what is left
-        output.show(lambda: _print(arguments, measured, people, tell), content)
+        output.show(lambda: _print(session, measured), content)
     if arguments.html is not None:
         assert run_dir is not None
         output.write(arguments.html, _page(measured, run_dir), output.PAGE)
@@ -111,11 +81,12 @@ def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:
     tell(f"{len(plan)} requests from {plan.source}, {pace}, at most {permits} in flight, {senders} sender(s)")
 
 
-def _print(arguments: argparse.Namespace, measured: Measured, people: Console, tell: Tell) -> None:
-    terminal.render(measured.result, people)
+def _print(session: Session, measured: Measured) -> None:
+    terminal.render(measured.result, session.people)
     if measured.unwritten:
         kept = "the figures above are whole, but what is saved there is not; make room and run again"
-        tell(f"--run-dir {arguments.run_dir}: {measured.unwritten}; {kept}")
+        tell = session.teller(session.people)
+        tell(f"--run-dir {session.arguments.run_dir}: {measured.unwritten}; {kept}")
 
 
 def _encoding(tell: Tell) -> Callable[[int, int], None]:
@@ -124,12 +95,3 @@ def _encoding(tell: Tell) -> Callable[[int, int], None]:
             tell(f"encoded {done} of {total} requests")
 
     return progressed
-
-
-def _teller(console: Console, secrets: Secrets) -> Tell:
-    """Tells a line; where nobody's terminal decides the width, lines are not broken."""
-    return lambda text: console.print(printable(secrets.hide(text)), markup=False, soft_wrap=not console.is_terminal)
-
-
-def _silence(_: str) -> None:
-    pass

@@ -15,7 +15,7 @@ from collector.errors import RunError
 from collector.printable import forgive_streams, printable
 from collector.words import Parser
 from loadgen import __version__, descriptors
-from loadgen.command import compare, flags
+from loadgen.command import compare, flags, search, sweep
 from loadgen.command.bench import bench
 from loadgen.command.exits import INTERRUPTED, USAGE
 from loadgen.errors import LoadgenError
@@ -84,6 +84,8 @@ def _parser(defaults: dict[str, object]) -> argparse.ArgumentParser:
     serve = _command(commands, "serve", "a simulated server, to try things out against", SERVE_EXAMPLES)
     simulator.add_arguments(serve)
     serve.set_defaults(run=_serve)
+    sweep.add_arguments(_command(commands, "sweep", "one benchmark at one rate after another", sweep.EXAMPLES))
+    search.add_arguments(_command(commands, "search", "the highest rate that meets a target", search.EXAMPLES))
     saved = _command(commands, "report", "look at saved runs again, with other questions", report_flags.EXAMPLES)
     report_flags.add_arguments(saved)
     saved.set_defaults(run=report.run)

@@ -47,6 +47,7 @@
       value: (u, value, at, index) => (value == null ? "-" : unit(value) + interval(plot, line, index)),
       points: { show: false },
     };
+    if (plot.kind === "rate") whole.points = { show: true, size: 7, stroke: stroke, fill: stroke };
     if (line.style === "area" || line.style === "steps") whole.paths = uPlot.paths.stepped({ align: 1 });
     if (line.style === "area") whole.fill = stroke + "33";
     if (line.style === "dashed") whole.dash = [6, 5];
@@ -117,12 +118,13 @@
     }
     const upright = axis("y", 3, plot.label, write, plot.log);
     if (plot.unit === "requests") upright.incrs = WHOLE;
-    return [axis("x", 2, "seconds since time zero"), upright];
+    return [axis("x", 2, plot.kind === "rate" ? "asked requests per second" : "seconds since time zero"), upright];
   }
 
   function options(plot, width) {
     const shares = plot.kind === "share";
-    const at = (u, value) => (value == null ? "-" : shares ? share(value) : Number(value.toPrecision(5)) + " s");
+    const suffix = plot.kind === "rate" ? "/s" : " s";
+    const at = (u, value) => (value == null ? "-" : shares ? share(value) : Number(value.toPrecision(5)) + suffix);
     const all = [{ label: shares ? "share" : "at", value: at }];
     const bands = [];
     for (const line of plot.lines) {
@@ -133,7 +135,7 @@
       }
     }
     const legend = { markers: { width: 0, fill: (u, at) => all[at].stroke } }; // dots have no stroke to show
-    const cursor = shares ? { drag: { x: false, y: false } } : { sync: { key: "time" } };
+    const cursor = shares ? { drag: { x: false, y: false } } : { sync: { key: plot.kind } };
     return {
       width: width, height: HEIGHT, series: all, bands: bands, scales: scales(plot), axes: axes(plot),
       cursor: cursor, legend: legend,

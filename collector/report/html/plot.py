@@ -29,14 +29,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One plot: `kind` time has seconds from time zero on its x axis, kind share has x, a share, on its vertical axis.
+    """One plot, of a kind: where its x is, and what.
 
+    time has seconds from time zero on its x axis, rate asked requests/s, share has x, a share, on its vertical axis.
     `end_s` is the end of the time axis, the same for all plots of a run; `unit` is that of the values.
     """
 
     name: str
     label: str
-    kind: Literal["time", "share"]
+    kind: Literal["time", "share", "rate"]
     unit: Unit
     log: bool
     end_s: float

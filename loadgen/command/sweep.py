@@ -1,0 +1,173 @@
+"""The command `loadgen sweep`: one benchmark at one rate after another."""
+
+import argparse
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from collector.knee import knee
+from collector.point import Point, point_of
+from collector.report import json
+from collector.report import sweep as report
+from collector.report.html.sweep import page
+from collector.saved import read_run
+from loadgen.circumstances import config, environment
+from loadgen.command import flags, output, usage
+from loadgen.command.exits import FAULT, GATE, INTERRUPTED, NOTHING, OK
+from loadgen.command.numbers import not_negative
+from loadgen.command.session import Session, Tell
+from loadgen.errors import UsageError
+from loadgen.options import BenchOptions
+from loadgen.run import Measured
+from loadgen.search.probe import capacity
+from loadgen.search.stand import Stand
+from loadgen.sweepdir import SweepDir, read_rates
+
+EXAMPLES: Final = """\
+examples:
+  four rates, five minutes each; the same command again goes on where it stopped
+    loadgen sweep --base-url http://gpu:8091 --task t2i --dataset trace --dataset-path trace.txt --arrival poisson \\
+      --rates 0.1,0.5,1,2 --duration 300 --slo-ms 4000 --sweep-dir sweeps/tuesday
+
+  try it without a server; rates are chosen from what a closed loop gets through
+    loadgen sweep --simulate='--base-ms 20 --service exponential' --task t2i --dataset random --arrival poisson \\
+      --rates auto --num-prompts 200 --slo-ms 100
+
+Takes every flag of `loadgen bench` but those that say a rate. exit codes: those of `loadgen bench`
+"""
+PERMITS: Final = 1024  # a budget that shapes no load until a server is far behind
+FACTORS: Final = tuple(0.15 * 8 ** (step / 6) for step in range(7))  # of the capacity: 0.15 to 1.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `loadgen sweep`."""
+    group = parser.add_argument_group("sweep")
+    group.add_argument(
+        "--rates",
+        required=True,
+        type=rates,
+        metavar="R,R",
+        help="requests/s, two or more; or auto: seven from 0.15 to 1.2 times what a closed loop gets through",
+    )
+    group.add_argument("--sweep-dir", metavar="DIR", help="keep the runs here, a folder a rate, and go on from there")
+    group.add_argument(
+        "--cool-down", type=not_negative, default=1.0, metavar="S", help="pause between rates (default: %(default)s)"
+    )
+    flags.add_arguments(parser)
+    parser.set_defaults(max_concurrency=PERMITS, run=sweep)
+
+
+def rates(text: str) -> tuple[float, ...]:
+    """Parse rates in requests/s; none for auto."""
+    if text.strip() == "auto":
+        return ()
+    try:
+        found = sorted({float(f"{float(part):.6g}") for part in text.split(",")})
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not auto, nor rates such as 0.1,0.5,1") from None
+    if not 0 < found[0] <= found[-1] <= 1e9:
+        raise argparse.ArgumentTypeError(f"{text}: a rate is above 0, and a billion at most")
+    if len(found) < 2:
+        raise argparse.ArgumentTypeError(f"{text}: a sweep has two rates or more; one is for loadgen bench")
+    return tuple(found)
+
+
+def sweep(arguments: argparse.Namespace) -> int:
+    """Carry out `loadgen sweep`; return its exit code."""
+    options = read_options(arguments)
+    output.check_files(arguments.output_file, arguments.html)
+    with ExitStack() as stack:
+        session = stack.enter_context(Session.of(arguments, options))
+        folder = _folder(arguments, options, stack)
+        session.reach_server(stack)
+        found, code = _swept(session, folder, config(options))
+        output.write(arguments.output_file, json.dump(found))
+        report.render(found, session.people)
+        if arguments.html is not None:
+            output.write(arguments.html, page(found), output.PAGE)
+    return code
+
+
+def read_options(arguments: argparse.Namespace) -> BenchOptions:
+    """Read the options of a benchmark whose rate is said elsewhere; UsageError for flags that say one."""
+    for flag, given in (("--rate-series", arguments.rate_series), ("--run-dir", arguments.run_dir)):
+        if given is not None:
+            raise UsageError(f"{flag} is for one run; use loadgen bench, or drop it")
+    if arguments.request_rate != float("inf"):
+        raise UsageError("--request-rate is for one run; use loadgen bench, or drop it")
+    if arguments.arrival == "trace":
+        raise UsageError("--arrival trace has the rate of its timestamps; use constant, poisson or gamma")
+    if arguments.min_slo_attainment is not None:
+        raise UsageError("--min-slo-attainment is a gate for one run; loadgen search finds the rate that meets it")
+    arguments.request_rate = 1.0  # stands for those to come
+    return usage.read_options(arguments)
+
+
+def _folder(arguments: argparse.Namespace, options: BenchOptions, stack: ExitStack) -> SweepDir:
+    place = arguments.sweep_dir
+    if place is None:
+        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="loadgen-sweep-", ignore_cleanup_errors=True))
+    folder = SweepDir(Path(place), {**config(options), "simulate": arguments.simulate})
+    stack.callback(folder.close)
+    return folder
+
+
+def _swept(session: Session, folder: SweepDir, shown: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Run what is still to be run, keeping sweep.json up to date; `shown` is the config without secrets."""
+    arguments, options = session.arguments, session.options
+    stand = Stand(options, session.carry_out, arguments.cool_down, folder.saved.get("slo"))
+    asked = arguments.rates or (() if folder.saved else automatic(stand, session.tell))
+    points: list[Point] = []
+    every, code = read_rates(folder.saved, asked), OK
+    about = {
+        "config": {**shown, "simulate": arguments.simulate},
+        "environment": environment(),
+        "latency_from": options.latency_from,
+        "confidence": options.confidence,
+    }
+
+    def known() -> dict[str, Any]:
+        return {**about, "slo": stand.slo, "rates": every, "points": points, "knee": knee(points)}
+
+    folder.write(known())
+    for rate in every:
+        point, code = _point(folder, stand, rate, session.tell)
+        if point is None:
+            break
+        points.append(point)
+        folder.write(known())
+    return known(), code or _gate(points, arguments.strict)
+
+
+def automatic(stand: Stand, tell: Tell) -> tuple[float, ...]:
+    """Choose rates, each 1.41 times the one before, around what the server does in a closed loop."""
+    tell("--rates auto: how much the server gets through in a closed loop")
+    most = capacity(stand)
+    tell(f"about {most:.3g}/s: rates from {FACTORS[0] * most:.3g} to {FACTORS[-1] * most:.3g}/s")
+    return tuple(float(f"{most * factor:.3g}") for factor in FACTORS)
+
+
+def _point(folder: SweepDir, stand: Stand, rate: float, tell: Tell) -> tuple[Point | None, int]:
+    """The point of a rate, from a run that was finished before or one made now; None and why where that ended."""
+    if (saved := folder.finished(rate)) is not None:
+        tell(f"{rate:g}/s: finished before")
+        return point_of(saved, rate), OK
+    tell(f"{rate:g}/s")
+    place = folder.run_folder(rate)
+    measured = stand.run(rate, place)
+    if code := _ended(measured):
+        return None, code
+    return point_of(read_run(place), rate), OK
+
+
+def _ended(measured: Measured) -> int:
+    if measured.interrupted:
+        return INTERRUPTED
+    return FAULT if measured.died else OK
+
+
+def _gate(points: list[Point], strict: bool) -> int:
+    if not any(point["requests"] > point["failed"] for point in points):
+        return NOTHING
+    return GATE if strict and any(point["state"] != "VALID" for point in points) else OK

@@ -1,0 +1,70 @@
+"""The stand: one workload against one server, at one rate after another."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from loadgen.options import BenchOptions, SloOptions
+from loadgen.plan import Plan, build_plan
+from loadgen.run import Measured
+
+CarryOut = Callable[[Plan, BenchOptions, Path | None], Measured]
+_MODELLED: Final = ("linear", "affine")
+
+
+@dataclass(slots=True)
+class Stand:
+    """Makes runs; before each but the first it lets the server cool down for `cool_down_s`.
+
+    A run ends when nothing is in flight any more, and the next one begins with its own warm-ups. Targets that come from
+    warm-ups are those of the first run (or `slo` of an earlier one): a target that moves cannot be compared.
+    """
+
+    options: BenchOptions
+    carry_out: CarryOut
+    cool_down_s: float = 0.0
+    slo: Mapping[str, Any] | None = None
+    _used: bool = field(default=False)
+
+    def run(self, rate: float, folder: Path | None, number: int = 0, count: int | None = None) -> Measured:
+        """Run at `rate` (requests/s), `count` requests or as many as the options say; `number` varies the draws."""
+        options = self.options
+        arrivals = replace(options.arrivals, rate=rate, seed=options.arrivals.seed + number)
+        data = replace(options.data, random_request_seed=options.data.random_request_seed + number)
+        if count is not None:
+            data = replace(data, num_prompts=count)
+        return self._measured(replace(options, arrivals=arrivals, data=data), folder)
+
+    def closed(self, concurrency: int, count: int) -> Measured:
+        """Run `count` requests in a closed loop, with so many in flight."""
+        options = self.options
+        return self._measured(
+            replace(
+                options,
+                arrivals=replace(options.arrivals, process="constant", rate=math.inf, duration_s=None),
+                data=replace(options.data, num_prompts=count),
+                traffic=replace(options.traffic, max_concurrency=concurrency),
+            ),
+            None,
+        )
+
+    def _measured(self, options: BenchOptions, folder: Path | None) -> Measured:
+        if self._used:
+            time.sleep(self.cool_down_s)
+        self._used = True
+        options = replace(options, slo=self._targets())
+        plan = build_plan(options.data, options.arrivals, options.target, options.warmup)
+        measured = self.carry_out(plan, options, folder)
+        if self.slo is None:
+            self.slo = measured.result["slo"]
+        return measured
+
+    def _targets(self) -> SloOptions:
+        """The SLO as it was asked for, with what the first run found out."""
+        asked, found = self.options.slo, self.slo
+        if found is None or found.get("model") not in _MODELLED:
+            return asked
+        return replace(asked, unit_ms=found["unit_ms"], fixed_ms=found.get("fixed_ms", 0.0))
