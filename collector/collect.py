@@ -101,7 +101,7 @@ class Collector:
     def _tell_progress(self, live: LiveFigures) -> None:
         board = self.books.board
         sent = board.sent()
-        self._channel.send("snapshot", **live.snapshot(time.monotonic_ns(), sent, board.finished()))
+        self._channel.send("snapshot", **live.snapshot(time.monotonic_ns(), sent, board.finished(), board.marks))
         if self._folder:
             self._folder.save_marks(board.marks, sent)
 

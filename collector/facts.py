@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.hiccup import HICCUP, Hiccups
+from collector.patience import Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What does not fit into fixed-size records: seconds per server stage, and one text per error name."""
+    """What does not fit into fixed-size records: seconds per server stage, a text per error name, Retry-After."""
 
     stage_durations: dict[str, MutableSequence[float]] = field(default_factory=dict)  # 8 bytes each
     error_examples: dict[str, str] = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
 
     def take(self, note: Mapping[str, Any]) -> None:
         """Add one note as it comes from a sender or a saved run."""
@@ -74,3 +76,5 @@ class Notes:
             self.stage_durations.setdefault(stage, array("d")).append(duration_s)
         if "error" in note:
             self.error_examples.setdefault(note["error"], note["example"])
+        if "retry_after" in note:
+            self.patience.take(note["retry_after"])

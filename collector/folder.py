@@ -34,7 +34,7 @@ class RunFolder:
     def note(self, index: int, note: Note) -> None:
         """Append one note."""
         if self.fault is None:  # else a line might be torn, and the next one would be joined to it
-            file = self._errors if "error" in note else self._stages
+            file = self._stages if "stages" in note else self._errors
             self._try(file.write, orjson.dumps({"index": index, **note}) + b"\n")
 
     def save_marks(self, marks: NDArray[np.int64], sent: int, *, all_of_them: bool = False) -> None:

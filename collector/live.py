@@ -1,6 +1,7 @@
 """Figures while a run goes on: counters and one histogram, so that memory stays flat however long it takes."""
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,17 @@ GROWTH = 1.01  # each bucket is 1 % wider than the one below, so a percentile is
 BUCKETS = math.ceil(math.log(1e5 / LEAST_S) / math.log(GROWTH))  # up to 10^5 s
 
 
+SLACK: Final = 65_536  # requests around the one sent last that may be marked out of order
+NOBODY: Final = np.zeros(0, dtype=np.int64)
+SILENT_S = 10.0  # in flight for less than this is nothing to mention ...
+SILENT_TIMES = 3  # ... nor is less than this many times the longest answer so far
+
+
 class LiveFigures:
-    """Counts records as they come; percentiles are over successes, with what never ended ranking as +infinity."""
+    """Counts records as they come; percentiles are over successes, with what never ended ranking as +infinity.
+
+    A request is called silent once it has been in flight for `SILENT_S`, and for much longer than any that succeeded.
+    """
 
     def __init__(
         self, *, planned: int, asked_rate: float, last_arrival_s: float, started_ns: int, latency_from: str
@@ -27,6 +37,9 @@ class LiveFigures:
         self._from = "scheduled_ns" if latency_from == "scheduled" else "sent_ns"
         self._histogram = np.zeros(BUCKETS, dtype=np.int64)
         self._done = self._ok = self._endless = 0
+        self._ended = np.zeros(planned, dtype=np.bool_)
+        self._first = 0  # all before this one have ended
+        self._longest_ns = 0  # service of a success
         self._all_sent_s: float | None = None  # when the last request was seen to be sent
 
     def add(self, records: NDArray[np.void]) -> None:
@@ -36,13 +49,17 @@ class LiveFigures:
         place = np.log(np.maximum(latency_s, LEAST_S) / LEAST_S) / math.log(GROWTH)
         np.add.at(self._histogram, np.minimum(place.astype(np.int64), BUCKETS - 1), 1)
         self._done += len(records)
+        self._ended[records["index"][records["index"] < self._planned]] = True
+        self._longest_ns = max(self._longest_ns, int((good["done_ns"] - good["sent_ns"]).max(initial=0)))
         self._ok += len(good)
         self._endless += int(np.isin(records["outcome"], ENDLESS).sum())
 
-    def snapshot(self, now_ns: int, sent: int, finished: int) -> Snapshot:
-        """Show the run as it stands, `sent` and `finished` being what the senders have counted so far."""
+    def snapshot(self, now_ns: int, sent: int, finished: int, marks_ns: NDArray[np.int64] = NOBODY) -> Snapshot:
+        """Show the run as it stands: `sent` and `finished` by the senders' count, `marks_ns` as on their board."""
         elapsed_s = max(now_ns - self._started_ns, 0) / 1e9
         p50_s = self._percentile(0.5)
+        silent = self._silent(now_ns, marks_ns[: sent + SLACK]) if sent > finished else NOBODY
+        oldest = int(silent[np.argmin(marks_ns[silent])]) if len(silent) else None
         return Snapshot(
             planned=self._planned,
             sent=sent,
@@ -55,7 +72,18 @@ class LiveFigures:
             p50_s=p50_s,
             p99_s=self._percentile(0.99),
             left_s=self._left_s(sent, elapsed_s, p50_s or 0.0),
+            silent=len(silent),
+            silent_s=None if oldest is None else (now_ns - int(marks_ns[oldest])) / 1e9,
+            silent_index=oldest,
         )
+
+    def _silent(self, now_ns: int, marks_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places of the requests that were marked as sent so long ago, and have no record."""
+        patience_ns = max(int(SILENT_S * 1e9), SILENT_TIMES * self._longest_ns)
+        first = self._first = self._first + int(np.argmin(self._ended[self._first :]))
+        sent_ns = marks_ns[first:]
+        open_ns = np.where(self._ended[first : first + len(sent_ns)], 0, sent_ns)
+        return first + np.flatnonzero((open_ns != 0) & (open_ns < now_ns - patience_ns))
 
     def _percentile(self, p: float) -> float | None:
         """Middle of the bucket that holds rank ceil(p n)."""

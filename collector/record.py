@@ -1,6 +1,6 @@
 """The record: the fixed-size timing row of one request, and the words for how a request can end."""
 
-from enum import IntEnum
+from enum import IntEnum, unique
 from typing import Any, Final
 
 import numpy as np
@@ -43,6 +43,7 @@ class Outcome(IntEnum):
     LOST = 5  # held by a sender that died
 
 
+@unique
 class ErrorKind(IntEnum):
     """Why an outcome is ERROR; the report's `errors` uses the lower-case names (http_NNN for HTTP)."""
 
@@ -51,14 +52,20 @@ class ErrorKind(IntEnum):
     CONNECT = 2  # refused or unreachable
     TLS = 3  # handshake failed
     RESET = 4  # connection reset
-    DISCONNECTED = 5  # closed before the answer was whole
+    DISCONNECTED = 5  # closed without a byte of an answer
     PROTOCOL = 6  # not HTTP, or broken HTTP
     HTTP = 7  # a status other than 200
     INVALID_BODY = 8  # 200, but the body is not what the dialect says
     SERVER_ERROR = 9  # 200, but the body reports an error
     NO_MEDIA = 10  # 200, but no image or video in it
-    OVERSIZED = 12  # a body beyond --max-body-bytes
     CLIENT = 11  # a fault of this tool
+    BODY_TOO_LARGE = 12  # beyond --max-body-bytes
+    HEAD_TOO_LARGE = 14  # headers or trailers beyond what any server needs
+    HEAD_CUT = 15  # closed in the middle of the head
+    BODY_CUT = 16  # closed in the middle of the body: less than its length or chunks promised
+    BAD_CHUNK = 17  # chunk sizes that are none
+    BODY_OVERRUN = 18  # more came than its length said
+    COMPRESSED = 19  # or coded in another way, which was not asked for
     JOB_FAILED = 20  # a job that the server itself calls failed
     WRONG_MEDIA = 13  # 200, but the image or video is not what was asked for, or not whole
     NO_PORT = 30  # this machine has no ephemeral port left for a connection

@@ -62,6 +62,15 @@ class ErrorCount(TypedDict):
     example: str | None
 
 
+class RetryAfter(TypedDict):
+    """Answers 429 and 503 with Retry-After: how many, the seconds they gave (null: none did), one as it was sent."""
+
+    count: int
+    least_s: float | None
+    most_s: float | None
+    example: str | None
+
+
 class Reason(TypedDict):
     """Why a verdict is what it is: whose doing, which rule (one word), and a sentence with the remedy."""
 
@@ -262,6 +271,7 @@ class Figures(Headline, ServerFigures, SloFigures):
     outcomes: Outcomes
     errors: dict[str, ErrorCount]
     confidence: float  # of every interval
+    retry_after: RetryAfter | None
     retried: int  # sent again because the server had just closed the kept-alive connection
     max_in_flight: int
     stationarity: Stationarity
@@ -302,3 +312,6 @@ class Snapshot(TypedDict):
     p50_s: float | None
     p99_s: float | None
     left_s: float | None
+    silent: int  # in flight for conspicuously long: see LiveFigures
+    silent_s: float | None  # how long the oldest of them has been
+    silent_index: int | None  # its place in the plan

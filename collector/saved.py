@@ -5,7 +5,8 @@
     records.bin   a row of RECORD a request that ended, in order of coming
     marks.bin     int64 a request, when it was sent (CLOCK_MONOTONIC ns), 0 where it was not
     hiccups.bin   a row of HICCUP for each late waking of the machine
-    errors.jsonl  {"index", "error", "example"}: what a server or a socket said, the first of each kind and sender
+    errors.jsonl  {"index", "error", "example"}: what a server or a socket said, the first of each kind and sender;
+                  {"index", "retry_after"}: the header of every 429 or 503 that had it
     stages.jsonl  {"index", "stages"}: what the server said of its own stages, seconds
     metrics.jsonl what --server-metrics scraped (collector/scrapes.py)
     summary.json  the result, written last: a folder without it is of a run that was killed

@@ -44,6 +44,7 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
         "outcomes": replicas.outcomes(times),
         "errors": _errors(kept, notes),
         "confidence": facts.confidence,
+        "retry_after": notes.patience.figures(),
         "retried": int(np.count_nonzero(kept["flags"] & RETRIED)),
         "max_in_flight": times.max_in_flight,
         "stationarity": stationarity.judge(stats.seconds(times.latency_ns(facts.latency_from)[times.ok])),

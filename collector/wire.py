@@ -1,7 +1,7 @@
 """What senders tell the collector: a message is one byte that says what it is, and the payload.
 
 RECORDS: rows of RECORD, packed. NOTES: a JSON list of [index, note]; a note has what does not fit a fixed-size row:
-`stages` (name -> seconds), or `error` with an `example` of it.
+`stages` (name -> seconds), or `error` with an `example` of it, or `retry_after` as a 429 or 503 had it.
 """
 
 from typing import Any, Final

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from collector.record import ErrorKind, Outcome, error_name, job_step
 from loadgen.gallery import Gallery
@@ -10,9 +10,12 @@ from loadgen.outbox import EXAMPLE_CHARS, Outbox
 from loadgen.requests import Endpoint
 from loadgen.requests.figures import with_headers
 from loadgen.requests.reply import Reply
+from loadgen.transport.remarks import is_coded, remark
 from loadgen.transport.seam import NO_JOB, Answer, Milestones
 from loadgen.verification import HeaderVerifier
 
+PUT_OFF: Final = (429, 503)  # statuses that say: not now
+RETRY_AFTER: Final = "Retry-After"
 Size = tuple[int, int]
 
 
@@ -42,12 +45,14 @@ class Intake:
     def judge(self, answer: Answer, size: Size = (0, 0)) -> Reply:
         """Say what an answer amounts to: the failure of the exchange, of the status, or what the body holds."""
         told = answer.told
+        if answer.head and 200 <= answer.status < 300 and is_coded(answer.head):
+            return Reply(ErrorKind.COMPRESSED, _coding(answer.head))
         if told and (told.error or not answer.milestones.content_ns):
             return told
         if answer.error:
             return Reply(answer.error, answer.detail)
         if answer.status != 200:
-            return Reply(ErrorKind.HTTP, bytes(answer.body[:EXAMPLE_CHARS]).decode(errors="replace"))
+            return Reply(ErrorKind.HTTP, _refusal(answer))
         reply = self._endpoint.read(answer.body, self._asked.task, self._asked.n)
         if reply.error:
             return reply
@@ -59,10 +64,9 @@ class Intake:
 
     def take(self, index: int, scheduled_ns: int, answer: Answer) -> None:
         """Judge the answer to request `index` and record it, whatever is in it."""
-        if answer.overdue:
-            given_up = (scheduled_ns, answer.sent_ns, answer.done_ns)
-            return self.give_up(index, Outcome.TIMEOUT, given_up, answer.milestones, answer.flags)
         stamps = (scheduled_ns, answer.sent_ns, answer.first_byte_ns, answer.done_ns)
+        if answer.overdue:
+            return self.give_up(index, Outcome.TIMEOUT, stamps, answer.milestones, answer.flags)
         try:
             reply = self.judge(answer, self._asked.size(index))
         except Exception as error:
@@ -78,6 +82,8 @@ class Intake:
             received=len(answer.body),
             milestones=answer.milestones,
         )
+        if answer.status in PUT_OFF and (after := remark(answer.head, RETRY_AFTER)):
+            self._outbox.note(index, {"retry_after": after})
         if reply.error:
             self._outbox.explain(index, error_of(reply, answer), reply.detail)
             return None
@@ -91,13 +97,12 @@ class Intake:
         self,
         index: int,
         outcome: Outcome,
-        stamps: tuple[int, int, int],
+        stamps: tuple[int, int, int, int],
         milestones: Milestones = NO_JOB,
         flags: int = 0,
     ) -> None:
-        """Record a request that gets no answer; `stamps` are scheduled, sent, done (ns)."""
-        scheduled_ns, sent_ns, done_ns = stamps
-        self._outbox.record(index, outcome, (scheduled_ns, sent_ns, 0, done_ns), milestones=milestones, flags=flags)
+        """Record a request that gets no answer; `stamps` are scheduled, sent, first byte, done (ns)."""
+        self._outbox.record(index, outcome, stamps, milestones=milestones, flags=flags)
 
     def close(self) -> dict[str, Any]:
         """Send what is left; return what could not be kept, and what verifying cost."""
@@ -115,3 +120,18 @@ def error_of(reply: Reply, answer: Answer) -> str:
 def _with_figures(reply: Reply, told: Reply) -> Reply:
     """Add the figures that a job's polls told: its content is the video and nothing else."""
     return replace(reply, stage_durations=told.stage_durations, peak_memory_mb=told.peak_memory_mb)
+
+
+def _refusal(answer: Answer) -> str:
+    """What an answer other than 200 says for itself, in its head and in its body."""
+    found = ((name, remark(answer.head, name)) for name in ("Location", RETRY_AFTER))
+    remarks = [f"{name}: {value}" for name, value in found if value]
+    if 300 <= answer.status < 400:
+        remarks.insert(0, "redirects are not followed")
+    said = bytes(answer.body[:EXAMPLE_CHARS]).decode(errors="replace")
+    return "; ".join([*remarks, said] if said else remarks)
+
+
+def _coding(head: bytes) -> str:
+    named = (f"{name}: {value}" for name in ("Content-Encoding", "Transfer-Encoding") if (value := remark(head, name)))
+    return f"the body is coded though that was not asked for ({', '.join(named)}); turn compression off in the server"

@@ -128,6 +128,11 @@ class JobExchange:
         return self._flags | (self._exchange.flags if self._exchange else 0)
 
     @property
+    def first_byte_ns(self) -> int:
+        """When something came of the exchange that is pending, 0 before that and between two."""
+        return self._exchange.first_byte_ns if self._exchange else 0
+
+    @property
     def milestones(self) -> Milestones:
         """How far the job came."""
         return self._reached._replace(pending_ns=self._pending_ns)
@@ -220,11 +225,11 @@ class JobExchange:
 
     def _overdue(self) -> None:
         """One request took too long: so does the job, for all that we know."""
-        sent_ns = self.sent_ns
+        sent_ns, first_byte_ns = self.sent_ns, self.first_byte_ns
         if self._exchange:
             self._exchange.abandon()
         self._stop()
-        self._end(Answer(sent_ns, 0, now_ns(), overdue=True))
+        self._end(Answer(sent_ns, first_byte_ns, now_ns(), overdue=True))
 
     def _end(self, answer: Answer) -> None:
         """Hand the answer over, then, with the permit passed on, have the job deleted."""

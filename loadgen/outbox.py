@@ -69,6 +69,8 @@ class Outbox:
             note = {**note, "stages": {self._hide(name): duration_s for name, duration_s in stages.items()}}
         if example := note.get("example"):
             note = {**note, "example": self._hide(example)[:EXAMPLE_CHARS]}
+        if after := note.get("retry_after"):
+            note = {**note, "retry_after": self._hide(after)[:EXAMPLE_CHARS]}
         return note
 
     def _arm(self) -> None:

@@ -168,11 +168,11 @@ class Sender:
 
     def _give_up(self, flight: Flight, outcome: Outcome) -> None:
         del self._flying[flight.index]
-        flight.exchange.abandon()
+        exchange, first_byte_ns = flight.exchange, flight.exchange.first_byte_ns
+        exchange.abandon()
         done_ns = now_ns()
         self._budget.finish()
-        exchange = flight.exchange
-        stamps = (flight.scheduled_ns, exchange.sent_ns, done_ns)
+        stamps = (flight.scheduled_ns, exchange.sent_ns, first_byte_ns, done_ns)
         self._intake.give_up(flight.index, outcome, stamps, exchange.milestones, exchange.flags)
         del exchange, flight.exchange
 

@@ -1,12 +1,16 @@
 """Warm-ups: a few requests before time zero, one at a time, through the senders that will do the work."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from loadgen.crew import Crew
 from loadgen.errors import ProcessError
+from loadgen.group import Group
 from loadgen.plan import Plan
+
+REMIND_S: Final = 10.0  # how often a warm-up without an answer is mentioned
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +32,28 @@ def warm_up(crew: Crew, plan: Plan, urls: int, tell: Callable[[str], None]) -> l
     done: list[Warmup] = []
     turns = [(entry, replica) for entry in plan.warmups for replica in range(urls)]
     for turn, (entry, replica) in enumerate(turns):
-        tell(f"warm-up {turn + 1} of {len(turns)}")
+        what = f"warm-up {turn + 1} of {len(turns)}"
+        tell(what)
         sender = crew.senders[turn % len(crew.senders)]
         sender.channel.send("warmup", entry=entry, replica=replica, size=plan.shapes[entry, :2].tolist())
-        message = _answer(crew, sender.name)
+        message = wait_for_answer(crew.group, sender.name, what, tell)
         width, height, frames, steps = plan.shapes[entry].tolist()
         shape, latency_ms = (width, height, frames, steps), message["latency_ns"] / 1e6
         done.append(Warmup(latency_ms, shape, message["error"], message["detail"], message["received"]))
     return done
 
 
-def _answer(crew: Crew, name: str) -> dict[str, Any]:
+def wait_for_answer(
+    group: Group, name: str, what: str, tell: Callable[[str], None], every_s: float = REMIND_S
+) -> dict[str, Any]:
+    """Wait for the answer to a warm-up and say now and then that it is silent; ProcessError for a death meanwhile."""
+    began_s = reminded_s = time.monotonic()
     while True:
-        for member, message in crew.group.news(None):
+        for member, message in group.news(every_s):
             if message["kind"] == "died":
                 raise ProcessError(f"{member.name} died during the warm-up of {name} ({member.last_words()})")
             if message["kind"] == "warmed":
                 return message
+        if time.monotonic() - reminded_s >= every_s:
+            reminded_s = time.monotonic()
+            tell(f"{what} is silent for {reminded_s - began_s:.0f} s")

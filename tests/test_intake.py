@@ -6,6 +6,7 @@ from collector.record import ErrorKind, Outcome
 from loadgen.intake import Asked, Intake
 from loadgen.requests import chat
 from loadgen.requests.reply import Reply
+from loadgen.transport.remarks import is_coded, remark
 from loadgen.transport.seam import Answer
 
 
@@ -23,6 +24,27 @@ class Rows:
 
     def note(self, *_: object) -> None:
         """Not looked at here."""
+
+
+@pytest.mark.parametrize(
+    ("head", "coded"),
+    [
+        (b"", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: gzip\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n", True),
+        (b"HTTP/1.1 200 OK\r\ncontent-ENCODING:br\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nX-Content-Encoding: br\r\n", False),
+    ],
+)
+def test_a_head_tells_whether_the_body_is_coded(head: bytes, coded: bool) -> None:
+    assert is_coded(head) is coded
+
+
+def test_a_value_of_a_header_is_in_latin_letters_whatever_was_sent() -> None:
+    assert remark(b"HTTP/1.1 302 Found\r\nLocation: " + b"\xff" * 999 + b"\r\n", "Location") == "\xff" * 999
+    assert remark(b"HTTP/1.1 302 Found\r\n", "Location") == ""
 
 
 def test_a_reader_that_fails_is_a_fault_of_ours_and_still_a_record() -> None:

@@ -52,6 +52,7 @@ class Sent:
 
     def __init__(self, request: Request, done: Callable[[Answer], None], sent_ns: int) -> None:
         self.request, self.done, self.sent_ns, self.abandoned = request, done, sent_ns, False
+        self.first_byte_ns = 0
 
     def abandon(self) -> None:
         self.abandoned = True

@@ -11,7 +11,7 @@ from collector import quantity
 from collector.live import LiveFigures
 from collector.record import ErrorKind, Outcome
 from collector.report import json, processes, terminal
-from collector.report.progress import fill, progress
+from collector.report.progress import fill, pieces, progress
 from collector.result import Figures, Result, Snapshot
 from collector.summary import Facts, Notes, summarise
 from tests.runs import START, S, facts, jobs, records
@@ -203,6 +203,35 @@ def shown(*elapsed_s: float, enabled: bool = True, terminal: bool = False, width
 def test_without_a_terminal_a_line_comes_every_five_seconds_and_at_the_end() -> None:
     lines = shown(0, 1, 4.9, 5.0, 6, 9, 10.5, 11, 12).splitlines()
     assert [re.findall(r"(\S+) gone", line) for line in lines] == [["0:00"], ["0:05"], ["0:10"], ["0:12"]]
+
+
+def test_a_line_names_the_requests_that_have_been_silent_for_long() -> None:
+    (snapshot,) = snapshots(60)
+    assert not any("silent" in piece for piece in pieces(snapshot))
+    snapshot["silent"], snapshot["silent_s"], snapshot["silent_index"] = 3, 42.4, 17
+    assert "3 silent, the oldest (request 17) since 42 s" in pieces(snapshot)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (["7"], "in 1 answers: 7.00 s; none was sent again"),
+        (["120", "Wed, 21 Oct 2026 07:28:00 GMT", "0.5", "30"], "in 4 answers: 30.0 s to 120 s; none"),
+        (["Wed, 21 Oct 2026 07:28:00 GMT"], "in 1 answers: a date (Wed, 21 Oct 2026 07:28:00 GMT); none"),
+        (["9" * 5000, "\x1b[2J"], "in 2 answers: a date (" + "9" * 60),
+    ],
+)
+def test_what_servers_said_of_when_to_come_back_is_summed_up(values: list[str], says: str) -> None:
+    found = records((0, 0, 1, Outcome.ERROR))
+    found["error"], found["status"] = ErrorKind.HTTP, 429
+    notes = Notes()
+    for value in values:
+        notes.take({"retry_after": value})
+    result = whole(summarise(found, facts([0.0], [0.0]), notes))
+    assert says in " ".join(printed(result, 120).split())
+    assert result["retry_after"] is not None
+    assert result["retry_after"]["count"] == len(values)
+    assert small_run()["retry_after"] is None
 
 
 def test_the_last_line_is_not_said_twice() -> None:

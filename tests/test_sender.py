@@ -41,7 +41,7 @@ class Sent:
 
     def __init__(self, index: int, done: Callable[[Answer], None], not_before_ns: int) -> None:
         self.index, self.done, self.not_before_ns, self.sent_ns = index, done, not_before_ns, now_ns()
-        self.abandoned, self.flags = False, 0
+        self.abandoned, self.flags, self.first_byte_ns = False, 0, 0
 
     def abandon(self) -> None:
         self.abandoned = True

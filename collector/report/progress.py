@@ -119,6 +119,7 @@ def pieces(snapshot: Snapshot) -> list[str]:
         f"{snapshot['done']}/{snapshot['planned']} done",
         f"{snapshot['failed']} failed",
         f"{snapshot['in_flight']} in flight",
+        *_silent(snapshot),
         f"{snapshot['sent']} sent",
         f"{quantity.rate(snapshot['achieved_rate'])} of {quantity.rate(snapshot['asked_rate'])}",
         f"p50 {quantity.seconds(snapshot['p50_s'])}",
@@ -126,6 +127,14 @@ def pieces(snapshot: Snapshot) -> list[str]:
         f"{_clock(snapshot['elapsed_s'])} gone",
         f"{quantity.UNKNOWN if left_s is None else _clock(left_s)} left",
     ]
+
+
+def _silent(snapshot: Snapshot) -> list[str]:
+    """Name the requests that have had no answer for conspicuously long, where there are any."""
+    if not snapshot["silent"]:
+        return []
+    oldest = f"the oldest (request {snapshot['silent_index']}) since {round(snapshot['silent_s'] or 0)} s"
+    return [f"{snapshot['silent']} silent, {oldest}"]
 
 
 def fill(words: list[str], width: int) -> list[str]:

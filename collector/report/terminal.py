@@ -12,7 +12,7 @@ from rich.text import Text
 from collector import quantity
 from collector.printable import printable
 from collector.report import completion, media, processes, server_metrics, stretches
-from collector.result import ArrivalAudit, Result, Spread
+from collector.result import ArrivalAudit, Result, RetryAfter, Spread
 
 STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
 MEANING = {
@@ -244,7 +244,17 @@ def _errors(result: Result) -> Iterator[RenderableType]:
     table = _grid()
     for kind, error in result["errors"].items():
         _row(table, f"{error['count']} x {kind}", error["example"] or "")
+    if result["retry_after"]:
+        _row(table, "Retry-After", _retry_after(result["retry_after"]))
     yield from (Text(), Text("errors, with an example each", style="bold red"), table)
+
+
+def _retry_after(found: RetryAfter) -> str:
+    """How many answers asked to come back later, and that nobody did."""
+    span = " to ".join(dict.fromkeys((quantity.seconds(found["least_s"]), quantity.seconds(found["most_s"]))))
+    if found["least_s"] is None:
+        span = f"a date ({found['example']})"
+    return f"in {found['count']} answers: {span}; none was sent again"
 
 
 def _grid() -> Table:

@@ -1,26 +1,31 @@
 """aiohttp as a transport: one task a request, every limit and time-out of its own turned off."""
 
 import asyncio
-import errno
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from collector.record import RETRIED, ErrorKind
+from collector.record import RETRIED
 from loadgen.clock import now_ns
 from loadgen.requests.request import Request
 from loadgen.target import Target
-from loadgen.transport.seam import JUST_CLOSED_NS, NO_JOB, OWN_FAULTS, Answer
+from loadgen.transport.aiohttp_failures import BrokenBodyError, Came, TooLargeError, failure
+from loadgen.transport.remarks import HEAD_LIMIT, may_tell
+from loadgen.transport.seam import JUST_CLOSED_NS, NO_JOB, Answer
 from loadgen.transport.tls import tls_context
+from loadgen.transport.watched import WATCHER, WatchedHandler
 
 _NO_LIMIT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 _OPENING = aiohttp.ClientTimeout(total=None, connect=10)
 _OPEN_AT_ONCE = 32  # a listen queue holds some 100
-_DROPPED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+_DROPPED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 
 
 class AiohttpTransport:
@@ -35,7 +40,7 @@ class AiohttpTransport:
         self._url = URL(target.origin + target.prefix, encoded=True)
         self._tls = tls_context(target) or True  # True is aiohttp's word for its default
         self._proxy, self._target = target.proxy, target
-        self._connector = aiohttp.TCPConnector(
+        self._connector = _Connector(
             limit=0, ssl=self._tls, resolver=_Known(target), ttl_dns_cache=None, keepalive_timeout=86_400
         )
         self._session = aiohttp.ClientSession(
@@ -43,6 +48,8 @@ class AiohttpTransport:
             proxy=target.proxy,
             timeout=_NO_LIMIT,
             headers=target.headers,
+            max_line_size=HEAD_LIMIT,
+            max_field_size=HEAD_LIMIT,
             skip_auto_headers=("Accept-Encoding",),  # a compressed answer would cost us time that is not the server's
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -81,6 +88,7 @@ class AiohttpExchange:
 
     __slots__ = (
         "_done",
+        "_headed",
         "_request",
         "_reused",
         "_session",
@@ -89,8 +97,11 @@ class AiohttpExchange:
         "_task",
         "_tried_ns",
         "_url",
+        "began_well",
+        "broken_by",
         "first_byte_ns",
         "flags",
+        "lost_by",
         "sent_ns",
     )
     milestones = NO_JOB
@@ -99,7 +110,9 @@ class AiohttpExchange:
         self, session: aiohttp.ClientSession, url: URL, request: Request, done: Callable[[Answer], None], target: Target
     ) -> None:
         self._session, self._url, self._request, self._done, self._target = session, url, request, done, target
-        self._stamped = self._reused = False
+        self._stamped = self._reused = self._headed = self.began_well = False
+        self.lost_by: BaseException | None = None
+        self.broken_by: HttpProcessingError | None = None
         self.sent_ns, self.first_byte_ns, self.flags = now_ns(), 0, 0
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -114,6 +127,7 @@ class AiohttpExchange:
         self._task.cancel()
 
     async def _run(self) -> None:
+        WATCHER.set(self)
         try:
             answer = await self._exchange()
         except Exception as error:
@@ -127,6 +141,7 @@ class AiohttpExchange:
             if not self._reused or self.first_byte_ns or now_ns() - self._tried_ns > JUST_CLOSED_NS:
                 raise
         # The kept-alive connection was closed by the server as we wrote: nothing was answered, so ask once more.
+        self.lost_by = self.broken_by = None
         self.flags = RETRIED
         return await self._once()
 
@@ -142,41 +157,47 @@ class AiohttpExchange:
             allow_redirects=False,
             trace_request_ctx=self,
         ) as response:
-            self.first_byte_ns = now_ns()
+            self._headed = True
+            self.first_byte_ns = self.first_byte_ns or now_ns()
             _end_with_connection(response)
             body, done_ns = await _read(response, self._target.max_body_bytes), now_ns()
+            if self.broken_by:
+                raise BrokenBodyError(self.broken_by.message)
+            if self.lost_by and _until_end(response):
+                raise aiohttp.ClientPayloadError  # what looked like the end of the body was a reset
             found = {name: response.headers[name] for name in self._target.answer_headers if name in response.headers}
+            head = _raw_head(response) if may_tell(response.status, body[:1]) else b""
             stamps = (self.sent_ns, self.first_byte_ns, done_ns)
-            return Answer(*stamps, response.status, body, flags=self.flags, headers=found)
+            return Answer(*stamps, response.status, body, flags=self.flags, headers=found, head=head)
 
     def _failure(self, error: Exception, done_ns: int) -> Answer:
-        kind = error_kind(error)
-        detail = f"{type(error).__name__}: {error}"
+        came = Came(self._url.scheme == "https", bool(self.first_byte_ns), self.began_well, self._headed, self.lost_by)
+        kind, detail = failure(error, came)
         return Answer(self.sent_ns, self.first_byte_ns, done_ns, error=kind, detail=detail, flags=self.flags)
-
-
-class _BrokenBody(aiohttp.ClientPayloadError):
-    """A body that breaks the rules of HTTP."""
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Read the body, unless it is larger than `limit` bytes or turns out to be."""
     length = response.content_length
     if length is not None and length > limit:
-        raise _TooLarge(f"a body of {length} bytes, where --max-body-bytes allows {limit}")
+        raise TooLargeError(f"a body of {length} bytes, where --max-body-bytes allows {limit}")
     if length is not None:
         return await response.read()
-    pieces, received = [], 0
+    body = bytearray()
     async for piece in response.content.iter_any():
-        pieces.append(piece)
-        received += len(piece)
-        if received > limit:
-            raise _TooLarge(f"a body of {received} bytes or more, where --max-body-bytes allows {limit}")
-    return b"".join(pieces)
+        body += piece
+        if len(body) > limit:
+            raise TooLargeError(f"a body of {len(body)} bytes or more, where --max-body-bytes allows {limit}")
+    return bytes(body)
 
 
-class _TooLarge(aiohttp.ClientPayloadError):
-    """A body beyond --max-body-bytes."""
+def _until_end(response: aiohttp.ClientResponse) -> bool:
+    """Whether only the end of the connection ends the body."""
+    return response.content_length is None and "chunked" not in response.headers.get("Transfer-Encoding", "").lower()
+
+
+def _raw_head(response: aiohttp.ClientResponse) -> bytes:
+    return b"".join(b"\r\n%s: %s" % pair for pair in response.raw_headers) + b"\r\n"
 
 
 def _end_with_connection(response: aiohttp.ClientResponse) -> None:
@@ -194,32 +215,12 @@ def _end_with_connection(response: aiohttp.ClientResponse) -> None:
             closed.exception()  # looked at, or asyncio complains that nobody did
         if not content.is_eof() and content.exception() is None:
             cause = protocol.exception()
-            kind = _BrokenBody if isinstance(cause, aiohttp.http.HttpProcessingError) else aiohttp.ClientPayloadError
-            content.set_exception(kind(f"the connection ended in the middle of the body ({cause!r})"))
+            if isinstance(cause, HttpProcessingError):
+                content.set_exception(BrokenBodyError(cause.message))
+            else:
+                content.set_exception(aiohttp.ClientPayloadError(f"{cause!r}"))
 
     protocol.closed.add_done_callback(ended)
-
-
-def error_kind(error: Exception) -> ErrorKind:
-    """Which kind of failure an exception of aiohttp's is."""
-    number = error.errno if isinstance(error, OSError) else None
-    if number in OWN_FAULTS:
-        return OWN_FAULTS[number]
-    if number in (errno.ECONNRESET, errno.EPIPE) and not isinstance(error, aiohttp.ClientConnectorError):
-        return ErrorKind.RESET
-    return next((kind for types, kind in _kinds() if isinstance(error, types)), ErrorKind.CLIENT)
-
-
-def _kinds() -> Iterator[tuple[type[Exception] | tuple[type[Exception], ...], ErrorKind]]:
-    """Exceptions and what they are, the special before the general."""
-    yield aiohttp.ClientConnectorDNSError, ErrorKind.DNS
-    yield aiohttp.ClientSSLError, ErrorKind.TLS
-    yield aiohttp.ClientConnectorError, ErrorKind.CONNECT
-    yield _TooLarge, ErrorKind.OVERSIZED
-    yield _BrokenBody, ErrorKind.PROTOCOL
-    yield (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError), ErrorKind.DISCONNECTED
-    yield (aiohttp.ClientResponseError, aiohttp.http.HttpProcessingError), ErrorKind.PROTOCOL
-    yield (aiohttp.ClientConnectionError, OSError), ErrorKind.DISCONNECTED
 
 
 def _stamps() -> aiohttp.TraceConfig:
@@ -235,6 +236,15 @@ def _stamps() -> aiohttp.TraceConfig:
     trace.on_connection_reuseconn.append(reuse)
     trace.on_connection_create_start.append(create)
     return trace
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A connector whose connections say when bytes come."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        handler: type[ResponseHandler] = WatchedHandler
+        self._factory = functools.partial(handler, loop=self._loop)
 
 
 class _Known(AbstractResolver):

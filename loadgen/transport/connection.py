@@ -1,7 +1,6 @@
 """One connection of the native transport: writes a request by one system call, stamps what comes back."""
 
 import asyncio
-import errno
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from typing import Protocol, cast
 
 from collector.record import RETRIED, ErrorKind
 from loadgen.clock import now_ns
+from loadgen.transport.failures import cut_kind
 from loadgen.transport.reader import AnswerReader, BrokenAnswerError
 from loadgen.transport.rooms import Rooms
 from loadgen.transport.seam import JUST_CLOSED_NS, NO_JOB, Answer
@@ -23,6 +23,9 @@ class Pool(Protocol):
 
     def wait(self, exchange: "NativeExchange") -> None:
         """Queue an exchange for a connection."""
+
+    def forgo(self, exchange: "NativeExchange") -> None:
+        """An exchange that waited was given up."""
 
     def offer(self, connection: "Connection", opened_from_ns: int = 0) -> None:
         """Give a connection to whoever waits."""
@@ -43,14 +46,18 @@ class NativeExchange:
     def abandon(self) -> None:
         """Give up, and the connection with it."""
         self.abandoned = True
-        if self.connection is not None:
+        if self.connection is None:
+            self._pool.forgo(self)
+        else:
             self.connection.exchange = None
             self.connection.abort()
 
-    def finish(self, status: int, body: bytes | memoryview, headers: Mapping[str, str], done_ns: int) -> None:
+    def finish(
+        self, status: int, body: bytes | memoryview, headers: Mapping[str, str], head: bytes, done_ns: int
+    ) -> None:
         """Hand over a whole answer."""
         stamps = (self.sent_ns, self.first_byte_ns, done_ns)
-        self._done(Answer(*stamps, status, body, ErrorKind.NONE, "", self.flags, headers))
+        self._done(Answer(*stamps, status, body, ErrorKind.NONE, "", self.flags, headers, head))
 
     def fail(self, kind: ErrorKind, detail: str, done_ns: int) -> None:
         """Hand over a failure."""
@@ -134,17 +141,18 @@ class Connection(asyncio.BufferedProtocol):
     def _answered(self, exchange: "NativeExchange", time_ns: int) -> None:
         """Free the connection first, so that whoever waits for a permit finds it."""
         reader = self._reader
-        status, body, headers = reader.status, reader.body, reader.headers
+        status, body, headers, head = reader.status, reader.body, reader.headers, reader.head
         self.exchange, self._used = None, True
         if not reader.reusable or (self._partial and self._transport.get_write_buffer_size()):
             self.abort()
         else:
             self._pool.offer(self)
-        exchange.finish(status, body, headers, time_ns)
+        exchange.finish(status, body, headers, head, time_ns)
         if isinstance(body, memoryview):
             self._pool.rooms.give(body)
 
     def eof_received(self) -> None:
+        self._pool.idle.pop(self, None)
         self._ended_ns = now_ns()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -154,12 +162,11 @@ class Connection(asyncio.BufferedProtocol):
         if exchange is None:
             return
         if exc is None and self._error is None and self._reader.ended():
-            exchange.finish(self._reader.status, self._reader.body, self._reader.headers, time_ns)
+            reader = self._reader
+            exchange.finish(reader.status, reader.body, reader.headers, reader.head, time_ns)
             return
-        error = self._error or exc
-        reset = isinstance(error, OSError) and error.errno in (errno.ECONNRESET, errno.EPIPE)
-        kind = ErrorKind.RESET if reset else ErrorKind.DISCONNECTED
-        detail = f"{error}" if error else "the server closed the connection before the answer was whole"
+        begun, headed = bool(exchange.first_byte_ns), self._reader.headed
+        kind, detail = cut_kind(self._error or exc, begun=begun, headed=headed)
         just_closed = self._used and time_ns - self._written_ns <= JUST_CLOSED_NS
         exchange.lost(kind, detail, time_ns, just_closed=just_closed)
 

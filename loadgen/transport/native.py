@@ -5,20 +5,20 @@ event loop. Connections are kept in a stack, the one used last on top, and opene
 """
 
 import asyncio
-import ssl
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from collector.record import RETRIED, ErrorKind
+from collector.record import RETRIED
 from loadgen.clock import now_ns
 from loadgen.requests.request import Request
 from loadgen.target import Target
 from loadgen.transport.connection import Connection, NativeExchange
+from loadgen.transport.failures import connect_kind
 from loadgen.transport.head import Heads
 from loadgen.transport.reader import SCRATCH, AnswerReader
 from loadgen.transport.rooms import Rooms
-from loadgen.transport.seam import OWN_FAULTS, Answer
+from loadgen.transport.seam import Answer
 from loadgen.transport.tls import tls_context
 
 _OPEN_AT_ONCE: Final = 32  # a listen queue holds 100 or more
@@ -40,7 +40,7 @@ class NativeTransport:
         self._heads = Heads(target)
         self._tls = tls_context(target)
         self._scratch, self.rooms = memoryview(bytearray(SCRATCH)), Rooms()
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening: dict[asyncio.Task[None], int] = {}  # since when (ns), the longest first
         self._waiting: deque[NativeExchange] = deque()
         self.idle: dict[Connection, None] = {}  # in order of use
 
@@ -71,7 +71,17 @@ class NativeTransport:
         """Queue an exchange for a connection."""
         exchange.sent_ns = exchange.sent_ns or now_ns()  # of a retry, the first try's
         self._waiting.append(exchange)
-        self._open_more()
+        self._open_more(exchange.sent_ns)
+
+    def forgo(self, exchange: NativeExchange) -> None:
+        """An exchange that waited was given up: so is what has been opening for as long, or for nobody any more."""
+        while self._waiting and self._waiting[0].abandoned:
+            self._waiting.popleft()
+        spare = len(self._opening) - len(self._waiting)
+        for place, (task, since_ns) in enumerate(list(self._opening.items())):
+            if place < spare or since_ns <= exchange.sent_ns:
+                task.cancel()
+                del self._opening[task]
 
     def offer(self, connection: Connection, opened_from_ns: int = 0) -> None:
         """Give a connection to whoever waits. The time that it took to open, from `opened_from_ns`, is service."""
@@ -90,15 +100,15 @@ class NativeTransport:
                 return exchange
         return None
 
-    def _open_more(self) -> None:
+    def _open_more(self, since_ns: int) -> None:
         if len(self._opening) < min(_OPEN_AT_ONCE, len(self._waiting)):
             task = self._loop.create_task(self._open_one())
-            self._opening.add(task)
+            self._opening[task] = since_ns
             task.add_done_callback(self._opened)
 
     def _opened(self, task: "asyncio.Task[None]") -> None:
-        self._opening.discard(task)
-        self._open_more()
+        self._opening.pop(task, None)
+        self._open_more(now_ns())
 
     async def _open_one(self) -> None:
         from_ns = now_ns()
@@ -106,7 +116,9 @@ class NativeTransport:
             self.offer(await self._connect(), from_ns)
         except (OSError, ValueError) as error:
             if (exchange := self._next_waiting()) is not None:
-                exchange.fail(_connect_kind(error), f"{type(error).__name__}: {error}", now_ns())
+                exchange.fail(
+                    connect_kind(error, tls=self._tls is not None), f"{type(error).__name__}: {error}", now_ns()
+                )
 
     async def _connect(self) -> Connection:
         target = self._target
@@ -130,11 +142,3 @@ class NativeTransport:
             task.cancel()
         for connection in list(self.idle):
             connection.abort()
-
-
-def _connect_kind(error: Exception) -> ErrorKind:
-    if isinstance(error, OSError) and error.errno in OWN_FAULTS:
-        return OWN_FAULTS[error.errno]
-    if isinstance(error, ssl.SSLError | ssl.CertificateError | ValueError):
-        return ErrorKind.TLS
-    return ErrorKind.CONNECT

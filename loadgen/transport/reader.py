@@ -11,14 +11,15 @@ from typing import Final
 import httptools
 
 from collector.record import ErrorKind
+from loadgen.transport.remarks import HEAD_LIMIT, OBJECT, may_tell
 from loadgen.transport.rooms import Rooms
 from loadgen.transport.seam import NO_HEADERS
 
 SCRATCH: Final = 1 << 18  # bytes that land here are copied out at once, so all connections of a loop share it
-HEAD_LIMIT: Final = 1 << 20  # an answer's head is less than this
-_FINAL: Final = 200  # statuses below are informational: another answer follows
-_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
-_CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
+_CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*\bchunked[ \t]*\r\n", re.IGNORECASE)
+_SMALL_PIECES: Final = 1024  # of a body, before they are put together
+_BEGINNINGS: Final = b"\r\nH"  # of what may follow an answer: stray ends of lines, an answer that nobody asked for
 _INFORMATIONAL: Final = re.compile(rb"HTTP/\d\.\d 1\d\d")
 
 
@@ -34,22 +35,29 @@ class AnswerReader:
     """State of one connection's reading. `limit` is the largest body in bytes that is taken.
 
     `names`, in lower case, are those of the headers that are kept. Without any the parser does not see an `on_header`,
-    and calls nothing for each header of each answer.
+    and calls nothing for each header of each answer. `head` is that of a whole answer, and empty where it has nothing
+    to tell (see remarks.py).
     """
 
     __slots__ = (
-        "_body",
+        "_barren",
         "_filled",
+        "_first",
         "_framed",
-        "_head",
-        "_headed",
+        "_gathered",
+        "_length",
         "_limit",
+        "_looked",
         "_names",
         "_parser",
         "_pieces",
+        "_raw_head",
         "_received",
+        "_room",
         "_rooms",
         "_scratch",
+        "head",
+        "headed",
         "headers",
         "on_header",
         "reusable",
@@ -68,40 +76,75 @@ class AnswerReader:
     def begin(self) -> None:
         """Expect an answer."""
         self._parser = self._parser or httptools.HttpResponseParser(self)
+        self._first = self._raw_head = self.head = b""
         self._pieces: list[bytes] = []
-        self._body: memoryview | None = None
-        self._head = b""
-        self._received = self._filled = self.status = 0
+        self._gathered: bytearray | None = None
+        self._room: memoryview | None = None
+        self._received = self._filled = self._length = self._barren = self.status = 0
         self.headers: Mapping[str, str] = NO_HEADERS
-        self._headed = self._framed = self.whole = self.reusable = False
+        self.headed = self._looked = self._framed = self.whole = self.reusable = False
 
     @property
     def body(self) -> bytes | memoryview:
         """The body of a whole answer. A memoryview is of a room, which its user gives back."""
-        if self._body is not None:
-            return self._body
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        if self._room is not None:
+            return self._room[: self._length]
+        if self._gathered is None:
+            return self._first if len(self._pieces) < 2 else b"".join(self._pieces)
+        if self._pieces:
+            self._gather()
+        return memoryview(self._gathered)
 
     def buffer(self) -> memoryview:
-        """Where the next bytes shall land."""
-        return self._scratch if self._body is None else self._body[self._filled :]
+        """Where the next bytes shall land. A room has a byte to spare, so that what follows a body shows."""
+        return self._scratch if self._room is None else self._room[self._filled :]
 
     def landed(self, count: int) -> bool:
         """Take `count` bytes that landed; return whether the answer is whole. Raises BrokenAnswerError."""
-        if self._body is not None:
-            self._filled += count
-            self.whole = self._filled == len(self._body)
-            return self.whole
+        if self._room is not None:
+            return self._landed_in_room(count)
+        if count > HEAD_LIMIT:
+            self._check_head()
+        received = self._received
         self._feed(self._scratch[:count])
-        if not (self.whole or self._framed):
-            self._find_frame(count)
+        if self.whole:
+            if self.status != 200 or self._first[:1] != OBJECT:
+                self._keep_head(count)
+        else:
+            self._barren = self._barren + count if received == self._received else 0
+            self._go_on(count)
         return self.whole
 
     def ended(self) -> bool:
         """Take the end of the connection; return whether it is what makes the answer whole."""
         self.reusable = False
-        self.whole = self._headed and not self._framed
+        self.whole = self.headed and not self._framed
+        if self.whole:
+            self._keep_head()
         return self.whole
+
+    def _landed_in_room(self, count: int) -> bool:
+        self._filled += count
+        self.whole = self._filled >= self._length
+        if self._filled > self._length:
+            self._check_excess()
+        if self.whole:
+            self._keep_head()
+        return self.whole
+
+    def _check_excess(self) -> None:
+        """More came than was promised: this connection is spoilt, and so is the answer unless that can be another."""
+        assert self._room is not None
+        self.reusable = False
+        if self._room[self._length] not in _BEGINNINGS:
+            raise _overrun()
+
+    def _check_head(self) -> None:
+        """See that a head ends within the limit even where one read brings more than that."""
+        scratch = self._scratch.obj
+        assert isinstance(scratch, bytearray)
+        if not self.headed and scratch.find(b"\r\n\r\n", 0, HEAD_LIMIT) < 0:
+            raise _too_long(HEAD_LIMIT)
 
     def _feed(self, data: memoryview) -> None:
         assert self._parser is not None
@@ -112,23 +155,37 @@ class AnswerReader:
         except httptools.HttpParserError as error:
             self._parser = None
             self.reusable = False
-            if not self.whole:  # rubbish behind a whole answer spoils the connection, not the answer
-                raise BrokenAnswerError(ErrorKind.PROTOCOL, f"not HTTP: {error}") from None
+            if self._received <= self._limit:  # what came first counts
+                raise self._broken(error) from None
         if self._received > self._limit:
             raise self._too_large(self._received)
 
-    def _find_frame(self, count: int) -> None:
+    def _keep_head(self, count: int = 0) -> None:
+        """Keep the head of a whole answer, the last `count` bytes of which just landed, if it may tell something."""
+        start = self._first[:1] if self._room is None else bytes(self._room[:1])
+        if may_tell(self.status, start):
+            self.head = self._raw_head if self._looked else _final_head(self._raw_head + self._scratch[:count])
+
+    def _broken(self, error: Exception) -> BrokenAnswerError:
+        if self.whole:
+            return _overrun()
+        return BrokenAnswerError(ErrorKind.BAD_CHUNK if self.headed else ErrorKind.PROTOCOL, f"not HTTP: {error}")
+
+    def _go_on(self, count: int) -> None:
         """The answer takes more than one read: see how its end will be known, and make room if that is a length."""
-        self._head += self._scratch[:count]
-        if not self._headed:
-            if len(self._head) > HEAD_LIMIT:
-                raise BrokenAnswerError(ErrorKind.PROTOCOL, f"a head of more than {HEAD_LIMIT} bytes")
+        if self._barren > HEAD_LIMIT:
+            raise _too_long(self._barren)
+        if self._looked:
             return
-        head = _final_head(self._head)
-        if length := _LENGTH.search(head):
+        self._raw_head += self._scratch[:count]
+        if not self.headed:
+            return
+        self._looked = True
+        self._raw_head = head = _final_head(self._raw_head)
+        self._framed = _CHUNKED.search(head) is not None
+        if not self._framed and (length := _LENGTH.search(head)):
+            self._framed = True
             self._make_room(int(length[1]))
-        self._framed = length is not None or _CHUNKED.search(head) is not None
-        self._head = b""
 
     def _make_room(self, length: int) -> None:
         """Let the rest of the body land in its place; the parser is of no use any more."""
@@ -137,13 +194,20 @@ class AnswerReader:
         assert self._parser is not None
         self.reusable = self._parser.should_keep_alive()
         self._parser = None
-        self._body = self._rooms.take(length)
+        self._room, self._length = self._rooms.take(length + 1), length
         self._filled = self._received
-        self._body[: self._filled] = b"".join(self._pieces)
+        self._room[: self._filled] = b"".join(self._pieces)
+
+    def _gather(self) -> None:
+        """Put pieces into one memory: when they are many they are small, and take many times their size."""
+        if self._gathered is None:
+            self._gathered = bytearray()
+        self._gathered += b"".join(self._pieces)
+        self._pieces.clear()
 
     def _too_large(self, length: int) -> BrokenAnswerError:
         return BrokenAnswerError(
-            ErrorKind.OVERSIZED, f"a body of {length} bytes or more, where --max-body-bytes allows {self._limit}"
+            ErrorKind.BODY_TOO_LARGE, f"a body of {length} bytes or more, where --max-body-bytes allows {self._limit}"
         )
 
     # What the parser calls.
@@ -161,17 +225,34 @@ class AnswerReader:
         assert self._parser is not None or self.whole
         if self._parser is not None:
             self.status = self._parser.get_status_code()
-            self._headed = self.status >= _FINAL
+            self.headed = not 100 <= self.status < 200  # informational ones come before the answer
 
     def on_body(self, piece: bytes) -> None:
-        if not self.whole:
-            self._pieces.append(piece)
-            self._received += len(piece)
+        if self.whole:
+            return
+        if not self.headed:
+            raise ValueError("an informational answer has no body")  # to the parser, which stops and says so
+        if not self._received:
+            self._first = piece
+        self._pieces.append(piece)
+        self._received += len(piece)
+        if len(self._pieces) >= _SMALL_PIECES:
+            self._gather()
 
     def on_message_complete(self) -> None:
-        if self._headed and self._parser is not None and not self.whole:
+        if self.headed and self._parser is not None and not self.whole:
             self.whole = True
             self.reusable = self._parser.should_keep_alive()
+
+
+def _too_long(length: int) -> BrokenAnswerError:
+    return BrokenAnswerError(
+        ErrorKind.HEAD_TOO_LARGE, f"{length} bytes of headers or more, where {HEAD_LIMIT} are taken"
+    )
+
+
+def _overrun() -> BrokenAnswerError:
+    return BrokenAnswerError(ErrorKind.BODY_OVERRUN, "more came than the Content-Length said, or the last chunk")
 
 
 def _final_head(raw: bytes) -> bytes:

@@ -26,5 +26,5 @@ class Rooms:
 
     def give(self, room: memoryview) -> None:
         """Take memory back; nobody may look at it any more."""
-        if isinstance(room.obj, bytearray) and len(self._free) < KEPT:
+        if isinstance(room.obj, bytearray) and len(room.obj) <= LARGEST and len(self._free) < KEPT:
             self._free.append(room.obj)

@@ -1,6 +1,5 @@
 """The seam to the network: what a sender asks of an HTTP client, and what it gets back."""
 
-import errno
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
@@ -12,11 +11,6 @@ from loadgen.requests.request import Request
 # A kept-alive connection that ends this soon after a request was written on it, without a byte of an answer, is one
 # that the server had just closed: the request is sent once more. Later than this, the server may have worked on it.
 JUST_CLOSED_NS: Final = 20_000_000
-# Limits of this machine, which say nothing of the server: descriptors, memory for sockets, ports.
-OWN_FAULTS: Final = {
-    **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM), ErrorKind.CLIENT),
-    errno.EADDRNOTAVAIL: ErrorKind.NO_PORT,
-}
 
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -41,6 +35,7 @@ class Answer(NamedTuple):
     A `body` that is a memoryview is good until the callback returns.
     `headers` are those that the target names, by lower-case name.
     `first_byte_ns` is 0 where nothing came; `done_ns` is the last byte received, or the instant of the failure.
+    `head` is raw, and empty where it has nothing to tell (see remarks.py).
     Of a job: `sent_ns` is of its creation, the rest of the exchange that ended it; `overdue` if that one took too long,
     and `told` is what its polls said.
     """
@@ -54,6 +49,7 @@ class Answer(NamedTuple):
     detail: str = ""
     flags: int = 0
     headers: Mapping[str, str] = NO_HEADERS
+    head: bytes = b""
     milestones: Milestones = NO_JOB
     told: Reply | None = None
     overdue: bool = False
@@ -65,6 +61,10 @@ class Exchange(Protocol):
     @property
     def sent_ns(self) -> int:
         """As in `Answer`; 0 or preliminary until it is known."""
+
+    @property
+    def first_byte_ns(self) -> int:
+        """0 until something came."""
 
     @property
     def milestones(self) -> Milestones:
