@@ -1,12 +1,14 @@
 """A server that says back to everybody whatever it was told, as some proxies and error pages do."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import orjson
+
+NONE: Mapping[str, str] = {}
 
 
 class _Echo(BaseHTTPRequestHandler):
@@ -22,6 +24,8 @@ class _Echo(BaseHTTPRequestHandler):
         message = "; ".join(f"{name}: {value}" for name, value in told.items())
         if "as-body" in self.path:
             self._answer(503, body)
+        elif "as-headers" in self.path:
+            self._answer(503, b"later", {"Retry-After": "x" * 280 + message, "Location": message})
         elif "as-stages" in self.path:
             self._answer(200, _success(message))
         elif "as-200" in self.path:
@@ -29,8 +33,10 @@ class _Echo(BaseHTTPRequestHandler):
         else:
             self._answer(401, b"\x1b]0;owned\x07\x1b[2Jnot you: " + message.encode())
 
-    def _answer(self, status: int, body: bytes) -> None:
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str] = NONE) -> None:
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -46,7 +52,7 @@ def _success(stage: str) -> bytes:
 
 @contextmanager
 def echo_server() -> Iterator[str]:
-    """Serve on a free loopback port; give HOST:PORT. A path with `as-200`, `as-stages`, `as-body` does so elsewhere."""
+    """Serve on a free loopback port; give HOST:PORT. `as-200`, `as-stages`, ... in a path: elsewhere in the answer."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -31,6 +31,7 @@ USERINFO = f"{USER}:hunter2%2Bx@"
     [
         ("http://{}", ("--header", f"X-Session={HEADER}", "--header", f"X-Plain={HEADER}")),
         ("http://{}/as-200", ("--api-key", KEY, "--slo")),
+        ("http://{}/as-headers", ("--api-key", KEY)),
         ("http://{}/as-stages", ("--header", f"Cookie=sid={HEADER}", "--verify", "none")),
         (f"http://{USERINFO}{{}}", ("--warmup-requests", "2")),
         ("http://{}", ("--server-metrics", f"http://{USERINFO}{{}}/metrics?token={HEADER}")),
