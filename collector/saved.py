@@ -31,7 +31,7 @@ from collector.hiccup import HICCUP
 from collector.record import JOB_TIMES, RECORD
 from collector.scrapes import Scrapes
 
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 _LATEST_NS: Final = 1 << 62  # of any time or count in a run
 _LARGEST: Final = 1e30  # of any figure of the server's
 _NUMBER = int | float

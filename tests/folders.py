@@ -54,6 +54,7 @@ def write_run(
     end: dict[str, Any] = {
         "counted_sent": n,
         "stopped_ns": None,
+        "drained_ns": None,
         "ended_ns": int(records["done_ns"].max()),
         "died": [],
         "busiest_sender": None,
