@@ -48,6 +48,7 @@ def write_run(
         "arrival": "constant",
         "burstiness": 1.0,
         "rate_series": [],
+        "urls": [],
     }
     about = {"requests": n, **({} if digest is None else {"digest": digest})}
     run = {"layout": saved.LAYOUT, "started_ns": START, "terms": terms, "plan": about, "config": config or {}}
