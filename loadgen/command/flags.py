@@ -4,11 +4,10 @@ import argparse
 import math
 from typing import Final
 
-from loadgen.command import job_flags
-from loadgen.command.numbers import count, inner_share, not_negative, positive, rate, seed, share, size, whole
-from loadgen.options import MAX_BODY_BYTES, TASKS
+from loadgen.command import job_flags, slo_flags, target_flags
+from loadgen.command.numbers import count, inner_share, not_negative, positive, rate, seed, whole
+from loadgen.options import TASKS
 from loadgen.pins import usable_cores
-from loadgen.requests import ENDPOINTS
 from loadgen.transport import NAMES
 from loadgen.verification import MODES
 
@@ -37,82 +36,12 @@ exit codes: 0 fine, 1 a fault of ours, 2 bad usage or input, 3 a gate failed, 4 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add every flag of `loadgen bench`."""
-    _target(parser.add_argument_group("server"))
+    target_flags.add_arguments(parser.add_argument_group("server"))
     job_flags.add_arguments(parser.add_argument_group(job_flags.TITLE))
     _data(parser.add_argument_group("what to ask for"))
     _load(parser.add_argument_group("load"))
-    _slo(parser.add_argument_group("warm-up and SLO"))
+    slo_flags.add_arguments(parser.add_argument_group("warm-up and SLO"))
     _output(parser.add_argument_group("output"))
-
-
-def _target(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument(
-        "--base-url",
-        action="append",
-        metavar="URL",
-        help="the server, path prefix included; repeated for replicas, which take turns (default: http://HOST:PORT)",
-    )
-    group.add_argument("--host", default="localhost", help="used without --base-url (default: %(default)s)")
-    group.add_argument("--port", type=int, default=8091, help="used without --base-url (default: %(default)s)")
-    group.add_argument(
-        "--simulate",
-        nargs="?",
-        const="",
-        metavar="FLAGS",
-        help="start the embedded server for this run, such as --simulate='--replicas 4'; see `loadgen serve --help`",
-    )
-    group.add_argument(
-        "--backend",
-        default="vllm-omni",
-        metavar="NAME",
-        help=f"the dialect: {_backends()}; or an entry point of the group loadgen.endpoints (default: %(default)s)",
-    )
-    group.add_argument("--model", default="default", help="model name in every request (default: %(default)s)")
-    group.add_argument(
-        "--extra-body",
-        metavar="JSON",
-        help="object of further fields for every request; wins over rows and flags, null leaves a field out",
-    )
-    group.add_argument(
-        "--n", type=count, default=1, metavar="N", help="images a request, and in its answer (default: %(default)s)"
-    )
-    group.add_argument(
-        "--api-key",
-        metavar="KEY",
-        help="sent as a bearer token, never shown; `ps` may see it for an instant (default: $OPENAI_API_KEY)",
-    )
-    group.add_argument("--api-key-file", metavar="PATH", help="read the key from the first line of this file")
-    group.add_argument(
-        "--header", action="append", default=[], metavar="K=V", help="further header for every request; repeatable"
-    )
-    group.add_argument("--ca-file", metavar="PEM", help="https: trust these certificates")
-    group.add_argument("--insecure", action="store_true", help="https: trust any certificate")
-    group.add_argument("--proxy", metavar="URL", help="go through an HTTP proxy (aiohttp transport)")
-    group.add_argument(
-        "--max-body-bytes",
-        type=size,
-        default=MAX_BODY_BYTES,
-        metavar="N",
-        help="an answer with a larger body is a failure (default: 1 GiB)",
-    )
-    group.add_argument(
-        "--timeout", type=positive, metavar="S", help="give a request, any of a job too, up after this (default: never)"
-    )
-    group.add_argument(
-        "--wait-for-server",
-        type=not_negative,
-        default=0.0,
-        metavar="S",
-        help="how long the server may take to come up (default: one try)",
-    )
-    group.add_argument(
-        "--server-metrics", action="append", default=[], metavar="URL", help="Prometheus page, or its path; repeatable"
-    )
-
-
-def _backends() -> str:
-    """The table of endpoints in words."""
-    return ", ".join(f"{name} ({' '.join(one.tasks)})" for name, one in ENDPOINTS.items())
 
 
 def _data(group: "argparse._ArgumentGroup") -> None:
@@ -246,53 +175,6 @@ def _load(group: "argparse._ArgumentGroup") -> None:
         default="auto",
         choices=("auto", "scheduled", "sent"),
         help="what latency_* and the SLO count from (default: auto, which is scheduled where arrivals are planned)",
-    )
-
-
-def _slo(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument(
-        "--warmup-requests",
-        type=whole,
-        default=1,
-        metavar="N",
-        help="requests before time zero, to each --base-url (default: %(default)s)",
-    )
-    group.add_argument(
-        "--warmup-num-inference-steps",
-        type=count,
-        metavar="N",
-        help="their steps (default: 2; with --slo-model affine the request's own)",
-    )
-    group.add_argument(
-        "--warmup-num-frames",
-        type=count,
-        metavar="N",
-        help="their frames (default: 1 for t2v, else and with --slo-model affine the request's own)",
-    )
-    group.add_argument(
-        "--slo",
-        action="store_true",
-        help="hold latencies against a target: a request's slo_ms, else one from the warm-ups",
-    )
-    group.add_argument(
-        "--slo-scale",
-        type=positive,
-        default=3.0,
-        metavar="X",
-        help="target = X times what the warm-ups predict (default: %(default)s)",
-    )
-    group.add_argument(
-        "--slo-model",
-        default="linear",
-        choices=("linear", "affine"),
-        help="linear: so many ms a unit of work; affine: a fixed cost besides, from warm-ups of three sizes or more,"
-        " the plan's smallest to its largest (default: %(default)s)",
-    )
-    group.add_argument(
-        "--slo-ms", type=positive, metavar="MS", help="a flat target for requests without their own; implies --slo"
-    )
-    group.add_argument(
-        "--min-slo-attainment", type=share, metavar="P", help="exit 3 where attainment is below P (0 to 1)"
     )
 
 
