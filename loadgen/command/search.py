@@ -183,9 +183,8 @@ def _read_options(arguments: argparse.Namespace) -> BenchOptions:
         )
     if arguments.precision <= 1:
         raise UsageError(f"--precision {arguments.precision:g}: is a factor above 1, such as 1.1")
-    for flag, given in (("--save-dir", arguments.save_dir), ("--html", arguments.html)):
-        if given is not None:
-            raise UsageError(f"{flag} is for one run; use loadgen bench, or drop it")
+    if arguments.html is not None:
+        raise UsageError("--html is for a run or a sweep; drop it")
     return replace(options, data=replace(options.data, num_prompts=1))
 
 

@@ -91,7 +91,8 @@ def sweep(arguments: argparse.Namespace) -> int:
 
 def read_options(arguments: argparse.Namespace) -> BenchOptions:
     """Read the options of a benchmark whose rate is said elsewhere; UsageError for flags that say one."""
-    for flag, given in (("--rate-series", arguments.rate_series), ("--run-dir", arguments.run_dir)):
+    a = arguments
+    for flag, given in (("--rate-series", a.rate_series), ("--run-dir", a.run_dir), ("--save-dir", a.save_dir)):
         if given is not None:
             raise UsageError(f"{flag} is for one run; use loadgen bench, or drop it")
     if arguments.request_rate != float("inf"):

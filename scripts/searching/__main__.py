@@ -15,7 +15,7 @@ from loadgen.search.bracket import Bracket
 from scripts.benching.table import markdown
 from scripts.searching.queue import Server, contains, coverage
 
-REAL: Final = Server(mu=200, slo_s=0.03)
+REAL: Final = Server(mu=50, slo_s=0.12)
 ATTAINMENT: Final = 0.9
 SERVERS: Final = (  # server, attainment, budget, seconds that a run takes to start and to end
     (Server(1, 5), 0.9, 3_600, 3.0),
@@ -23,8 +23,9 @@ SERVERS: Final = (  # server, attainment, budget, seconds that a run takes to st
     (Server(1, 10), 0.99, 8 * 3_600, 3.0),
     (Server(10, 0.5), 0.9, 3_600, 2.0),
     (Server(100, 0.1), 0.99, 600, 1.0),
-    (REAL, ATTAINMENT, 75, 1.5),
-    (REAL, ATTAINMENT, 600, 1.5),
+    (Server(200, 0.03), 0.9, 75, 1.5),
+    (Server(200, 0.03), 0.9, 600, 1.5),
+    (REAL, ATTAINMENT, 110, 1.5),
 )
 
 
@@ -32,8 +33,8 @@ def main() -> None:
     """Print the table of the pure simulation, and that of real searches unless there are to be none."""
     parser = argparse.ArgumentParser(prog="scripts/search_coverage", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="real searches; 0 for none (default: %(default)s)")
-    parser.add_argument("--budget", type=float, default=75, help="of each, in seconds (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=3, help="at a time (default: %(default)s)")
+    parser.add_argument("--budget", type=float, default=110, help="of each, in seconds (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=4, help="at a time (default: %(default)s)")
     parser.add_argument("--simulated", type=int, default=200, help="searches a row without processes; 0 for none")
     arguments = parser.parse_args()
     if arguments.simulated:
