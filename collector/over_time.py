@@ -1,5 +1,8 @@
 """Every figure over time, for a run whose rate changes: one row a stretch of the series."""
 
+import math
+from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -9,8 +12,9 @@ from collector import slo, stats
 from collector.facts import Facts
 from collector.result import Stretch
 from collector.stats import seconds
-from collector.times import ENDLESS, Times
+from collector.times import Times
 
+Seconds = NDArray[np.float64]
 MOST: Final = 24  # stretches
 _REQUESTS: Final = 20  # that a stretch has about, at least
 _NS: Final = 1e9
@@ -25,9 +29,8 @@ def over_time(times: Times, facts: Facts) -> list[Stretch]:
         return []
     bins = int(np.clip(facts.planned // _REQUESTS, 1, MOST))
     edges = np.linspace(0, facts.rate_series[-1][0], bins + 1)
-    due_s = (times.scheduled_ns - facts.started_ns) / _NS
-    stretch = np.clip(np.searchsorted(edges, due_s, side="right") - 1, 0, bins - 1)
-    return [_row(k, edges, stretch == k, times, facts) for k in range(bins)]
+    counts = _Counts.of(times, facts)
+    return [_row(*pair, counts, times, facts) for pair in pairwise(edges.tolist())]
 
 
 def asked_rate(series: tuple[tuple[float, float], ...], from_s: float, to_s: float) -> float:
@@ -42,46 +45,64 @@ def asked_rate(series: tuple[tuple[float, float], ...], from_s: float, to_s: flo
     return float(area / (to_s - from_s))
 
 
-def _row(k: int, edges: NDArray[np.float64], here: NDArray[np.bool_], times: Times, facts: Facts) -> Stretch:
-    from_s, to_s = float(edges[k]), float(edges[k + 1])
-    ok, length_s = times.ok & here, to_s - from_s
-    endless = int(np.isin(times.outcome[here], ENDLESS).sum())
-    latency_s = seconds(times.latency_ns(facts.latency_from)[ok])
-    begun, ended = ((ns - facts.started_ns) / _NS for ns in (times.sent_ns, times.done_ns))
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What is counted in a stretch, in seconds from time zero, ascending; `due` and what goes with it by request.
+
+    `due` float64[n] of those that were sent, `aimed` of those that have a target, whether `met` or not bool[n].
+    """
+
+    due: Seconds
+    begun: Seconds
+    ended: Seconds
+    succeeded: Seconds
+    aimed: Seconds
+    met: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, times: Times, facts: Facts) -> "_Counts":
+        due, begun, ended, planned = (
+            (ns - facts.started_ns) / _NS
+            for ns in (times.scheduled_ns, times.sent_ns, times.done_ns, facts.scheduled_ns)
+        )
+        counted, met = slo.judged(times, facts) if facts.slo_enabled else (np.zeros(facts.planned, np.bool_),) * 2
+        return cls(due, np.sort(begun), np.sort(ended), np.sort(ended[times.ok]), planned[counted], met[counted])
+
+    def most_in_flight(self, from_s: float, to_s: float) -> int:
+        """Most in flight at one instant: at the start of a stretch, or where one of its requests was sent."""
+        first, last = np.searchsorted(self.begun, [from_s, to_s])
+        at = np.concatenate([[from_s], self.begun[first:last]])
+        gone = np.searchsorted(self.ended, at, side="right")
+        return int((np.searchsorted(self.begun, at, side="right") - gone).max())
+
+
+def _row(from_s: float, to_s: float, counts: _Counts, times: Times, facts: Facts) -> Stretch:
+    due = slice(*np.searchsorted(counts.due, _ends(from_s, to_s, facts)))
+    here = Times(**{field.name: getattr(times, field.name)[due] for field in fields(Times)})
+    met = counts.met[slice(*np.searchsorted(counts.aimed, _ends(from_s, to_s, facts)))]
+    ok, endless, length_s = here.ok, here.endless, to_s - from_s
     return Stretch(
         from_s=from_s,
         to_s=to_s,
         asked_rate=asked_rate(facts.rate_series, from_s, to_s),
-        achieved_rate=_between(begun, from_s, to_s) / length_s,
-        throughput=_between(ended[times.ok], from_s, to_s) / length_s,
-        requests=int(here.sum()),
-        failed=int(here.sum() - ok.sum()),
-        in_flight=_most(begun, ended, from_s, to_s),
-        latency=stats.spread(latency_s, endless, facts.confidence),
-        service_p50=stats.percentile(seconds(times.service_ns[ok]), 0.5, endless),
-        wait_p99=stats.percentile(seconds(times.wait_ns[here]), 0.99),
-        lag_p99=stats.percentile(seconds(times.lag_ns[here]), 0.99),
-        attainment=_attained(from_s, to_s, facts, times),
+        achieved_rate=_between(counts.begun, from_s, to_s) / length_s,
+        throughput=_between(counts.succeeded, from_s, to_s) / length_s,
+        requests=len(ok),
+        failed=int((~ok).sum()),
+        in_flight=counts.most_in_flight(from_s, to_s),
+        latency=stats.spread(seconds(here.latency_ns(facts.latency_from)[ok]), endless, facts.confidence),
+        service_p50=stats.percentile(seconds(here.service_ns[ok]), 0.5, endless),
+        wait_p99=stats.percentile(seconds(here.wait_ns), 0.99),
+        lag_p99=stats.percentile(seconds(here.lag_ns), 0.99),
+        attainment=float(met.mean()) if len(met) else None,
     )
 
 
-def _between(at_s: NDArray[np.float64], from_s: float, to_s: float) -> int:
-    return int(np.sum((from_s <= at_s) & (at_s < to_s)))
+def _ends(from_s: float, to_s: float, facts: Facts) -> list[float]:
+    """Both ends of a stretch; the last one takes what was due at its very end, or by rounding a little after."""
+    return [from_s, math.inf if to_s >= facts.rate_series[-1][0] else to_s]
 
 
-def _most(begun: NDArray[np.float64], ended: NDArray[np.float64], from_s: float, to_s: float) -> int:
-    """Most in flight at one instant of a stretch: at its start, or where one of its requests was sent."""
-    at = np.sort(np.concatenate([[from_s], begun[(from_s <= begun) & (begun < to_s)]]))
-    in_flight = np.searchsorted(np.sort(begun), at, side="right") - np.searchsorted(np.sort(ended), at, side="right")
-    return int(in_flight.max())
-
-
-def _attained(from_s: float, to_s: float, facts: Facts, times: Times) -> float | None:
-    """Share of all requests due in a stretch that met their target, sent or not; None where none has one."""
-    if not facts.slo_enabled:
-        return None
-    counted, met = slo.judged(times, facts)
-    due_s = (facts.scheduled_ns - facts.started_ns) / _NS
-    last = to_s >= facts.rate_series[-1][0]
-    counted &= (from_s <= due_s) & ((due_s < to_s) | last)
-    return float(met[counted].mean()) if counted.any() else None
+def _between(at_s: Seconds, from_s: float, to_s: float) -> int:
+    first, last = np.searchsorted(at_s, [from_s, to_s])
+    return int(last - first)

@@ -15,7 +15,7 @@ from collector.report import search as report
 from collector.saved import read_run
 from loadgen.circumstances import config, environment
 from loadgen.command import flags, output, sweep
-from loadgen.command.exits import FAULT, GATE, INTERRUPTED, NOTHING, OK
+from loadgen.command.exits import FAULT, GATE, INTERRUPTED, OK
 from loadgen.command.numbers import inner_share, not_negative, positive
 from loadgen.command.session import Session
 from loadgen.errors import ProcessError, UsageError
@@ -161,7 +161,7 @@ class Search:
             "capacity": self._capacity,
             "needs_n": least_requests(a.min_attainment, error) if hunt else None,
             "looks": [_shown(look) for look in hunt.looks] if hunt else [],
-            "slo": self._stand.slo and {k: v for k, v in self._stand.slo.items() if k not in ("by_class", "over_time")},
+            "slo": self._stand.slo,
             "latency_from": self._session.options.latency_from,
             "config": {**shown, "simulate": a.simulate},
             "environment": environment(),
@@ -215,6 +215,4 @@ def _shown(look: Look) -> Mapping[str, Any]:
 def _exit_code(found: Mapping[str, Any], strict: bool) -> int:
     if found["ended"] in ("interrupted", "fault"):
         return INTERRUPTED if found["ended"] == "interrupted" else FAULT
-    if found["looks"] and not any(look["requests"] for look in found["looks"]):
-        return NOTHING if not strict else GATE
     return GATE if strict and None in found["bracket"] else OK

@@ -13,6 +13,7 @@ from loadgen.run import Measured
 
 CarryOut = Callable[[Plan, BenchOptions, Path | None], Measured]
 _MODELLED: Final = ("linear", "affine")
+_TARGETS: Final = ("model", "unit_ms", "fixed_ms", "flat_ms", "fit", "warnings")  # keys of a result's slo
 
 
 @dataclass(slots=True)
@@ -59,7 +60,8 @@ class Stand:
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup)
         measured = self.carry_out(plan, options, folder)
         if self.slo is None:
-            self.slo = measured.result["slo"]
+            found = measured.result["slo"]
+            self.slo = {key: found[key] for key in _TARGETS if key in found}
         return measured
 
     def _targets(self) -> SloOptions:
