@@ -81,3 +81,14 @@ def test_a_deadline_lets_other_interrupts_through() -> None:
         raise KeyboardInterrupt
     assert not deadline.over
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_a_deadline_does_not_cut_the_clean_up_short() -> None:
+    cleaned = False
+    with Deadline(time.monotonic() + 0.05):
+        try:
+            time.sleep(30)
+        finally:
+            time.sleep(1)  # longer than until the second ring
+            cleaned = True
+    assert cleaned

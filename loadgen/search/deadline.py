@@ -28,6 +28,7 @@ class Deadline:
         return self._rung > 0
 
     def __enter__(self) -> "Deadline":
+        self._plain = signal.getsignal(signal.SIGINT)
         self._before = signal.signal(signal.SIGALRM, self._ring)
         signal.setitimer(signal.ITIMER_REAL, max(self._at_s - time.monotonic(), 0.001), _AGAIN_S)
         return self
@@ -44,4 +45,5 @@ class Deadline:
         self._rung += 1
         if self._rung == 2:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        os.kill(os.getpid(), signal.SIGINT)
+        if self._rung == 1 or signal.getsignal(signal.SIGINT) is not self._plain:  # else it would cut a clean-up short
+            os.kill(os.getpid(), signal.SIGINT)
