@@ -42,6 +42,11 @@ class Intake:
         self._endpoint, self._asked = endpoint, asked
         self._outbox, self._gallery, self._verifier = outbox, gallery, verifier
 
+    def start(self) -> None:
+        """Time zero is near: what verifying costs counts from here on."""
+        if self._verifier:
+            self._verifier.start()
+
     def judge(self, answer: Answer, size: Size = (0, 0)) -> Reply:
         """Say what an answer amounts to: the failure of the exchange, of the status, or what the body holds."""
         told = answer.told

@@ -225,11 +225,11 @@ class JobExchange:
 
     def _overdue(self) -> None:
         """One request took too long: so does the job, for all that we know."""
-        sent_ns, first_byte_ns = self.sent_ns, self.first_byte_ns
+        self._sent_ns, first_byte_ns = self.sent_ns, self.first_byte_ns
         if self._exchange:
             self._exchange.abandon()
         self._stop()
-        self._end(Answer(sent_ns, first_byte_ns, now_ns(), overdue=True))
+        self._end(Answer(self._sent_ns, first_byte_ns, now_ns(), overdue=True))
 
     def _end(self, answer: Answer) -> None:
         """Hand the answer over, then, with the permit passed on, have the job deleted."""

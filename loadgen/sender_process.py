@@ -67,6 +67,7 @@ class SenderProcess:
                 self._warm_up(message["entry"], message["replica"], message["size"])
             case "start":
                 quieten()
+                self._intake.start()
                 self._sender.start()
             case "stop":
                 self._sender.stop()

@@ -36,6 +36,10 @@ class HeaderVerifier:
 
     def __init__(self, task: str) -> None:
         self._kind = "video" if task in VIDEO_TASKS else "image"
+        self.start()
+
+    def start(self) -> None:
+        """Count from here on: warm-ups are looked at too, and are no part of the run."""
         self._count = self._spent_ns = self._longest_ns = 0
 
     def fault(self, media: Iterable[Readable], size: tuple[int, int]) -> str:

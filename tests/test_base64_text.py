@@ -4,6 +4,7 @@ import base64
 import json
 import os
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +56,12 @@ def test_a_place_that_a_server_made_up_reads_nothing_outside_the_body() -> None:
     room = bytearray(b"AAAA" * 100)
     assert Base64Text("AAAA#0-400", memoryview(room)[:8])[:] == bytes(6)
     assert len(Base64Text("AAAA#300-200", room)) == 0
+
+
+def test_a_place_that_a_server_made_up_in_a_body_that_is_never_cut_is_no_base64() -> None:
+    large = np.zeros(100, np.uint8).data  # what a body beyond 16 MiB lies in
+    with pytest.raises(ValueError):
+        Base64Text("AAAA#0-40", large)[:]
 
 
 def test_pictures_of_a_json_list_are_read_by_place_too() -> None:

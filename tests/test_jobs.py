@@ -284,8 +284,12 @@ def test_one_request_of_a_job_that_takes_too_long_makes_the_job_a_time_out(
             assert (index, outcome, times[:3], row["milestones"]) == (7, Outcome.TIMEOUT, (5, 10, 0), answer.milestones)
             assert times[3] <= now_ns()
 
+    async def to_its_time_out(jobs: Jobs, exchange: Any, came: list[Answer]) -> None:
+        await to_its_end(jobs, exchange, came)
+        assert exchange.sent_ns == came[0].sent_ns == 10  # which a warm-up asks for when it is over
+
     script = Script(*answers)
-    (answer,) = follow(script, to_its_end, request_timeout_s=0.05)
+    (answer,) = follow(script, to_its_time_out, request_timeout_s=0.05)
     assert script.asked == asked
     assert script.sent[len(answers)].abandoned
     assert bool(answer.milestones.accepted_ns) == bool(answers)

@@ -211,6 +211,7 @@ def test_an_installed_endpoint_does_not_replace_one_of_ours(site: Path) -> None:
     [
         ("broken_endpoint", "raise RuntimeError('no weights')", "cannot import broken_endpoint .*no weights"),
         ("partial_endpoint", "name = 'mine'; tasks = ()", "partial_endpoint has no path, .*asked_size, encode, read"),
+        ("jobless_endpoint", MODULE + "poll = images.read\n", "jobless_endpoint has no read_job, content, delete; add"),
     ],
 )
 def test_an_installed_endpoint_that_cannot_serve_is_named_with_what_it_lacks(

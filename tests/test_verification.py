@@ -159,6 +159,11 @@ def test_a_wrong_size_is_a_failure_of_its_own_kind_unless_nobody_looks(tmp_path:
         assert (result["outcomes"]["ok"], result["media"]["verified"]) == (4, 0)
 
 
+def test_what_verifying_costs_is_counted_of_the_run_without_its_warm_ups() -> None:
+    result = bench(*T2I, "--simulate=--base-ms 1", "--num-prompts", "4", "--warmup-requests", "3")
+    assert (result["warmup"]["ok"], result["media"]["verified"]) == (3, 4)
+
+
 def test_what_cannot_be_decoded_is_a_failure_in_the_report_and_in_the_saved_run(tmp_path: Path) -> None:
     broken = png(256, 256)[:-30] + os.urandom(30)
     environment = answering(broken, tmp_path)

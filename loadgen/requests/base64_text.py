@@ -22,9 +22,8 @@ class Base64Text:
         self._clean_until = self._end
         _, cut, place = text[-_LINE:].partition("#")
         start, _, end = place.partition("-")
-        if cut and start.isdecimal() and end.isdecimal():
-            whole = body.obj if isinstance(body, memoryview) else body
-            assert isinstance(whole, bytes | bytearray), "only what can be searched is ever cut"
+        whole = body.obj if isinstance(body, memoryview) else body
+        if cut and start.isdecimal() and end.isdecimal() and isinstance(whole, bytes | bytearray):
             self._raw, self._start, self._end = whole, int(start), min(int(end), len(body))
             self._clean_until = self._start
 

@@ -15,6 +15,7 @@ _PARTS: Final = (
     *("name", "path", "tasks", "needs_authorization", "takes_n", "headers"),
     *("asked_size", "encode", "read", "media"),
 )
+_JOB_PARTS: Final = ("read_job", "poll", "content", "delete")  # all of them or none
 
 
 def names() -> tuple[str, ...]:
@@ -29,7 +30,8 @@ def load(name: str) -> Any | None:
     """
     for entry in entry_points(group=GROUP, name=name):
         found = _import(entry)
-        if missing := [part for part in _PARTS if not hasattr(found, part)]:
+        parts = _PARTS + (_JOB_PARTS if any(hasattr(found, part) for part in _JOB_PARTS) else ())
+        if missing := [part for part in parts if not hasattr(found, part)]:
             raise UsageError(f"--backend {name}: {entry.value} has no {', '.join(missing)}; add it, or choose another")
         return found
     return None
