@@ -111,9 +111,10 @@ def pieces() -> Iterator[Goal]:
 def polls() -> Goal:
     """CPU of 100 jobs that are polled."""
     tell("polls of jobs")
-    cost = polling.measure(polling.GOAL_S, 5.0)
+    cost, least = (polling.measure(polling.GOAL_S, 5.0, poll) for poll in (polling.poll_jobs, polling.poll_bare))
+    reached = f"{100 * cost.share:.1f} %; a bare loop {100 * least.share:.1f} %"
     what = f"CPU of polling {polling.JOBS} jobs of {polling.GOAL_S} s, {number(cost.polls)} polls a second"
-    return Goal(what, "<= 5 % of a core", f"{100 * cost.share:.1f} %", cost.share <= polling.MOST_SHARE)
+    return Goal(what, "<= 5 % of a core", reached, cost.share <= polling.MOST_SHARE)
 
 
 def million(place: Place) -> list[Goal]:

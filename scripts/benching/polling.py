@@ -1,5 +1,7 @@
 """What it costs to poll video jobs: CPU of one event loop with 100 jobs open, for jobs that take so and so long.
 
+Beside it, in turns with it, stands the least that it can cost (bare_polling.py): a busy machine raises both.
+
 python -m scripts.benching.polling    is the server: whatever it is asked, the job is in progress
 """
 
@@ -8,19 +10,21 @@ import gc
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import uvloop
 
 from loadgen.clock import SECOND_NS
 from loadgen.jobs import Jobs
 from loadgen.options import JobOptions, TargetOptions
+from loadgen.polling import Polling
 from loadgen.requests import Request, videos
-from loadgen.target import resolve
+from loadgen.target import Target, resolve
 from loadgen.transport import make_transport
 from loadgen.transport.seam import Answer, Exchange
+from scripts.benching.bare_polling import Bare
 from scripts.benching.errors import NoResultError
 from scripts.benching.table import markdown, number, seconds
 
@@ -40,47 +44,67 @@ class Cost(NamedTuple):
     share: float
 
 
+Poll = Callable[[Target, int, float], Coroutine[Any, Any, Cost]]
+
+
 def polling_table(over_s: float = 4.0) -> str:
-    """Measure each expected time and lay the costs out."""
-    rows = [(seconds(expected_s), measure(expected_s, over_s)) for expected_s in EXPECTED_S]
-    heads = (f"{JOBS} jobs that take", "polls a second", "of a core", "CPU a poll")
-    return markdown(
-        heads,
-        [
-            (took, number(cost.polls), f"{100 * cost.share:.1f} %", seconds(cost.share / cost.polls))
-            for took, cost in rows
-        ],
-    )
+    """Measure each expected time, ours and the least there is, and lay the costs out."""
+    heads = (f"{JOBS} jobs that take", "polls a second", "of a core", "CPU a poll", "a bare loop", "CPU a poll")
+    return markdown(heads, [_row(expected_s, over_s) for expected_s in EXPECTED_S])
 
 
-def measure(expected_s: float, over_s: float) -> Cost:
+def _row(expected_s: float, over_s: float) -> tuple[str, ...]:
+    ours, least = measure(expected_s, over_s), measure(expected_s, over_s, poll_bare)
+    costs = ((f"{100 * cost.share:.1f} %", seconds(cost.share / cost.polls)) for cost in (ours, least))
+    return (seconds(expected_s), number(ours.polls), *(cell for cost in costs for cell in cost))
+
+
+async def poll_jobs(target: Target, expected_ns: int, over_s: float) -> Cost:
     """Keep 100 jobs open that are expected to take so long, by the adaptive interval, and poll them for `over_s`."""
-    with pending_server() as url:
-        return uvloop.run(_poll(url, expected_s, over_s))
-
-
-async def _poll(url: str, expected_s: float, over_s: float) -> Cost:
-    transport = make_transport("native", resolve(TargetOptions(base_url=url)))
+    transport = make_transport("native", target)
     counting = Counting(transport.send)
     transport.send = counting.send  # type: ignore[method-assign]
     jobs = Jobs(transport, videos, JobOptions(delete=False), None, "polls")
-    jobs.polling.learn(int(expected_s * SECOND_NS))
+    jobs.polling.learn(expected_ns)
     await jobs.open(JOBS)
     ended: list[Answer] = []
     open_jobs = [jobs.send(_CREATE, ended.append) for _ in range(JOBS)]
+    cost = await _cost(lambda: counting.sent, over_s)
+    if ended:
+        raise NoResultError(f"{len(ended)} of {JOBS} jobs ended: {ended[0].detail or ended[0].status}")
+    for job in open_jobs:
+        job.abandon()
+    return cost
+
+
+async def poll_bare(target: Target, expected_ns: int, over_s: float) -> Cost:
+    """Write and read as often as that, and do no more."""
+    gaps = Polling(None, "polls")
+    gaps.learn(expected_ns)
+    shared, connections = await Bare.open(target, JOBS, gaps)
+    cost = await _cost(lambda: shared.sent, over_s)
+    for connection in connections:
+        connection.close()
+    return cost
+
+
+def measure(expected_s: float, over_s: float, poll: Poll = poll_jobs) -> Cost:
+    """Measure one way to poll, of jobs that take so long, against a server in a process of its own."""
+    with pending_server() as url:
+        return uvloop.run(poll(resolve(TargetOptions(base_url=url)), int(expected_s * SECOND_NS), over_s))
+
+
+async def _cost(sent: Callable[[], int], over_s: float) -> Cost:
+    """Let things settle, then see what this process takes while it sends."""
     await asyncio.sleep(1)
     gc.collect()
     gc.disable()
-    first, cpu_s, wall_s = counting.sent, time.process_time(), time.monotonic()
+    first, cpu_s, wall_s = sent(), time.process_time(), time.monotonic()
     await asyncio.sleep(over_s)
-    share = (time.process_time() - cpu_s) / (time.monotonic() - wall_s)
+    took_s = time.monotonic() - wall_s
+    share = (time.process_time() - cpu_s) / took_s
     gc.enable()
-    if ended:
-        raise NoResultError(f"{len(ended)} of {JOBS} jobs ended: {ended[0].detail or ended[0].status}")
-    polls = (counting.sent - first) / over_s
-    for job in open_jobs:
-        job.abandon()
-    return Cost(polls, share)
+    return Cost((sent() - first) / took_s, share)
 
 
 class Counting:

@@ -1,0 +1,60 @@
+"""The least that polls can cost: an event loop that writes ready bytes as often, and only counts what comes back.
+
+It pays for uvloop and the kernel: a timer, a write, two wake-ups and a read for each poll. What is beyond it is ours.
+"""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from typing import cast
+
+from loadgen.polling import Polling
+from loadgen.requests import videos
+from loadgen.target import Target
+from loadgen.transport.head import Heads
+from loadgen.transport.reader import SCRATCH
+
+
+@dataclass(slots=True)
+class Bare:
+    """What all connections share; `sent` counts polls."""
+
+    polling: Polling
+    head: bytes
+    scratch: memoryview
+    sent: int = 0
+
+    @classmethod
+    async def open(cls, target: Target, connections: int, polling: Polling) -> "tuple[Bare, list[_Connection]]":
+        """Open so many connections, each of which polls until it is closed."""
+        shared = cls(polling, Heads(target).of(videos.poll("video_1")), memoryview(bytearray(SCRATCH)))
+        create = asyncio.get_running_loop().create_connection
+        made = [await create(lambda: _Connection(shared), target.address, target.port) for _ in range(connections)]
+        return shared, [connection for _, connection in made]
+
+
+class _Connection(asyncio.BufferedProtocol):
+    """A poll, and some time after its answer the next one."""
+
+    def __init__(self, shared: Bare) -> None:
+        self._shared, self._loop = shared, asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._descriptor: int = transport.get_extra_info("socket").fileno()
+        self._timer = self._loop.call_later(self._shared.polling.first_s(0), self._poll)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._shared.scratch
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._timer = self._loop.call_later(self._shared.polling.next_s(0), self._poll)
+
+    def _poll(self) -> None:
+        self._shared.sent += 1
+        os.write(self._descriptor, self._shared.head)
+
+    def close(self) -> None:
+        """Poll no more."""
+        self._timer.cancel()
+        self._transport.abort()
