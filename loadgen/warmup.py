@@ -46,7 +46,7 @@ def warm_up(crew: Crew, plan: Plan, urls: int, tell: Callable[[str], None]) -> l
 def wait_for_answer(
     group: Group, name: str, what: str, tell: Callable[[str], None], every_s: float = REMIND_S
 ) -> dict[str, Any]:
-    """Wait for the answer to a warm-up and say now and then that it is silent; ProcessError for a death meanwhile."""
+    """Wait for the answer to a warm-up and say now and then that there is none; ProcessError for a death meanwhile."""
     began_s = reminded_s = time.monotonic()
     while True:
         for member, message in group.news(every_s):
@@ -56,4 +56,4 @@ def wait_for_answer(
                 return message
         if time.monotonic() - reminded_s >= every_s:
             reminded_s = time.monotonic()
-            tell(f"{what} is silent for {reminded_s - began_s:.0f} s")
+            tell(f"{what} is unanswered for {reminded_s - began_s:.0f} s")

@@ -209,7 +209,7 @@ def test_a_line_names_the_requests_that_have_been_silent_for_long() -> None:
     (snapshot,) = snapshots(60)
     assert not any("silent" in piece for piece in pieces(snapshot))
     snapshot["silent"], snapshot["silent_s"], snapshot["silent_index"] = 3, 42.4, 17
-    assert "3 silent, the oldest (request 17) since 42 s" in pieces(snapshot)
+    assert "3 unanswered, the oldest (request 17) since 42 s" in pieces(snapshot)
 
 
 @pytest.mark.parametrize(

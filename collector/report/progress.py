@@ -130,11 +130,11 @@ def pieces(snapshot: Snapshot) -> list[str]:
 
 
 def _silent(snapshot: Snapshot) -> list[str]:
-    """Name the requests that have had no answer for conspicuously long, where there are any."""
+    """Name the requests that have had no answer for conspicuously long, if any; that of a job comes at its end."""
     if not snapshot["silent"]:
         return []
     oldest = f"the oldest (request {snapshot['silent_index']}) since {round(snapshot['silent_s'] or 0)} s"
-    return [f"{snapshot['silent']} silent, {oldest}"]
+    return [f"{snapshot['silent']} unanswered, {oldest}"]
 
 
 def fill(words: list[str], width: int) -> list[str]:
