@@ -102,6 +102,11 @@ def test_a_created_job_needs_an_id_that_a_path_can_hold(found: object) -> None:
     assert job.reply.detail.startswith("id is ")
 
 
+def test_a_state_is_known_in_capitals_too() -> None:
+    assert read_job(b'{"id": "v1", "status": "COMPLETED"}').state is State.COMPLETED
+    assert read_job(b'{"id": "v1", "status": "Failed"}').state is State.FAILED
+
+
 def test_a_created_job_says_its_id() -> None:
     assert read_job(b'{"id":"video_1","status":"queued"}').id == "video_1"
 

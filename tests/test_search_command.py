@@ -92,3 +92,14 @@ def test_a_deadline_does_not_cut_the_clean_up_short() -> None:
             time.sleep(1)  # longer than until the second ring
             cleaned = True
     assert cleaned
+
+
+def test_a_deadline_ends_a_search_in_the_background_too_where_a_shell_has_ctrl_c_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Deadline(time.monotonic() + 0.05) as deadline:
+            time.sleep(60)
+        assert deadline.over
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -78,6 +78,7 @@ def read_job(body: bytes | bytearray | memoryview, expected: str | None = None) 
         return _unreadable(expected or "", f"id is {found!r}, not {expected or 'a text for a path'}")
     if not isinstance(status, str):
         return _refused(found, answer) or _unreadable(found, f"status is {status!r}, not a text")
+    status = status.lower()  # some write COMPLETED, and would be polled for ever
     if status in _FAILED:
         why = error_text(answer["error"]) if answer.get("error") else f"the job is {status}, and no error says why"
         return Job(found, State.FAILED, Reply(ErrorKind.JOB_FAILED, why))

@@ -28,6 +28,9 @@ class Deadline:
         return self._rung > 0
 
     def __enter__(self) -> "Deadline":
+        self._given = signal.getsignal(signal.SIGINT)
+        if self._given is signal.SIG_IGN:  # as a shell has it for what runs in the background; a budget ends there too
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self._plain = signal.getsignal(signal.SIGINT)
         self._before = signal.signal(signal.SIGALRM, self._ring)
         signal.setitimer(signal.ITIMER_REAL, max(self._at_s - time.monotonic(), 0.001), _AGAIN_S)
@@ -39,6 +42,7 @@ class Deadline:
         """Swallow the KeyboardInterrupt that it caused itself."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._before)
+        signal.signal(signal.SIGINT, self._given)
         return self.over and kind is KeyboardInterrupt
 
     def _ring(self, _number: int, _frame: FrameType | None) -> None:
