@@ -152,7 +152,7 @@ def _obey(message: Message, collector: Collector | None, channel: Channel, polle
     if kind == "setup":
         if message["cores"]:
             os.sched_setaffinity(0, message["cores"])
-        collector = Collector(message, channel)
+        collector = _set_up(message, channel)
         poller.register(collector.socket, zmq.POLLIN)
         channel.send("ready", cores=message["cores"])
     elif kind == "exit" or collector is None:
@@ -162,6 +162,15 @@ def _obey(message: Message, collector: Collector | None, channel: Channel, polle
     elif kind == "finish":
         collector.finish(message["ending"], message["refused"])
     return collector
+
+
+def _set_up(setup: Message, channel: Channel) -> Collector:
+    """Make a collector; where that fails, the sockets go: the parent may be dead, and its run folder with it."""
+    try:
+        return Collector(setup, channel)
+    except OSError:
+        shutil.rmtree(setup["folder"], ignore_errors=True)
+        raise
 
 
 if __name__ == "__main__":

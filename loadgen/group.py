@@ -72,13 +72,15 @@ class Member:
 class Group:
     """Child processes that live no longer than this; a private 0700 folder holds their `sockets`, if they have some.
 
-    The collector removes it where the parent is killed, so only its group may have one. `hide` takes secrets out of
-    what a child said before it died.
+    The collector removes it where the parent is killed, so only its group may have one, and it has to be the first
+    that is started: the folder is made when there is somebody to tell of it. `hide` takes secrets out of what a child
+    said before it died.
     """
 
     def __init__(self, hide: Callable[[str], str] = lambda text: text, *, sockets: bool = True) -> None:
         self._hide = hide
-        self.folder = _private_folder() if sockets else None
+        self._sockets = sockets
+        self.folder: Path | None = None
         self.members: list[Member] = []
         self.watched: list[Member] = []  # of another group, which ends them; their deaths are news here too
 
@@ -111,6 +113,8 @@ class Group:
         """Start `python -m MODULE CHANNEL` and send it `setup`; it inherits every Descriptor in there."""
         member = Member(name, module, list(_descriptors(setup)), self._hide)
         self.members.append(member)
+        if self._sockets and self.folder is None:
+            self.folder = _private_folder()
         member.channel.send("setup", folder=str(self.folder) if self.folder else None, **setup)
         return member
 

@@ -1,6 +1,5 @@
 """One run, from ready processes to closed books. This file is the order of events, and the only place that knows it."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from loadgen.pages import shown
 from loadgen.plan import Plan
 from loadgen.requests import endpoint
 from loadgen.rundir import RunDir
+from loadgen.scratch import scratch
 from loadgen.secrets import Secrets
 from loadgen.target import resolve_all
 
@@ -133,8 +133,8 @@ def _answers(traffic: TrafficOptions) -> Iterator[Path | None]:
     if traffic.save_dir is None and traffic.verify != "decode":
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix=".answers-", dir=traffic.save_dir, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with scratch(".answers-", traffic.save_dir) as folder:
+        yield folder
 
 
 def _develop(

@@ -23,7 +23,7 @@ from collector.saved import PLANNED, read_run
 from collector.summary import summarise
 from tests.commands import LIMIT_S, ROOT, T2I, bench, fetch, run, server
 from tests.commands import command as start
-from tests.test_stops import LONG, children, wait_for
+from tests.test_stops import LONG, children, temporary, wait_for
 
 FILES = (
     "run.json",
@@ -123,8 +123,9 @@ def test_the_collector_alone_reports_a_run(whole: Path) -> None:
 
 def test_a_run_that_was_killed_altogether_is_reported_as_partial(tmp_path: Path) -> None:
     folder = tmp_path / "killed"
-    with server(base_ms=300, replicas=100) as url:
-        process = start("bench", *T2I, *LONG, "--base-url", url, "--warmup-requests", "0", "--run-dir", str(folder))
+    with server(base_ms=300, replicas=100) as url, temporary() as tmp:  # for sockets, which nobody is left to remove
+        words = ("--base-url", url, "--warmup-requests", "0", "--run-dir", str(folder))
+        process = start("bench", *T2I, *LONG, *words, TMPDIR=str(tmp))
         wait_for("some answers", lambda: fetch(f"{url}/sim/stats")["requests"] > 60)
         family = children(process.pid)
         for pid in [*family.values(), process.pid]:

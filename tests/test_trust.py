@@ -154,6 +154,7 @@ def test_sockets_lie_in_a_folder_that_only_we_can_enter_whatever_the_umask() -> 
     before = os.umask(0)
     try:
         with Group() as group:
+            group.start("anybody", "this")
             assert group.folder is not None
             assert stat.S_IMODE(group.folder.stat().st_mode) == 0o700
     finally:

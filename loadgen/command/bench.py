@@ -1,7 +1,6 @@
 """The command `loadgen bench`: options, plan, run, report, exit code."""
 
 import argparse
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +18,7 @@ from loadgen.interrupts import Interrupts
 from loadgen.options import BenchOptions
 from loadgen.plan import Plan, build_plan
 from loadgen.run import Measured
+from loadgen.scratch import scratch
 
 ENCODED_AT_ONCE: Final = 50_000  # plans longer than this say how far they are
 
@@ -59,8 +59,7 @@ def _report(session: Session, measured: Measured, run_dir: Path | None) -> int:
 def _run_dir(arguments: argparse.Namespace, stack: ExitStack) -> Path | None:
     """Where the run is saved: where the user says, or for as long as the page needs it."""
     if arguments.run_dir is None and arguments.html is not None:
-        folder = tempfile.TemporaryDirectory(prefix="loadgen-run-", ignore_cleanup_errors=True)
-        return Path(stack.enter_context(folder)) / "run"
+        return stack.enter_context(scratch("loadgen-run-")) / "run"
     return None if arguments.run_dir is None else Path(arguments.run_dir)
 
 

@@ -1,7 +1,6 @@
 """The command `loadgen search`: the highest rate that meets a target, within a budget of time."""
 
 import argparse
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from loadgen.command.numbers import inner_share, not_negative, positive
 from loadgen.command.session import Session
 from loadgen.errors import ProcessError, UsageError
 from loadgen.options import BenchOptions
+from loadgen.scratch import scratch
 from loadgen.search.bound import LOOKS, least_requests, runs_to_fail
 from loadgen.search.deadline import PUT_AWAY_S, Deadline
 from loadgen.search.hunt import Hunt, Look, Question
@@ -190,8 +190,7 @@ def _read_options(arguments: argparse.Namespace) -> BenchOptions:
 
 def _folder(place: str | None, stack: ExitStack) -> Path:
     if place is None:
-        folder = tempfile.TemporaryDirectory(prefix="loadgen-search-", ignore_cleanup_errors=True)
-        return Path(stack.enter_context(folder))
+        return stack.enter_context(scratch("loadgen-search-"))
     try:
         Path(place).mkdir(parents=True, exist_ok=True)
         if any(Path(place).iterdir()):

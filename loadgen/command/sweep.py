@@ -1,7 +1,6 @@
 """The command `loadgen sweep`: one benchmark at one rate after another."""
 
 import argparse
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,7 @@ from loadgen.command.session import Session, Tell
 from loadgen.errors import UsageError
 from loadgen.options import BenchOptions
 from loadgen.run import Measured
+from loadgen.scratch import scratch
 from loadgen.search.probe import capacity
 from loadgen.search.stand import Stand
 from loadgen.sweepdir import SweepDir, read_rates
@@ -106,10 +106,9 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
 
 
 def _folder(arguments: argparse.Namespace, options: BenchOptions, stack: ExitStack) -> SweepDir:
-    place = arguments.sweep_dir
-    if place is None:
-        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="loadgen-sweep-", ignore_cleanup_errors=True))
-    folder = SweepDir(Path(place), {**config(options), "simulate": arguments.simulate})
+    given = arguments.sweep_dir
+    place = stack.enter_context(scratch("loadgen-sweep-")) if given is None else Path(given)
+    folder = SweepDir(place, {**config(options), "simulate": arguments.simulate})
     stack.callback(folder.close)
     return folder
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import tempfile
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import orjson
 
 from loadgen.errors import DownloadError
 from loadgen.samples.images import SUFFIXES
+from loadgen.scratch import scratch
 from loadgen.secrets import Secrets
 
 TIMEOUT_S: Final = 30.0  # of silence, in each network operation
@@ -144,8 +144,8 @@ def _fetched(what: str, place: Path, fetch: Callable[[Path], None]) -> Path:
         return place
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".part-", dir=place.parent) as part:
-            target = Path(part) / place.name
+        with scratch(".part-", place.parent) as part:
+            target = part / place.name
             fetch(target)
             _publish(target, place)
     except Exception as error:

@@ -3,11 +3,11 @@
 import shutil
 import ssl
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from loadgen.errors import UsageError
+from loadgen.scratch import scratch
 from loadgen.simulator.options import SimulatorOptions
 
 _DAYS: Final = "30"
@@ -21,8 +21,8 @@ def server_context(options: SimulatorOptions) -> ssl.SSLContext | None:
         return _load(options.tls_cert, options.tls_key)
     if not options.tls:
         return None
-    with tempfile.TemporaryDirectory(prefix="loadgen-tls-") as folder:
-        cert, key = Path(folder, "cert.pem"), Path(folder, "key.pem")
+    with scratch("loadgen-tls-") as folder:
+        cert, key = folder / "cert.pem", folder / "key.pem"
         make_certificate(cert, key)
         return _load(str(cert), str(key))
 
