@@ -4,8 +4,10 @@ Whichever side dies, the other reads the end of the stream: no process has to be
 """
 
 import contextlib
+import math
+import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -71,3 +73,11 @@ class Channel:
     def close(self) -> None:
         """Hang up."""
         self._end.close()
+
+
+def readable(descriptors: Iterable[int], timeout_s: float | None = None) -> set[int]:
+    """Wait until any of them can be read or has ended, or for so long; return those. A number may be however high."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))}

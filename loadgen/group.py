@@ -1,7 +1,6 @@
 """The group: our child processes, their control lines, and the news from them, deaths included."""
 
 import os
-import select
 import shutil
 import signal
 import socket
@@ -15,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from collector.channel import Channel, Closed, Message
+from collector.channel import Channel, Closed, Message, readable
 from collector.shared import Descriptor
 from loadgen.errors import ProcessError, UsageError
 from loadgen.interrupts import Interrupts
@@ -121,8 +120,7 @@ class Group:
     def news(self, timeout_s: float | None, wake: Sequence[int] = ()) -> Iterator[tuple[Member, Message]]:
         """Wait for messages; a death is the message `died`. A descriptor in `wake` ends the waiting too."""
         living = {member.channel.fileno(): member for member in [*self.members, *self.watched] if member.alive}
-        ready, _, _ = select.select([*living, *wake], [], [], timeout_s)
-        for descriptor in ready:
+        for descriptor in readable([*living, *wake], timeout_s):
             if member := living.get(descriptor):
                 try:
                     for message in member.channel.receive():

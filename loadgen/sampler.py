@@ -8,7 +8,6 @@ lets it, it runs at real-time priority, so that our own processes cannot be what
 
 import errno
 import os
-import select
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from collector.channel import Channel, Closed
+from collector.channel import Channel, Closed, readable
 from collector.hiccup import HICCUP
 from loadgen.clock import now_ns
 from loadgen.quiet import quieten
@@ -96,7 +95,7 @@ def main(descriptor: int) -> None:
     sampler: Sampler | None = None
     with suppress(Closed):
         while True:
-            select.select([channel], [], [])
+            readable([channel.fileno()])
             for message in channel.receive():
                 kind = message["kind"]
                 if kind == "setup":

@@ -6,7 +6,6 @@ It has what the others leave of the cores: on a busy machine files are lost befo
 """
 
 import os
-import select
 import sys
 import time
 from contextlib import suppress
@@ -14,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from collector.channel import Channel, Closed, Message
+from collector.channel import Channel, Closed, Message, readable
 from collector.vitals import Vitals
 from loadgen.losses import Losses
 from loadgen.ring import Ring
@@ -71,8 +70,7 @@ def main(descriptor: int) -> None:
     saver: Saver | None = None
     with suppress(Closed):
         while True:
-            watched = [channel.fileno(), *([saver.bell] if saver else [])]
-            ready, _, _ = select.select(watched, [], [])
+            ready = readable([channel.fileno(), *([saver.bell] if saver else [])])
             for message in channel.receive():
                 saver = _obey(message, saver, channel)
             if saver and saver.bell in ready:

@@ -6,7 +6,6 @@ CHANNEL is the descriptor of its control line to the parent. Request i goes to s
 each token leaves LEAD before it is due, which a stall of the machine may eat into without anybody being late.
 """
 
-import select
 import sys
 from contextlib import suppress
 from typing import Any, Final
@@ -16,7 +15,7 @@ import zmq
 from numpy.typing import NDArray
 
 from collector import shared
-from collector.channel import Channel, Closed, Message
+from collector.channel import Channel, Closed, Message, readable
 from collector.vitals import Vitals
 from loadgen.clock import SECOND_NS, now_ns
 from loadgen.pins import settle
@@ -99,7 +98,7 @@ def main(descriptor: int) -> None:
     wait_s: float | None = None
     with suppress(Closed):
         while True:
-            select.select([channel], [], [], wait_s)
+            readable([channel.fileno()], wait_s)
             for message in channel.receive():
                 scheduler = _obey(message, scheduler, channel)
             wait_s = scheduler.emit() if scheduler else None

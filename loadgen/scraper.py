@@ -9,7 +9,6 @@ collector/scrapes.py says what it writes.
 import asyncio
 import errno
 import os
-import select
 import socket
 import ssl
 import sys
@@ -19,7 +18,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from collector.channel import Channel, Closed
+from collector.channel import Channel, Closed, readable
 from collector.printable import printable
 from collector.scrapes import MetricsLog
 from collector.vitals import Vitals
@@ -197,7 +196,7 @@ def main(descriptor: int) -> None:
     """Live until the parent says `exit` or goes away."""
     os.nice(19)
     channel = Channel.inherited(descriptor)
-    select.select([channel], [], [])
+    readable([channel.fileno()])
     asyncio.run(_live(channel))
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from collector import shared
-from collector.channel import Channel, Closed, Message
+from collector.channel import Channel, Closed, Message, readable
 from collector.ledger import Ledger
 from collector.record import RECORD, ErrorKind, Outcome, error_name, error_names
+from loadgen.descriptors import raise_limit
 from loadgen.outbox import Outbox
 from loadgen.requests.request import Request
 from loadgen.store import Store, StoreWriter
@@ -51,6 +52,24 @@ def test_messages_arrive_whole_and_in_order_however_they_were_cut() -> None:
     assert list(mine.receive()) == []
     theirs.sendall(text[7:])
     assert list(mine.receive()) == [{"kind": "a", "n": 1}, {"kind": "b"}]
+
+
+def test_descriptors_beyond_a_thousand_are_waited_for_too() -> None:
+    """256 senders take more: select(2) knows 1,024."""
+    raise_limit()
+    low, other = os.pipe()
+    taken = [os.dup(low) for _ in range(1100)]
+    mine, theirs = os.pipe()
+    try:
+        assert mine > 1024
+        assert readable([mine, low], 0.0) == set()
+        os.write(theirs, b"x")
+        assert readable([mine, low]) == {mine}
+        os.close(other)  # an end is something to read as well
+        assert readable([mine, low]) == {mine, low}
+    finally:
+        for descriptor in (low, *taken, mine, theirs):
+            os.close(descriptor)
 
 
 def test_what_was_said_before_a_death_is_heard_before_the_death() -> None:

@@ -1,9 +1,8 @@
 """The simulated server as a child process of a run: `python -m loadgen.simulator CHANNEL`."""
 
-import select
 import sys
 
-from collector.channel import Channel
+from collector.channel import Channel, readable
 from loadgen.simulator.options import SimulatorOptions
 from loadgen.simulator.server import serve
 
@@ -11,7 +10,7 @@ from loadgen.simulator.server import serve
 def main(descriptor: int) -> None:
     """Serve as the parent's setup message says, tell it the port, and end when it goes away."""
     channel = Channel.inherited(descriptor)
-    select.select([channel], [], [])
+    readable([channel.fileno()])
     (setup,) = channel.receive()
     options = SimulatorOptions(**setup["options"])
     serve(options, lambda port: channel.send("ready", port=port), until_eof_fd=channel.fileno())
