@@ -98,6 +98,17 @@ def test_a_full_disk_for_the_run_folder_costs_neither_the_figures_nor_what_is_th
 
 
 @pytest.mark.skipif(not can_unshare("--mount"), reason="needs a disk of its own")
+def test_a_full_disk_for_the_answers_costs_no_figure_and_is_exit_1(tmp_path: Path) -> None:
+    load = f"--num-prompts 100 --request-rate 100 --max-concurrency 100 --save-dir {tmp_path} --output-file -"
+    script = f"mount -t tmpfs -o size=40k none {tmp_path}; {LOADGEN} bench {SMALL} {FAST} {load}"
+    found = shell(f"unshare --mount bash -c {shlex.quote(script)}")
+    result = orjson.loads(found.stdout)
+    assert (found.returncode, result["outcomes"]["ok"], "Traceback" in found.stderr) == (1, 100, False)
+    assert result["media"]["lost"]["count"] == 100 - result["media"]["saved_files"] > 0
+    assert "No space left on device" in result["media"]["lost"]["example"]
+
+
+@pytest.mark.skipif(not can_unshare("--mount"), reason="needs a disk of its own")
 def test_a_disk_that_is_full_before_the_start_is_a_usage_error(tmp_path: Path) -> None:
     script = f"mount -t tmpfs -o size=8k none {tmp_path}; {LOADGEN} bench {SMALL} {FAST} --run-dir {tmp_path}/run"
     found = shell(f"unshare --mount bash -c {shlex.quote(script + ' --num-prompts 2000')}")

@@ -17,7 +17,7 @@ def exit_code(result: Result, measured: Measured, strict: bool, min_slo_attainme
     """Return what a finished run exits with; gates are `--strict` and `--min-slo-attainment`."""
     if measured.interrupted:
         return INTERRUPTED
-    if measured.died or measured.unwritten:
+    if measured.died or measured.unwritten or _unsaved(result):
         return FAULT
     if not result["completed_requests"]:
         return NOTHING
@@ -27,3 +27,8 @@ def exit_code(result: Result, measured: Measured, strict: bool, min_slo_attainme
     if min_slo_attainment is not None and (attainment is None or attainment < min_slo_attainment):
         return GATE
     return OK
+
+
+def _unsaved(result: Result) -> bool:
+    """Whether `--save-dir` lacks an answer."""
+    return result["media"]["save_dir"] is not None and result["media"]["lost"]["count"] > 0
