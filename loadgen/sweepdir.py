@@ -56,10 +56,14 @@ class SweepDir:
         return self.folder / f"rate-{rate:.6g}"
 
     def write(self, sweep: Mapping[str, Any]) -> None:
-        """Write sweep.json, whole or not at all."""
+        """Write sweep.json, whole or not at all; UsageError where there is no room."""
         draft = self.folder / f".{SWEEP}"
-        draft.write_bytes(json.dump({"layout": LAYOUT, **sweep}))
-        draft.replace(self.folder / SWEEP)
+        try:
+            draft.write_bytes(json.dump({"layout": LAYOUT, **sweep}))
+            draft.replace(self.folder / SWEEP)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise UsageError(f"{_FLAG} {self.folder}: {error.strerror}; make room, and go on from there") from None
 
     def _check(self, config: Any) -> None:
         if not self.saved:

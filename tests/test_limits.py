@@ -18,8 +18,10 @@ import pytest
 from collector.ledger import Ledger
 from collector.record import RECORD
 from collector.saved import read_run
+from loadgen.errors import UsageError
 from loadgen.memory import CONNECTION_BYTES, available_bytes, shortage
 from loadgen.simulator.png import png
+from loadgen.sweepdir import SweepDir
 from tests.commands import LIMIT_S, ROOT, run, server
 from tests.test_stops import children, end, under_way
 
@@ -109,6 +111,17 @@ def test_a_full_disk_for_the_answers_costs_no_figure_and_is_exit_1(tmp_path: Pat
 
 
 @pytest.mark.skipif(not can_unshare("--mount"), reason="needs a disk of its own")
+@pytest.mark.parametrize("size", ["24k", "96k"])  # for the plan, for the records
+def test_a_full_disk_ends_a_sweep_with_one_line_and_without_a_figure(size: str, tmp_path: Path) -> None:
+    load = f"--num-prompts 1000 --rates 1000,2000 --sweep-dir {tmp_path}"
+    script = f"mount -t tmpfs -o size={size} none {tmp_path}; {LOADGEN} sweep {SMALL} {FAST} {load}"
+    found = shell(f"unshare --mount bash -c {shlex.quote(script)}")
+    assert (found.returncode, found.stdout) == (1 if size == "96k" else 2, "")
+    assert (len(found.stderr.splitlines()), str(tmp_path) in found.stderr) == (1, True), found.stderr
+    assert "No space left on device" in found.stderr
+
+
+@pytest.mark.skipif(not can_unshare("--mount"), reason="needs a disk of its own")
 def test_a_disk_that_is_full_before_the_start_is_a_usage_error(tmp_path: Path) -> None:
     script = f"mount -t tmpfs -o size=8k none {tmp_path}; {LOADGEN} bench {SMALL} {FAST} --run-dir {tmp_path}/run"
     found = shell(f"unshare --mount bash -c {shlex.quote(script + ' --num-prompts 2000')}")
@@ -136,6 +149,16 @@ def file_limit(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_sweep_that_cannot_be_written_down_is_one_line_and_leaves_what_was_there(tmp_path: Path) -> None:
+    folder = SweepDir(tmp_path, {})
+    folder.write({"rates": [1.0]})
+    before = (tmp_path / "sweep.json").read_bytes()
+    with file_limit(len(before)), pytest.raises(UsageError, match=f"^--sweep-dir {tmp_path}: File too large"):
+        folder.write({"rates": [1.0, 2.0]})
+    folder.close()
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
 
 
 @pytest.mark.parametrize("size", [0, 1, 56, 100, 112, 300])

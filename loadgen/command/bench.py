@@ -85,7 +85,8 @@ def _print(session: Session, measured: Measured) -> None:
     if measured.unwritten:
         kept = "the figures above are whole, but what is saved there is not; make room and run again"
         tell = session.teller(session.people)
-        tell(f"--run-dir {session.arguments.run_dir}: {measured.unwritten}; {kept}")
+        place = f"--run-dir {session.arguments.run_dir}" if session.arguments.run_dir else "--html, in $TMPDIR"
+        tell(f"{place}: {measured.unwritten}; {kept}")
 
 
 def _encoding(tell: Tell) -> Callable[[int, int], None]:

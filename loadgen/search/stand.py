@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from loadgen.errors import ProcessError
 from loadgen.options import BenchOptions, SloOptions
 from loadgen.plan import Plan, build_plan
 from loadgen.run import Measured
@@ -22,6 +23,7 @@ class Stand:
 
     A run ends when nothing is in flight any more, and the next one begins with its own warm-ups. Targets that come from
     warm-ups are those of the first run (or `slo` of an earlier one): a target that moves cannot be compared.
+    A run that could not be saved whole is a ProcessError.
     """
 
     options: BenchOptions
@@ -59,6 +61,8 @@ class Stand:
         options = replace(options, slo=self._targets())
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup)
         measured = self.carry_out(plan, options, folder)
+        if measured.unwritten:
+            raise ProcessError(f"{folder}: {measured.unwritten}; nothing can be concluded from it, so make room")
         if self.slo is None:
             found = measured.result["slo"]
             self.slo = {key: found[key] for key in _TARGETS if key in found}
