@@ -91,7 +91,7 @@ def _report(folder: Path, arguments: argparse.Namespace, people: Console) -> Non
     result = again(saved, facts, {"model": "flat", "flat_ms": arguments.slo_ms} if arguments.slo_ms else None)
     further = percentiles.of(_times(saved, facts), arguments.percentiles) if arguments.percentiles else {}
     told = _write_files(saved, facts, result, further, arguments)
-    with _shown_of(folder):
+    with shown_of(folder):
         drawn = terminal.drawn(result)
     people.rule(Text(printable(str(folder))))
     people.print(drawn, highlight=False)
@@ -120,13 +120,13 @@ def _write_files(
 
 
 def _page(saved: SavedRun, facts: Facts, result: Result) -> bytes:
-    with _shown_of(saved.folder):
+    with shown_of(saved.folder):
         moved = metrics.moved(saved.scrapes, facts.started_ns)
         return page(result, Series.of_run(saved.records, facts, facts.hiccups), moved)
 
 
 @contextmanager
-def _shown_of(folder: Path) -> Iterator[None]:
+def shown_of(folder: Path) -> Iterator[None]:
     """What a run says of warm-ups and of its processes is drawn as it was saved, if it can be."""
     try:
         yield

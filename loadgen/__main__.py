@@ -22,7 +22,7 @@ def entry(words: Sequence[str] | None = None, **defaults: object) -> NoReturn:
 
     if patient:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(main(sys.argv[1:] if words is None else words, **defaults))
+    sys.exit(main(sys.argv[1:] if words is None else words, defaults=defaults))
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:

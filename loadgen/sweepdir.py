@@ -1,6 +1,7 @@
 """The folder of `--sweep-dir`: sweep.json, and a run folder a rate. An interrupted sweep goes on from it."""
 
 import fcntl
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -76,9 +77,8 @@ class SweepDir:
                 f"{path}: layout {self.saved.get('layout')} is not {LAYOUT}; use the version that wrote it"
             )
         known = self.saved.get("config")
-        rates = self.saved.get("rates")
-        if not (isinstance(known, dict) and isinstance(rates, list) and all(isinstance(r, int | float) for r in rates)):
-            raise UsageError(f"{path}: is damaged (no config, or no rates); name a new folder")
+        if not (isinstance(known, dict) and _are_rates(self.saved.get("rates")) and _is_slo(self.saved.get("slo"))):
+            raise UsageError(f"{path}: is damaged (no config, or odd rates or targets); name a new folder")
         if differing := list(differences(known, config)):
             shown = "; ".join(differing[:3])
             raise UsageError(f"{_FLAG} {self.folder}: holds a sweep of another config ({shown}); name a new folder")
@@ -90,6 +90,19 @@ class SweepDir:
         while (place := aside / f"{folder.name}-{number}").exists():
             number += 1
         folder.rename(place)
+
+
+def _are_rates(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(rate, int | float) and 0 < rate <= 1e9 for rate in value)
+
+
+def _is_slo(value: Any) -> bool:
+    """Whether a later run can have the targets of the first one from it."""
+    if value is None or not isinstance(value, dict):
+        return value is None
+    modelled = value.get("model") in ("linear", "affine")
+    numbers = (value.get("unit_ms"), value.get("fixed_ms", 0.0)) if modelled else ()
+    return all(isinstance(number, int | float) and 0 <= number < math.inf for number in numbers)
 
 
 def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:

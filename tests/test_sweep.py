@@ -67,7 +67,7 @@ def test_rates_are_sorted_and_counted_once() -> None:
     assert rates("auto") == ()
 
 
-@pytest.mark.parametrize("text", ["1", "1,1.0", "", "0,1", "-1,2", "1,inf", "nan,1", "fast,1"])
+@pytest.mark.parametrize("text", ["1", "1,1.0", "", "0,1", "-1,2", "1,inf", "nan,1", "1,nan,2", "fast,1"])
 def test_a_sweep_of_one_rate_or_of_none_is_bad_usage(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         rates(text)
@@ -127,6 +127,34 @@ def test_a_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
     _, err = swept(folder, "--rates", "50,100", "--slo-ms", "700", "--model", "another", code=2)
     assert "holds a sweep of another config (slo.flat_ms was 500.0 and is 700.0" in err or "target.model" in err
     assert "name a new folder" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "says"),
+    [
+        ("sweep.json", {"rates": [50.0, 0.0]}, "odd rates"),
+        ("sweep.json", {"slo": {"model": "linear"}}, "odd rates or targets"),
+        ("sweep.json", {"slo": [1]}, "odd rates or targets"),
+        ("rate-50/summary.json", {"response": None}, "rate-50"),
+        ("rate-50/summary.json", {"verdict": {}}, "rate-50"),
+    ],
+)
+def test_a_sweep_does_not_go_on_from_what_is_damaged(
+    name: str, damage: dict[str, Any], says: str, finished_sweep: Path
+) -> None:
+    path = finished_sweep / name
+    before = path.read_bytes()
+    path.write_bytes(orjson.dumps({**orjson.loads(before), **damage}))
+    _, err = swept(finished_sweep, "--rates", "50,100", code=2)
+    path.write_bytes(before)
+    assert ("damaged" in err, says in err, "Traceback" in err) == (True, True, False)
+
+
+@pytest.fixture(scope="module")
+def finished_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sweep")
+    swept(folder, "--rates", "50,100")
+    return folder
 
 
 def probed(throughputs: dict[int, float], budget: int = 64) -> tuple[Stand, list[tuple[int, int]]]:

@@ -5,8 +5,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
-from types import FrameType
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType, MappingProxyType
 from typing import Final, NoReturn
 
 from collector import command as report
@@ -34,10 +34,14 @@ examples:
 """
 
 
-def main(words: Sequence[str], **defaults: object) -> int:
+def main(
+    words: Sequence[str],
+    run: Callable[[argparse.Namespace], int] | None = None,
+    defaults: Mapping[str, object] = MappingProxyType({}),
+) -> int:
     """Run one command line; every fault is one line and a code.
 
-    `defaults` replace those of the flags of `bench`, and `run` what it does with them.
+    `run` replaces what is done with the flags, of whichever command, and `defaults` those of the flags of `bench`.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminated)
@@ -45,7 +49,7 @@ def main(words: Sequence[str], **defaults: object) -> int:
     descriptors.raise_limit()
     try:
         arguments = _parser(defaults).parse_args(words)
-        return int(arguments.run(arguments))
+        return int((run or arguments.run)(arguments))
     except (LoadgenError, RunError) as fault:
         print(f"loadgen: {printable(str(fault))}", file=sys.stderr)  # noqa: T201
         return fault.exit_code
@@ -72,7 +76,7 @@ class _Parser(Parser):
         super().error(Secrets().hide(_MISTYPED.sub(r"\1" + HIDDEN, message)))
 
 
-def _parser(defaults: dict[str, object]) -> argparse.ArgumentParser:
+def _parser(defaults: Mapping[str, object]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="loadgen",
         description="Open-loop load generator for image and video generation servers: sends on time, counts honestly.",
@@ -95,10 +99,10 @@ def _parser(defaults: dict[str, object]) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_bench(commands: "argparse._SubParsersAction[_Parser]", defaults: dict[str, object]) -> None:
+def _add_bench(commands: "argparse._SubParsersAction[_Parser]", defaults: Mapping[str, object]) -> None:
     parser = _command(commands, "bench", "replay a workload on an open-loop schedule and report on it", flags.EXAMPLES)
     flags.add_arguments(parser)
-    parser.set_defaults(**{"run": bench, **defaults})
+    parser.set_defaults(run=bench, **defaults)
 
 
 def _command(

@@ -80,11 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def search(arguments: argparse.Namespace) -> int:
     """Carry out `loadgen search`; return its exit code."""
     begun_s = time.monotonic()
-    options = _read_options(arguments)
+    options = read_options(arguments)
     output.check_files(arguments.output_file, None)
     with ExitStack() as stack:
         session = stack.enter_context(Session.of(arguments, options))
-        search = Search(session, _folder(arguments.search_dir, stack), begun_s)
+        search = Search(session, open_folder(arguments.search_dir, stack), begun_s)
         search.go()
         found = search.found(config(options))
         output.write(arguments.output_file, json.dump(found))
@@ -168,7 +168,8 @@ class Search:
         }
 
 
-def _read_options(arguments: argparse.Namespace) -> BenchOptions:
+def read_options(arguments: argparse.Namespace) -> BenchOptions:
+    """Read the options of a benchmark whose rate and length are to be found; UsageError for what cannot be searched."""
     options = sweep.read_options(arguments)
     for flag, given in (("--num-prompts", arguments.num_prompts), ("--duration", arguments.duration)):
         if given is not None:
@@ -188,7 +189,8 @@ def _read_options(arguments: argparse.Namespace) -> BenchOptions:
     return replace(options, data=replace(options.data, num_prompts=1))
 
 
-def _folder(place: str | None, stack: ExitStack) -> Path:
+def open_folder(place: str | None, stack: ExitStack) -> Path:
+    """Make the folder of `--search-dir`, or one for as long as `stack` lasts; UsageError where it cannot be used."""
     if place is None:
         return stack.enter_context(scratch("loadgen-search-"))
     try:

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
+from collector.command import shown_of
 from collector.knee import knee
 from collector.point import Point, point_of
 from collector.report import json
@@ -66,7 +67,7 @@ def rates(text: str) -> tuple[float, ...]:
         found = sorted({float(f"{float(part):.6g}") for part in text.split(",")})
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is not auto, nor rates such as 0.1,0.5,1") from None
-    if not 0 < found[0] <= found[-1] <= 1e9:
+    if not all(0 < rate <= 1e9 for rate in found):  # nan is none of these, wherever it stands
         raise argparse.ArgumentTypeError(f"{text}: a rate is above 0, and a billion at most")
     if len(found) < 2:
         raise argparse.ArgumentTypeError(f"{text}: a sweep has two rates or more; one is for loadgen bench")
@@ -79,7 +80,7 @@ def sweep(arguments: argparse.Namespace) -> int:
     output.check_files(arguments.output_file, arguments.html)
     with ExitStack() as stack:
         session = stack.enter_context(Session.of(arguments, options))
-        folder = _folder(arguments, options, stack)
+        folder = open_folder(arguments, options, stack)
         session.reach_server(stack)
         found, code = _swept(session, folder, config(options))
         output.write(arguments.output_file, json.dump(found))
@@ -105,7 +106,8 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
     return usage.read_options(arguments)
 
 
-def _folder(arguments: argparse.Namespace, options: BenchOptions, stack: ExitStack) -> SweepDir:
+def open_folder(arguments: argparse.Namespace, options: BenchOptions, stack: ExitStack) -> SweepDir:
+    """Open the folder of `--sweep-dir`, or one for as long as `stack` lasts; UsageError where it cannot be used."""
     given = arguments.sweep_dir
     place = stack.enter_context(scratch("loadgen-sweep-")) if given is None else Path(given)
     folder = SweepDir(place, {**config(options), "simulate": arguments.simulate})
@@ -152,7 +154,8 @@ def _point(folder: SweepDir, stand: Stand, rate: float, tell: Tell) -> tuple[Poi
     """The point of a rate, from a run that was finished before or one made now; None and why where that ended."""
     if (saved := folder.finished(rate)) is not None:
         tell(f"{rate:g}/s: finished before")
-        return point_of(saved, rate), OK
+        with shown_of(saved.folder):
+            return point_of(saved, rate), OK
     tell(f"{rate:g}/s")
     place = folder.run_folder(rate)
     measured = stand.run(rate, place)

@@ -12,10 +12,11 @@ from scripts.fuzzing.command_line import COMMAND_LINE, SERVE_FLAGS
 from scripts.fuzzing.data_files import DATA_FILES
 from scripts.fuzzing.jobs import JOBS
 from scripts.fuzzing.pages import PAGES
+from scripts.fuzzing.rates import RATES
 from scripts.fuzzing.run_files import RUN_FILES
 from scripts.fuzzing.target import Tally, Target, run
 
-TARGETS: Final = (COMMAND_LINE, SERVE_FLAGS, DATA_FILES, RUN_FILES, ANSWERS, JOBS, PAGES)
+TARGETS: Final = (COMMAND_LINE, RATES, SERVE_FLAGS, DATA_FILES, RUN_FILES, ANSWERS, JOBS, PAGES)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -83,6 +83,11 @@ _FINE: Final[dict[str, tuple[str, ...]]] = {
     ),
     "--pin": ("auto", "senders=0", "senders=0-99999", "scheduler=0,", "x=1", "senders=1-0", "senders=٣"),
     "--rate-series": ("0:1,5:2", "0:0,1:0", "0:1", "1:1,2:2", "0:1,0:5", "0:1e300,9e8:1e300", "0:1,1e9:nan"),
+    "--rates": ("auto", "1,2", "0.5,1,nan,2", "1,1", "1,inf", "0,1", "1e9,1", ",1,2", "1e-300,1"),
+    "--min-attainment": ("0.9", "0.99", "0.5", "0.9999"),
+    "--budget": ("15", "60", "14.9", "1e9"),
+    "--sweep-dir": ("kept", "fresh"),
+    "--search-dir": ("kept", "fresh"),
     "--simulate": (
         "--replicas 4",
         "--port 70000",
@@ -104,7 +109,7 @@ def _actions() -> tuple[argparse.Action, ...]:
 
 
 @lru_cache(maxsize=1)
-def _place() -> Path:
+def home() -> Path:
     """Make the files that the words name; whatever a case writes is written there."""
     place = folder() / "home"
     (place / "images").mkdir(parents=True)
@@ -127,19 +132,19 @@ def _place() -> Path:
 
 @st.composite
 def _case(draw: Callable[..., Any]) -> list[str]:
-    _place()
+    home()
     words = list(draw(st.sampled_from(((), ("--base-url", "http://127.0.0.1:9"), ("--simulate",)))))
     if draw(st.integers(0, 3)):
         words += ["--dataset", "random", "--task", draw(st.sampled_from(("t2i", "i2i", "t2v")))]
     for action in draw(st.lists(st.sampled_from(_actions()), max_size=5)):
-        words += _words(draw, action)
+        words += words_of(draw, action)
     if draw(st.integers(0, 9)) == 0:
         words.append(draw(st.sampled_from(ODD_TEXTS)))
-    kept: list[str] = [word.replace("\0", "") for word in words]
-    return kept  # no command line can hold that
+    return [word.replace("\0", "") for word in words]  # which no command line can hold
 
 
-def _words(draw: Callable[..., Any], action: argparse.Action) -> list[str]:
+def words_of(draw: Callable[..., Any], action: argparse.Action) -> list[str]:
+    """Draw a value of a flag, odd or fine."""
     flag = action.option_strings[-1]
     if action.nargs == 0:
         return [flag]
@@ -157,22 +162,33 @@ def _plan_only(arguments: argparse.Namespace) -> int:
     with Secrets.of(options.target).hidden():
         output.check_files(arguments.output_file, arguments.html)
         output.check_save_dir(arguments.save_dir)
-        if arguments.simulate is not None:
-            parse_simulator(arguments.simulate, "video" if options.data.task in VIDEO_TASKS else "image")
-        target = resolve(options.target)
-        tls_context(target)
-        Heads(target).of(Request("POST", "/v1/x", "application/json", b"{}"))
-        if _is_small(options):
+        check_server(arguments, options)
+        if is_small(options):
             plan = build_plan(
-                options.data, options.arrivals, options.target, options.warmup, Hub(cache=_place() / "cache")
+                options.data, options.arrivals, options.target, options.warmup, Hub(cache=home() / "cache")
             )
             slo.check(plan, options.slo)
-            shown = json.dump(config(options))
-            assert SECRET.encode() not in shown, shown
+            check_shown(options)
     return 0
 
 
-def _is_small(options: BenchOptions) -> bool:
+def check_server(arguments: argparse.Namespace, options: BenchOptions) -> None:
+    """All that is done about the server before it is asked anything."""
+    if arguments.simulate is not None:
+        parse_simulator(arguments.simulate, "video" if options.data.task in VIDEO_TASKS else "image")
+    target = resolve(options.target)
+    tls_context(target)
+    Heads(target).of(Request("POST", "/v1/x", "application/json", b"{}"))
+
+
+def check_shown(options: BenchOptions) -> None:
+    """See that no secret is in what is kept of the options."""
+    shown = json.dump(config(options))
+    assert SECRET.encode() not in shown, shown
+
+
+def is_small(options: BenchOptions) -> bool:
+    """Whether a plan of these options is made in no time."""
     data, arrivals = options.data, options.arrivals
     series = sum(
         (late - early) * max(a, b)
@@ -187,11 +203,16 @@ def _is_small(options: BenchOptions) -> bool:
 
 def check(words: list[str]) -> str:
     """Run one command line as far as its plan."""
-    place = _place()
+    return said_at_home(["bench", *words], _plan_only)
+
+
+def said_at_home(words: list[str], run: Callable[[argparse.Namespace], int]) -> str:
+    """Give a command line to `run`, with the files that its words name; what it writes is removed."""
+    place = home()
     before = set(place.iterdir())
     try:
         with contextlib.chdir(place):
-            return outcome(*said(lambda: main(["bench", *words], run=_plan_only)), secrets=(SECRET,))
+            return outcome(*said(lambda: main(words, run=run)), secrets=(SECRET,))
     finally:
         for path in set(place.iterdir()) - before:
             _remove(path)

@@ -1,0 +1,132 @@
+"""Sweeps and searches: every flag of `loadgen sweep` and `loadgen search`, up to the plans; damaged sweep folders."""
+
+import argparse
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, cast
+
+import orjson
+from hypothesis import strategies as st
+
+from collector.result import Result
+from loadgen.circumstances import config
+from loadgen.command import output, search, sweep
+from loadgen.options import BenchOptions
+from loadgen.plan import Plan
+from loadgen.run import Measured
+from loadgen.search.stand import Stand
+from loadgen.secrets import Secrets
+from loadgen.sweepdir import SWEEP, read_rates
+from scripts.fuzzing.command_line import check_server, check_shown, is_small, said_at_home, words_of
+from scripts.fuzzing.oddities import damaged_bytes, mutated_json
+from scripts.fuzzing.target import Target
+
+_ASKED: Final = ("--base-url", "http://127.0.0.1:9", "--dataset", "random", "--task", "t2i", "--num-prompts", "5")
+_SOUND: Final = {
+    "sweep": ("--rates", "1,2", "--num-prompts", "5"),
+    "search": ("--min-attainment", "0.9", "--budget", "60", "--slo-ms", "5"),
+}
+_COUNT: Final = 20  # requests of a run of a search
+_MODEL: Final = {"model": "affine", "unit_ms": 0.5, "fixed_ms": 3.0, "fit": None, "warnings": []}
+Case = tuple[list[str], bytes | None]  # words, and what is in kept/sweep.json
+
+
+@lru_cache(maxsize=2)
+def _actions(command: str) -> tuple[list[argparse.Action], list[argparse.Action]]:
+    """Flags of the command itself, and all of them."""
+    parser = argparse.ArgumentParser()
+    {"sweep": sweep, "search": search}[command].add_arguments(parser)
+    (own,) = [group for group in parser._action_groups if group.title == command]
+    return own._group_actions, [action for action in parser._actions if action.option_strings[0] != "-h"]
+
+
+@lru_cache(maxsize=1)
+def _kept() -> dict[str, Any]:
+    """What a sweep that asked for `_ASKED` has written down."""
+    written: list[dict[str, Any]] = []
+
+    def write(arguments: argparse.Namespace) -> int:
+        with ExitStack() as stack:
+            options = sweep.read_options(arguments)
+            folder = sweep.open_folder(arguments, options, stack)
+            asked = {**config(options), "simulate": arguments.simulate}
+            folder.write({"config": asked, "slo": _MODEL, "rates": [1.0, 2.0], "points": [], "knee": None})
+            written.append(orjson.loads((folder.folder / SWEEP).read_bytes()))
+        return 0
+
+    assert said_at_home(["sweep", *_ASKED, "--rates", "1,2", "--sweep-dir", "kept"], write) == "a result"
+    return written[0]
+
+
+@st.composite
+def _case(draw: Callable[..., Any]) -> Case:
+    if draw(st.integers(0, 3)) == 0:
+        kept = draw(mutated_json((_kept(),)) | damaged_bytes(orjson.dumps(_kept())))
+        return ["sweep", *_ASKED, "--rates", "1,2", "--sweep-dir", "kept"], kept
+    command = draw(st.sampled_from(tuple(_SOUND)))
+    own, every = _actions(command)
+    words = [command, *_ASKED[:6], *_SOUND[command]]
+    for action in draw(st.lists(st.sampled_from(own) | st.sampled_from(every), max_size=4)):
+        words += words_of(draw, action)
+    return [word.replace("\0", "") for word in words], None
+
+
+def _plans_of_sweep(arguments: argparse.Namespace) -> int:
+    """Stand for `sweep`: everything before the first process is started, and the plan of each rate."""
+    options = sweep.read_options(arguments)
+    with Secrets.of(options.target).hidden(), ExitStack() as stack:
+        output.check_files(arguments.output_file, arguments.html)
+        given = arguments.sweep_dir is not None
+        saved = sweep.open_folder(arguments, options, stack).saved if given else {}
+        check_server(arguments, options)
+        for number, rate in enumerate(read_rates(saved, arguments.rates)[:3]):
+            _plan(options, saved.get("slo"), rate, number)
+    return 0
+
+
+def _plans_of_search(arguments: argparse.Namespace) -> int:
+    """Stand for `search`: everything before the first process is started, and the plan of its first run."""
+    options = search.read_options(arguments)
+    with Secrets.of(options.target).hidden(), ExitStack() as stack:
+        output.check_files(arguments.output_file, None)
+        if arguments.search_dir is not None:
+            search.open_folder(arguments.search_dir, stack)
+        check_server(arguments, options)
+        _plan(options, None, arguments.start_rate or 1.0, 0, _COUNT)
+    return 0
+
+
+def _plan(options: BenchOptions, slo: Any, rate: float, number: int, count: int | None = None) -> None:
+    """Make the plan of one run, unless that is great work, or of a data set that would have to be downloaded."""
+    asked = replace(options, arrivals=replace(options.arrivals, rate=rate))
+    if options.data.dataset != "random" or not is_small(asked):
+        return
+
+    def carry_out(plan: Plan, options: BenchOptions, _folder: Path | None) -> Measured:
+        assert len(plan) > 0
+        check_shown(options)
+        return Measured(cast("Result", {"slo": {}}), False, ())
+
+    Stand(options, carry_out, slo=slo).run(rate, None, number, count)
+
+
+_PLANS: Final = {"sweep": _plans_of_sweep, "search": _plans_of_search}
+
+
+def check(case: Case) -> str:
+    """Run one command line as far as its plans."""
+    words, kept = case
+
+    def plans(arguments: argparse.Namespace) -> int:
+        if kept is not None:
+            Path("kept").mkdir()
+            Path("kept", SWEEP).write_bytes(kept)
+        return _PLANS[words[0]](arguments)
+
+    return said_at_home(words, plans)
+
+
+RATES: Final = Target("sweep and search", 3, st.deferred(_case), check)
