@@ -71,13 +71,15 @@ class AnswerReader:
         if names:
             self.on_header = self._keep_header
         self._parser: httptools.HttpResponseParser | None = None
+        self._pieces: list[bytes] = []  # of a body, but for its first
         self.begin()
 
     def begin(self) -> None:
         """Expect an answer."""
         self._parser = self._parser or httptools.HttpResponseParser(self)
         self._first = self._raw_head = self.head = b""
-        self._pieces: list[bytes] = []
+        if self._pieces:
+            self._pieces = []
         self._gathered: bytearray | None = None
         self._room: memoryview | None = None
         self._received = self._filled = self._length = self._barren = self.status = 0
@@ -90,7 +92,7 @@ class AnswerReader:
         if self._room is not None:
             return self._room[: self._length]
         if self._gathered is None:
-            return self._first if len(self._pieces) < 2 else b"".join(self._pieces)
+            return b"".join((self._first, *self._pieces)) if self._pieces else self._first
         if self._pieces:
             self._gather()
         return memoryview(self._gathered)
@@ -106,7 +108,13 @@ class AnswerReader:
         if count > HEAD_LIMIT:
             self._check_head()
         received = self._received
-        self._feed(self._scratch[:count])
+        assert self._parser is not None
+        try:
+            self._parser.feed_data(self._scratch[:count])
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._stop_parsing(error)
+        if self._received > self._limit:
+            raise self._too_large(self._received)
         if self.whole:
             if self.status != 200 or self._first[:1] != OBJECT:
                 self._keep_head(count)
@@ -146,19 +154,14 @@ class AnswerReader:
         if not self.headed and scratch.find(b"\r\n\r\n", 0, HEAD_LIMIT) < 0:
             raise _too_long(HEAD_LIMIT)
 
-    def _feed(self, data: memoryview) -> None:
-        assert self._parser is not None
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+    def _stop_parsing(self, error: Exception) -> None:
+        """Say what the parser minds, unless the body was too large before that: what came first counts."""
+        if isinstance(error, httptools.HttpParserUpgrade):
             raise BrokenAnswerError(ErrorKind.PROTOCOL, "the server wants to switch protocols") from None
-        except httptools.HttpParserError as error:
-            self._parser = None
-            self.reusable = False
-            if self._received <= self._limit:  # what came first counts
-                raise self._broken(error) from None
-        if self._received > self._limit:
-            raise self._too_large(self._received)
+        self._parser = None
+        self.reusable = False
+        if self._received <= self._limit:
+            raise self._broken(error) from None
 
     def _keep_head(self, count: int = 0) -> None:
         """Keep the head of a whole answer, the last `count` bytes of which just landed, if it may tell something."""
@@ -196,12 +199,12 @@ class AnswerReader:
         self._parser = None
         self._room, self._length = self._rooms.take(length + 1), length
         self._filled = self._received
-        self._room[: self._filled] = b"".join(self._pieces)
+        self._room[: self._filled] = b"".join((self._first, *self._pieces))
 
     def _gather(self) -> None:
         """Put pieces into one memory: when they are many they are small, and take many times their size."""
         if self._gathered is None:
-            self._gathered = bytearray()
+            self._gathered = bytearray(self._first)
         self._gathered += b"".join(self._pieces)
         self._pieces.clear()
 
@@ -222,27 +225,27 @@ class AnswerReader:
             self.headers = {**self.headers, name.lower().decode(): value.decode("latin-1")}
 
     def on_headers_complete(self) -> None:
-        assert self._parser is not None or self.whole
-        if self._parser is not None:
-            self.status = self._parser.get_status_code()
-            self.headed = not 100 <= self.status < 200  # informational ones come before the answer
+        if (parser := self._parser) is not None:
+            self.status = status = parser.get_status_code()
+            self.headed = not 100 <= status < 200  # informational ones come before the answer
 
     def on_body(self, piece: bytes) -> None:
         if self.whole:
             return
         if not self.headed:
             raise ValueError("an informational answer has no body")  # to the parser, which stops and says so
-        if not self._received:
-            self._first = piece
-        self._pieces.append(piece)
+        if self._received:
+            self._pieces.append(piece)
+            if len(self._pieces) >= _SMALL_PIECES:
+                self._gather()
+        else:
+            self._first = piece  # which is all of most bodies
         self._received += len(piece)
-        if len(self._pieces) >= _SMALL_PIECES:
-            self._gather()
 
     def on_message_complete(self) -> None:
-        if self.headed and self._parser is not None and not self.whole:
+        if self.headed and (parser := self._parser) is not None and not self.whole:
             self.whole = True
-            self.reusable = self._parser.should_keep_alive()
+            self.reusable = parser.should_keep_alive()
 
 
 def _too_long(length: int) -> BrokenAnswerError:
