@@ -92,6 +92,17 @@ def test_a_descriptor_travels_as_its_number() -> None:
     assert message["memory"] == memory.fileno()
 
 
+@pytest.mark.parametrize("at_once", [1, 87, 88, 89, 1 << 30])
+@pytest.mark.parametrize("torn", [0, 1, 87])
+def test_rows_are_read_whole_however_little_the_system_reads_at_once(at_once: int, torn: int) -> None:
+    rows = np.zeros(3, RECORD)
+    rows["index"] = (7, 8, 9)
+    memory = shared.nameless_file()
+    os.write(memory.fileno(), rows.tobytes() + bytes(torn))
+    assert shared.rows(memory.fileno(), RECORD, at_once).tolist() == rows.tolist()
+    assert len(shared.rows(shared.nameless_file().fileno(), RECORD, at_once)) == 0
+
+
 def test_shared_memory_is_seen_by_both_sides_and_closed_with_its_last_reference() -> None:
     memory = shared.allocate(4, np.int64)
     number = memory.fileno()
