@@ -9,8 +9,9 @@ from typing import Protocol, cast
 
 from collector.record import RETRIED, ErrorKind
 from loadgen.clock import now_ns
+from loadgen.transport.broken import BrokenAnswerError
 from loadgen.transport.failures import cut_kind
-from loadgen.transport.reader import AnswerReader, BrokenAnswerError
+from loadgen.transport.reader import AnswerReader
 from loadgen.transport.rooms import Rooms
 from loadgen.transport.seam import JUST_CLOSED_NS, NO_JOB, Answer
 

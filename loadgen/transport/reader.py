@@ -11,6 +11,7 @@ from typing import Final
 import httptools
 
 from collector.record import ErrorKind
+from loadgen.transport.broken import BrokenAnswerError, overrun, too_large, too_long
 from loadgen.transport.remarks import HEAD_LIMIT, OBJECT, may_tell
 from loadgen.transport.rooms import Rooms
 from loadgen.transport.seam import NO_HEADERS
@@ -21,14 +22,6 @@ _CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*\bchunked[ \t]*\r\
 _SMALL_PIECES: Final = 1024  # of a body, before they are put together
 _BEGINNINGS: Final = b"\r\nH"  # of what may follow an answer: stray ends of lines, an answer that nobody asked for
 _INFORMATIONAL: Final = re.compile(rb"HTTP/\d\.\d 1\d\d")
-
-
-class BrokenAnswerError(Exception):
-    """The bytes are no answer, or one that is too large; `kind` says which."""
-
-    def __init__(self, kind: ErrorKind, detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
 
 
 class AnswerReader:
@@ -114,7 +107,7 @@ class AnswerReader:
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._stop_parsing(error)
         if self._received > self._limit:
-            raise self._too_large(self._received)
+            raise too_large(self._received, self._limit)
         if self.whole:
             if self.status != 200 or self._first[:1] != OBJECT:
                 self._keep_head(count)
@@ -145,14 +138,14 @@ class AnswerReader:
         assert self._room is not None
         self.reusable = False
         if self._room[self._length] not in _BEGINNINGS:
-            raise _overrun()
+            raise overrun()
 
     def _check_head(self) -> None:
         """See that a head ends within the limit even where one read brings more than that."""
         scratch = self._scratch.obj
         assert isinstance(scratch, bytearray)
         if not self.headed and scratch.find(b"\r\n\r\n", 0, HEAD_LIMIT) < 0:
-            raise _too_long(HEAD_LIMIT)
+            raise too_long(HEAD_LIMIT)
 
     def _stop_parsing(self, error: Exception) -> None:
         """Say what the parser minds, unless the body was too large before that: what came first counts."""
@@ -171,13 +164,13 @@ class AnswerReader:
 
     def _broken(self, error: Exception) -> BrokenAnswerError:
         if self.whole:
-            return _overrun()
+            return overrun()
         return BrokenAnswerError(ErrorKind.BAD_CHUNK if self.headed else ErrorKind.PROTOCOL, f"not HTTP: {error}")
 
     def _go_on(self, count: int) -> None:
         """The answer takes more than one read: see how its end will be known, and make room if that is a length."""
         if self._barren > HEAD_LIMIT:
-            raise _too_long(self._barren)
+            raise too_long(self._barren)
         if self._looked:
             return
         self._raw_head += self._scratch[:count]
@@ -193,7 +186,7 @@ class AnswerReader:
     def _make_room(self, length: int) -> None:
         """Let the rest of the body land in its place; the parser is of no use any more."""
         if length > self._limit:
-            raise self._too_large(length)
+            raise too_large(length, self._limit)
         assert self._parser is not None
         self.reusable = self._parser.should_keep_alive()
         self._parser = None
@@ -207,11 +200,6 @@ class AnswerReader:
             self._gathered = bytearray(self._first)
         self._gathered += b"".join(self._pieces)
         self._pieces.clear()
-
-    def _too_large(self, length: int) -> BrokenAnswerError:
-        return BrokenAnswerError(
-            ErrorKind.BODY_TOO_LARGE, f"a body of {length} bytes or more, where --max-body-bytes allows {self._limit}"
-        )
 
     # What the parser calls.
 
@@ -246,16 +234,6 @@ class AnswerReader:
         if self.headed and (parser := self._parser) is not None and not self.whole:
             self.whole = True
             self.reusable = parser.should_keep_alive()
-
-
-def _too_long(length: int) -> BrokenAnswerError:
-    return BrokenAnswerError(
-        ErrorKind.HEAD_TOO_LARGE, f"{length} bytes of headers or more, where {HEAD_LIMIT} are taken"
-    )
-
-
-def _overrun() -> BrokenAnswerError:
-    return BrokenAnswerError(ErrorKind.BODY_OVERRUN, "more came than the Content-Length said, or the last chunk")
 
 
 def _final_head(raw: bytes) -> bytes:

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from collector.record import ErrorKind
 from loadgen.intake import Asked, Intake
 from loadgen.requests import ENDPOINTS, Reply
-from loadgen.transport.reader import SCRATCH, AnswerReader, BrokenAnswerError
+from loadgen.transport.broken import BrokenAnswerError
+from loadgen.transport.reader import SCRATCH, AnswerReader
 from loadgen.transport.rooms import Rooms
 from loadgen.transport.seam import Answer
 
