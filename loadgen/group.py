@@ -109,11 +109,17 @@ class Group:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, name: str, module: str, **setup: Any) -> Member:
-        """Start `python -m MODULE CHANNEL` and send it `setup`; it inherits every Descriptor in there."""
-        member = Member(name, module, list(_descriptors(setup)), self._hide)
-        self.members.append(member)
-        if self._sockets and self.folder is None:
-            self.folder = _private_folder()
+        """Start `python -m MODULE CHANNEL` and send it `setup`; it inherits every Descriptor in there.
+
+        ProcessError where the system does not let us.
+        """
+        try:
+            member = Member(name, module, list(_descriptors(setup)), self._hide)
+            self.members.append(member)
+            if self._sockets and self.folder is None:
+                self.folder = _private_folder()
+        except OSError as error:  # no process, descriptor or temporary file to be had
+            raise ProcessError(f"{name} cannot be started: {error}; see to ulimit -a, and to room in $TMPDIR") from None
         member.channel.send("setup", folder=str(self.folder) if self.folder else None, **setup)
         return member
 

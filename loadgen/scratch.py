@@ -9,19 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loadgen import janitor
-from loadgen.errors import UsageError
+from loadgen.errors import ProcessError, UsageError
 
 
 @contextmanager
 def scratch(prefix: str, place: str | Path | None = None) -> Iterator[Path]:
     """Make a 0700 folder in `place` (None: where temporary files are) and remove it in the end, whatever that is.
 
-    Raises UsageError where none can be made.
+    Raises UsageError where none can be made, ProcessError where there can be no process for it.
     """
     words = [sys.executable, "-I", "-S", janitor.__file__, prefix, *([] if place is None else [str(place)])]
-    pipe = subprocess.PIPE
-    # a group of its own: a Ctrl-C at the terminal is for us
-    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, process_group=0) as process:
+    with _started(words) as process:
         assert process.stdout is not None
         folder = os.fsdecode(os.read(process.stdout.fileno(), 1 << 16))
         if not folder:
@@ -30,6 +28,14 @@ def scratch(prefix: str, place: str | Path | None = None) -> Iterator[Path]:
             yield Path(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)  # the janitor sees to what is left, unless it was killed
+
+
+def _started(words: list[str]) -> "subprocess.Popen[bytes]":
+    pipe = subprocess.PIPE
+    try:  # in a group of its own: a Ctrl-C at the terminal is for us
+        return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, process_group=0)
+    except OSError as error:
+        raise ProcessError(f"no process for a temporary folder can be started: {error}; see to ulimit -a") from None
 
 
 def _why(process: "subprocess.Popen[bytes]") -> str:

@@ -1,6 +1,7 @@
 """Runs the real command in a process of its own, and talks to the simulated server."""
 
 import os
+import shlex
 import subprocess
 import sys
 import urllib.request
@@ -17,6 +18,9 @@ from loadgen.simulator.options import SimulatorOptions
 ROOT = Path(__file__).parent.parent
 T2I = ("--task", "t2i", "--dataset", "random", "--width", "256", "--height", "256", "--disable-tqdm")
 LIMIT_S = 90  # hangs fail, slow machines do not
+LOADGEN = f"{shlex.quote(sys.executable)} -m loadgen"
+SMALL = "--task t2i --dataset random --width 64 --height 64 --disable-tqdm --senders 1"
+FAST = "--simulate='--base-ms 5 --replicas 50'"  # these three are words for a shell
 
 
 @contextmanager
@@ -55,3 +59,12 @@ def bench(*words: str, code: int = 0, **environment: str) -> dict[str, Any]:
     assert returned == code, f"exit {returned}\n{out}\n{err}"
     result: dict[str, Any] = orjson.loads(out)
     return result
+
+
+def shell(script: str) -> "subprocess.CompletedProcess[str]":
+    """Run a script of one shell, as somebody types it."""
+    return subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S)
+
+
+def can_unshare(what: str) -> bool:
+    return subprocess.run(["unshare", what, "true"], capture_output=True).returncode == 0
