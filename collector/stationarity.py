@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from collector import quantity
 from collector.autocorrelation import correlation
-from collector.result import Stationarity
+from collector.judgement import Stationarity
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +27,8 @@ _CERTAIN: Final = 3.5  # standard errors between a transient and the rest: MSER 
 _ALPHA: Final = 0.01  # of the trend test
 _MATTERS: Final = 0.05  # share of the mean
 _TREND_TAU, _TREND_LEAST, _TREND_MOST = 2, 6, 30  # how long and how many the batches of the trend test are
+_UNSTEADY: Final = "Lower the rate, or run for longer."
+_RATE_MOVED: Final = "The asked rate changed too: read them over time, a stretch each."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,11 @@ class Drift:
         return self.p is not None and self.change is not None and self.p < _ALPHA and abs(self.change) > _MATTERS
 
 
-def judge(latency_s: Floats) -> Stationarity:
-    """Judge the latencies, in seconds and schedule order, of the requests that succeeded."""
+def judge(latency_s: Floats, *, changing: bool = False) -> Stationarity:
+    """Judge the latencies, in seconds and schedule order, of the requests that succeeded.
+
+    Where the asked rate was `changing` (`--rate-series`) a drift is no surprise, but the figures are of no one rate.
+    """
     n = len(latency_s)
     batches = latency_s[: n // _BATCH * _BATCH].reshape(-1, _BATCH).mean(axis=1)
     found = truncation(batches)
@@ -57,7 +62,7 @@ def judge(latency_s: Floats) -> Stationarity:
         batches=drift.batches,
         drift_p=drift.p,
         drift_change=drift.change,
-        warning=_drifts(drift) if drift.matters else _settles(cut / n) if cut else None,
+        warning=_drifts(drift, changing) if drift.matters else _settles(cut / n) if cut else None,
     )
 
 
@@ -127,13 +132,13 @@ def sen_slope(series: Floats) -> float:
     return float(np.median((series[later] - series[earlier]) / (later - earlier)))
 
 
-def _drifts(drift: Drift) -> str:
+def _drifts(drift: Drift, changing: bool) -> str:
     assert drift.p is not None
     assert drift.change is not None
     way = "rise" if drift.change > 0 else "fall"
     return (
         f"Responses {way} by {quantity.share(abs(drift.change))} of their mean over the run (Mann-Kendall, "
-        f"p = {drift.p:.1g}): the figures describe no steady state. Lower the rate, or run for longer."
+        f"p = {drift.p:.1g}): the figures describe no steady state. {_RATE_MOVED if changing else _UNSTEADY}"
     )
 
 

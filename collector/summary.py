@@ -47,7 +47,9 @@ def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
         "retry_after": notes.patience.figures(),
         "retried": int(np.count_nonzero(kept["flags"] & RETRIED)),
         "max_in_flight": times.max_in_flight,
-        "stationarity": stationarity.judge(stats.seconds(times.latency_ns(facts.latency_from)[times.ok])),
+        "stationarity": stationarity.judge(
+            stats.seconds(times.latency_ns(facts.latency_from)[times.ok]), changing=bool(facts.rate_series)
+        ),
         "arrival_audit": audit.audit(times, facts),
         "over_time": over_time.over_time(times, facts),
         "by_url": replicas.by_url(times, facts, duration_s),

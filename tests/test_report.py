@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from collector import quantity
+from collector.judgement import ArrivalAudit, SecondCount, SecondCounts
 from collector.live import LiveFigures
 from collector.record import ErrorKind, Outcome
 from collector.report import json, processes, terminal
@@ -172,6 +173,34 @@ def test_a_percentile_shows_its_interval_or_how_many_requests_it_takes() -> None
     text = printed(queued_run(), 120)
     assert re.search(r"p50 .* 250 ms - 500 ms", text)
     assert re.search(r"p99 .* needs n >= 368", text)
+
+
+@pytest.mark.parametrize(
+    ("arrival", "p", "planned", "sent", "text"),
+    [
+        ("constant", None, 3, 3, "arrivals constant: every second has the sends that were planned for it"),
+        ("constant", None, 3, 1, "arrivals constant: second 7, the furthest off: 3 planned, 1 sent"),
+        ("poisson", 0.25, 3, 3, "arrivals poisson: 10 planned gaps are as asked for (Kolmogorov-Smirnov, p = 0.25);"),
+    ],
+)
+def test_the_arrival_audit_is_told_of_every_planned_process(
+    arrival: str, p: float | None, planned: int, sent: int, text: str
+) -> None:
+    result = small_run()
+    worst = SecondCount(at_s=7, planned=planned, sent=sent)
+    result["arrival_audit"] = ArrivalAudit(
+        process=arrival,
+        gaps=10,
+        distance=p,
+        p=p,
+        per_second=SecondCounts(seconds=10, worst=worst),
+        warning=None,
+    )
+    assert text in " ".join(printed(result, 120).split())
+
+
+def test_a_closed_loop_plans_no_arrivals_to_be_told_of() -> None:
+    assert "\narrivals " not in printed(empty_run(), 120)
 
 
 def test_what_is_not_steady_or_not_as_asked_is_told_below_the_table() -> None:

@@ -94,3 +94,13 @@ def test_steady_responses_are_seldom_called_anything_else(draw: str, n: int) -> 
 def test_what_is_too_short_or_constant_is_not_judged(series: list[float]) -> None:
     found = judge(np.array(series))
     assert (found["n"], found["cut"], found["cut_share"], found["warning"]) == (len(series), 0, 0.0, None)
+
+
+def test_where_the_rate_changed_too_nobody_is_told_to_lower_it() -> None:
+    rising = np.random.default_rng(5).exponential(1, 600) + np.linspace(0, 5, 600)
+    plain, changing = judge(rising)["warning"], judge(rising, changing=True)["warning"]
+    assert plain is not None
+    assert changing is not None
+    assert "Lower the rate" in plain
+    assert "Lower the rate" not in changing
+    assert "over time" in changing

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from collector import quantity
+from collector.judgement import ArrivalAudit
 from collector.printable import printable
 from collector.report import completion, media, processes, server_metrics, stretches
-from collector.result import ArrivalAudit, Result, RetryAfter, Spread
+from collector.result import Result, RetryAfter, Spread
 
 STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
 MEANING = {
@@ -77,23 +78,25 @@ def _offered(result: Result) -> Iterator[RenderableType]:
     throughput = quantity.rate(result["throughput_qps"])
     _row(table, "throughput", f"{throughput} succeeded, over {quantity.seconds(result['duration'])}")
     _row(table, "in flight", f"{result['max_in_flight']} at most")
-    if result["arrival_audit"]["p"] is not None:
-        _row(table, "arrivals", _arrivals(result["arrival_audit"]))
+    if audited := _arrivals(result["arrival_audit"]):
+        _row(table, "arrivals", audited)
     if result["warmup"].get("requests"):
         _row(table, "warm-up", _warmup(result["warmup"]))
     yield from (Text(), table)
 
 
 def _arrivals(audit: ArrivalAudit) -> str:
-    """Name the verdict of the audit, and where the sends were furthest from the plan."""
-    found = "not what was asked for" if audit["warning"] else "as asked for"
-    text = f"{audit['process']}: {audit['gaps']} planned gaps are {found} (Kolmogorov-Smirnov, p = {audit['p']:.2g})"
-    if audit["per_second"] is None:
-        return text
-    worst = audit["per_second"]["worst"]
-    if worst["planned"] == worst["sent"]:
-        return f"{text}; every second has the sends that were planned for it"
-    return f"{text}; second {worst['at_s']}, the furthest off: {worst['planned']} planned, {worst['sent']} sent"
+    """Name the verdict of the audit, of gaps that are random, and where the sends were furthest from the plan."""
+    parts = []
+    if audit["p"] is not None:
+        found = "not what was asked for" if audit["warning"] else "as asked for"
+        parts.append(f"{audit['gaps']} planned gaps are {found} (Kolmogorov-Smirnov, p = {audit['p']:.2g})")
+    if audit["per_second"] is not None:
+        worst = audit["per_second"]["worst"]
+        off = f"second {worst['at_s']}, the furthest off: {worst['planned']} planned, {worst['sent']} sent"
+        same = worst["planned"] == worst["sent"]
+        parts.append("every second has the sends that were planned for it" if same else off)
+    return f"{audit['process']}: {'; '.join(parts)}" if parts else ""
 
 
 def _warmup(warmup: Mapping[str, Any]) -> str:
