@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from collector import quantity
 from collector.facts import Facts, Notes
 from collector.hiccup import HICCUP
 from collector.record import RECORD, ErrorKind, Outcome
@@ -239,6 +240,19 @@ def test_the_parts_of_the_page_stand_in_order_the_verdict_first() -> None:
     ]
 
 
+def test_a_run_whose_rate_changes_has_every_figure_over_time() -> None:
+    found, known = run(60, failed=2)
+    rising = replace(known, rate_series=((0.0, 10.0), (3.0, 30.0)))
+    text = Reader(page_of(found, rising)).text
+    rows = result(found, rising)["over_time"]
+    assert len(rows) == 3
+    assert "Figures over time" in text
+    for figure in ("13.3/s", "20.0/s", "26.7/s", "to 3.00 s", quantity.seconds(rows[1]["latency"]["p50"])):
+        assert figure in text, figure
+    assert "needs n >= 368" in text
+    assert "Figures over time" not in Reader(page_of(found, known)).text
+
+
 def test_n_and_failures_stand_beside_the_figures() -> None:
     found, known = run(60, failed=2)
     text = Reader(page_of(found, known)).text
@@ -344,6 +358,10 @@ COLOURED = """[...document.querySelectorAll("canvas")].map((canvas) => {
   return count;
 })"""
 
+WIDTHS = (
+    "[...document.querySelectorAll('table.rows')].map((table) => [table.offsetWidth, table.parentElement.clientWidth])"
+)
+
 
 async def looked_at(found: Tab, path: Path, *, width: int, dark: bool) -> list[int]:
     """Open a page, check what holds for each of them, and count the coloured pixels of each plot."""
@@ -358,6 +376,8 @@ async def looked_at(found: Tab, path: Path, *, width: int, dark: bool) -> list[i
 
 def test_a_browser_draws_every_plot_offline_and_has_no_complaint(tmp_path: Path) -> None:
     runs = {"healthy": run(600, failed=6), "capped": capped(), "failed": run(50, failed=50), "one": run(1)}
+    many, known = run(600)
+    runs["changing"] = many, replace(known, rate_series=((0.0, 10.0), (30.0, 30.0)))
     for name, made in {**runs, "empty": run(0)}.items():
         (tmp_path / f"{name}.html").write_text(page_of(*made, HOSTILE))
 
@@ -371,6 +391,10 @@ def test_a_browser_draws_every_plot_offline_and_has_no_complaint(tmp_path: Path)
             assert await looked_at(found, tmp_path / "empty.html", width=360, dark=False) == []
             await found.open(tmp_path / "healthy.html", dark=True)
             assert (await found.print()).startswith(b"%PDF")
+            await found.open(tmp_path / "changing.html", width=688)  # A4 between its margins
+            await found.call("Emulation.setEmulatedMedia", media="print")
+            assert len(await found.evaluate(WIDTHS)) == 4
+            assert all(own <= room for own, room in await found.evaluate(WIDTHS))
             assert found.complaints == []
 
     asyncio.run(look())

@@ -65,7 +65,7 @@ def latency_name(result: Result) -> str:
 def _beside(result: Result, name: str, key: str) -> str:
     """n, failures, and the interval of a figure or why there is none."""
     spread, failed = result[name], result["failed_requests"]
-    beside = _why(result, name, key) or _interval(spread, key, result["confidence"])
+    beside = _why(result, name, key) or interval(spread, key, result["confidence"])
     return "; ".join([*filter(None, [beside]), f"n = {spread['n']:,}, {failed:,} failed"])
 
 
@@ -81,7 +81,8 @@ def _why(result: Result, name: str, key: str) -> str:
     return "falls among those that never ended"
 
 
-def _interval(spread: Mapping[str, Any], key: str, confidence: float | None = None) -> str:
+def interval(spread: Mapping[str, Any], key: str, confidence: float | None = None) -> str:
+    """The interval of a percentile in words, or how many requests it needs."""
     if ends := spread["ci"].get(key):
         upper = "infinity" if ends[1] is None else quantity.seconds(ends[1])
         sure = f"{quantity.share(confidence)} sure: " if confidence else ""
@@ -117,7 +118,7 @@ def percentiles(result: Result) -> str:
 
 
 def _time(result: Result, name: str, key: str) -> Cell:
-    beside = _why(result, name, key) or _interval(result[name], key)
+    beside = _why(result, name, key) or interval(result[name], key)
     return Cell(quantity.seconds(result[name][key]), beside)
 
 

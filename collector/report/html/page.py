@@ -10,6 +10,7 @@ from collector.report.html.document import document
 from collector.report.html.markup import facts, note, section, text
 from collector.report.html.plots import Drawn
 from collector.report.html.series import Series
+from collector.report.html.stretches import stretches
 
 _SHOWN = ("by_class", "over_time")  # of the SLO, elsewhere on the page
 _PLANNED = "Requests planned, sent and succeeded."
@@ -71,6 +72,7 @@ def _body(result: Mapping[str, Any], series: Series, drawn: Mapping[str, Drawn])
             figure("distribution", "Share of requests that took at most so long."),
             figures.percentiles(result),
         ),
+        stretches(result),
         section("Requests in flight", figure("in_flight", "Requests in flight over time.")),
         section(
             "Lag and the machine",
