@@ -9,7 +9,7 @@ from loadgen.search.bracket import RATES, Bracket, Visit, bracket, next_rate
 from loadgen.search.trial import Trial
 
 UNITS: Final = 32  # of time in a budget
-_LENGTHS: Final = (1, 1, 1, 2, 3)  # of the runs at one rate, in units: one for each of its looks
+LENGTHS: Final = (1, 1, 1, 2, 3)  # of the runs at one rate, in units: one for each of its looks
 _SPOILT: Final = 2  # runs at one rate that may come out INVALID before it is left open
 _SHORTEST: Final = 2.0  # times what it takes to start a run: a unit is no shorter than that
 LEAST: Final = 20  # requests in a run
@@ -129,7 +129,7 @@ def _units(trials: list[Trial], looks: int) -> int:
     spoilt = len(trials) - valid
     if any(trial.state == "CAPPED" for trial in trials) or spoilt >= _SPOILT or valid >= looks:
         return 0
-    return _LENGTHS[valid]
+    return LENGTHS[valid]
 
 
 def _look(rate: float, trials: list[Trial], decision: Decision) -> Look:

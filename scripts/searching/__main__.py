@@ -13,6 +13,7 @@ import orjson
 
 from loadgen.search.bracket import Bracket
 from scripts.benching.table import markdown
+from scripts.searching.edge import edges
 from scripts.searching.queue import Server, contains, coverage
 
 REAL: Final = Server(mu=50, slo_s=0.12)
@@ -36,11 +37,15 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=110, help="of each, in seconds (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=4, help="at a time (default: %(default)s)")
     parser.add_argument("--simulated", type=int, default=200, help="searches a row without processes; 0 for none")
+    parser.add_argument("--edge", type=int, default=400, help="visits a case of rates at the edge; 0 for none")
     arguments = parser.parse_args()
     if arguments.simulated:
         rows = [coverage(*row, arguments.simulated) for row in SERVERS]
         head = ("mu /s", "SLO", "attainment", "truth /s", "budget", "contains it", "both ends", "fails / holds", "took")
         print(markdown(head, rows), flush=True)
+    if arguments.edge:
+        wrong = ("service", "load", "requests in a run", "attainment", "said to hold", "said to fail")
+        print(f"\n{markdown(wrong, list(edges(arguments.edge)))}", flush=True)
     if arguments.seeds:
         print(f"\ntruth {REAL.truth(ATTAINMENT):.1f}/s\n", flush=True)
         real(arguments.seeds, arguments.budget, arguments.jobs)

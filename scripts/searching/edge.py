@@ -1,0 +1,57 @@
+"""How often a rate at the edge of the target is decided wrongly: the weakest point of a search, since tau is estimated.
+
+No processes: one replica of mean service 1, Poisson arrivals, runs from an empty server (Lindley's recursion).
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.search.bound import LOOKS, Decision, decide
+from loadgen.search.hunt import LENGTHS
+from loadgen.search.trial import Trial
+
+ERROR: Final = 0.005  # of one rate, at a confidence of 0.95
+NEAR: Final = 0.1  # the rate has so much more, or fewer, misses than the target allows
+PLACES: Final = ((0.54, 100), (0.3, 100), (0.54, 300), (0.8, 500))  # load, requests in a run of one unit
+LONG: Final = 2_000_000  # requests, from which the truth is taken
+Seconds = NDArray[np.float64]
+Draw = Callable[[int, np.random.Generator], Seconds]
+SERVICES: Final[dict[str, Draw]] = {
+    "exponential": lambda n, random: random.exponential(1.0, n),
+    "lognormal": lambda n, random: random.lognormal(-0.5, 1.0, n),
+}
+
+
+def edges(seeds: int) -> Iterator[tuple[str, ...]]:
+    """A row a case: shares of rates just below the target said to hold, and of those just above it said to fail."""
+    for name, (load, unit), target in product(SERVICES, PLACES, (0.9, 0.99)):
+        random = np.random.default_rng(1)
+        steady = _responses(SERVICES[name], load, LONG, random)[1000:]
+        shares = []
+        for side, wrong in ((-1, Decision.HOLDS), (1, Decision.FAILS)):
+            slo_s = float(np.quantile(steady, target + side * NEAR * (1 - target)))
+            said = [_visit(SERVICES[name], load, unit, slo_s, target, random) for _ in range(seeds)]
+            shares.append(f"{sum(decision is wrong for decision in said) / seeds:.2%}")
+        yield name, f"{load:g}", f"{unit} to {unit * max(LENGTHS)}", f"{target:g}", *shares
+
+
+def _visit(draw: Draw, load: float, unit: int, slo_s: float, target: float, random: np.random.Generator) -> Decision:
+    """Look at one rate as a search does, until it is decided or has had all its looks."""
+    trials: list[Trial] = []
+    for length in LENGTHS[:LOOKS]:
+        response_s = _responses(draw, load, unit * length, random)
+        trials.append(Trial(response_s <= slo_s, response_s))
+        if (decision := decide(trials, target, ERROR)) is not Decision.OPEN:
+            return decision
+    return Decision.OPEN
+
+
+def _responses(draw: Draw, load: float, n: int, random: np.random.Generator) -> Seconds:
+    service = draw(n, random)
+    walk = np.cumsum(np.concatenate([[0.0], service[:-1] - random.exponential(1 / load, n - 1)]))
+    response: Seconds = walk - np.minimum.accumulate(walk) + service
+    return response
