@@ -6,29 +6,19 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from collector import export, metrics
-from collector import times as clock
+from collector import export
 from collector.errors import RunError
-from collector.facts import Facts
 from collector.flags import EXAMPLES, add_arguments
 from collector.printable import forgive_streams, printable
 from collector.report import json, percentiles, terminal
-from collector.report.html.page import page
-from collector.report.html.series import Series
-from collector.result import Result
-from collector.saved import FILES, RUN, SUMMARY, SavedRun, read_run
-from collector.summary import summarise
-from collector.times import Times
+from collector.reported import Report, report, shown_of
+from collector.saved import FILES
 from collector.words import Parser
 
 STDOUT: Final = "-"
@@ -86,86 +76,34 @@ def _is_of_run(place: str | Path, folder: Path) -> bool:
 
 def _report(folder: Path, arguments: argparse.Namespace, people: Console) -> None:
     """Report one folder; files come first, since what people read should not claim what then fails."""
-    saved = read_run(folder)
-    facts = _asked(saved.facts, arguments)
-    result = again(saved, facts, {"model": "flat", "flat_ms": arguments.slo_ms} if arguments.slo_ms else None)
-    further = percentiles.of(_times(saved, facts), arguments.percentiles) if arguments.percentiles else {}
-    told = _write_files(saved, facts, result, further, arguments)
+    a = arguments
+    found = report(folder, latency_from=a.latency_from, slo_ms=a.slo_ms, confidence=a.confidence)
+    further = found.percentiles(a.percentiles) if a.percentiles else {}
+    told = _write_files(found, further, a)
     with shown_of(folder):
-        drawn = terminal.drawn(result)
+        drawn = terminal.drawn(found.result)
     people.rule(Text(printable(str(folder))))
     people.print(drawn, highlight=False)
     if further:
-        people.print(percentiles.table(further))
+        people.print(percentiles.table(further, found.facts.confidence))
     for line in told:
         people.print(printable(line), markup=False, soft_wrap=True)
 
 
-def _write_files(
-    saved: SavedRun, facts: Facts, result: Result, further: percentiles.Percentiles, arguments: argparse.Namespace
-) -> list[str]:
+def _write_files(found: Report, further: percentiles.Percentiles, arguments: argparse.Namespace) -> list[str]:
     """Write what the flags ask for; return what there is to say of it."""
-    told = []
+    told, folder = [], found.saved.folder
     if arguments.export:
-        place = arguments.export_file or saved.folder / f"requests.{arguments.export}"
-        told.append(f"{export.write(saved, facts, arguments.export, place)} rows in {place}")
+        place = arguments.export_file or folder / f"requests.{arguments.export}"
+        told.append(f"{found.export(arguments.export, place)} rows in {place}")
     if arguments.output_file is not None:
-        content = json.dump({**result, **({"percentiles": further} if further else {})})
+        content = json.dump({**found.result, **({"percentiles": further} if further else {})})
         _write("--output-file", arguments.output_file, content)
     if arguments.html is not None:
-        place = arguments.html or str(saved.folder / PAGE)
-        _write("--html", place, _page(saved, facts, result))
+        place = arguments.html or str(folder / PAGE)
+        _write("--html", place, found.page())
         told += [f"the page is {place}"] if place != STDOUT else []
     return told
-
-
-def _page(saved: SavedRun, facts: Facts, result: Result) -> bytes:
-    with shown_of(saved.folder):
-        moved = metrics.moved(saved.scrapes, facts.started_ns)
-        return page(result, Series.of_run(saved.records, facts, facts.hiccups), moved)
-
-
-@contextmanager
-def shown_of(folder: Path) -> Iterator[None]:
-    """What a run says of warm-ups and of its processes is drawn as it was saved, if it can be."""
-    try:
-        yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise RunError(f"{folder}: {RUN} or {SUMMARY} is damaged (what it says cannot be shown: {error})") from None
-
-
-def again(saved: SavedRun, facts: Facts, slo: Mapping[str, object] | None = None) -> Result:
-    """Compute the result of a saved run anew; `slo` says where targets come from, if not from where they did."""
-    run, figures = saved.run, summarise(saved.records, facts, saved.notes)
-    return json.assemble(
-        figures,
-        server_metrics=metrics.of_run(saved.scrapes, facts.started_ns, figures),
-        config=run.get("config", {}),
-        environment=run.get("environment", {}),
-        warmup=run.get("warmup", {}),
-        slo=run.get("slo", {}) if slo is None else slo,
-        media=(saved.summary or {}).get("media", {}),
-        self_measured=(saved.summary or {}).get("self", {}),
-        backend=str(run.get("backend", "")),
-        model=str(run.get("model", "")),
-        dataset=str(run.get("dataset", "")),
-        task=str(run.get("task", "")),
-    )
-
-
-def _asked(facts: Facts, arguments: argparse.Namespace) -> Facts:
-    """The facts, with what the flags would rather have them be."""
-    if arguments.latency_from:
-        facts = replace(facts, latency_from=arguments.latency_from)
-    if arguments.confidence:
-        facts = replace(facts, confidence=arguments.confidence)
-    if arguments.slo_ms:
-        facts = replace(facts, slo_enabled=True, slo_ms=np.full(facts.planned, arguments.slo_ms))
-    return facts
-
-
-def _times(saved: SavedRun, facts: Facts) -> Times:
-    return clock.of_run(clock.first_records(saved.records, facts.planned), facts)
 
 
 def _write(flag: str, path: str, content: bytes) -> None:

@@ -72,14 +72,12 @@ def _endings(records: NDArray[Any], times: Times, facts: Facts) -> dict[str, NDA
 
 
 def _met(times: Times, facts: Facts) -> NDArray[Any]:
-    """True, False or None, by the rule of `slo.attainment`."""
-    met = np.full(facts.planned, None, object)
-    if not facts.slo_enabled:
-        return met
-    met[slo.due(times, facts) & ~np.isnan(facts.slo_ms)] = False
-    in_time = times.latency_ns(facts.latency_from) <= facts.slo_ms[times.index] * slo.NS_PER_MS
-    met[times.index[times.ok & in_time]] = True
-    return met
+    """True, False or None, by the rule of `slo.judged`."""
+    column = np.full(facts.planned, None, object)
+    if facts.slo_enabled:
+        counted, met = slo.judged(times, facts)
+        column[counted] = met[counted]
+    return column
 
 
 def write(saved: SavedRun, facts: Facts, form: str, place: Path) -> int:

@@ -1,7 +1,9 @@
 """Order statistics, as DESIGN.md section 5 wants them: rank ceil(p n), never interpolated, never averaged."""
 
 import math
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,17 @@ from collector.result import Spread
 
 NS_PER_S = 1e9
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
+
+
+class Quantile(NamedTuple):
+    """An order statistic, the ends of its interval (upper None: infinite), and how many it takes where n is too small.
+
+    None for what there is not.
+    """
+
+    value: float | None
+    ci: list[float | None] | None
+    needs_n: int | None
 
 
 def rank(p: float, n: int) -> int:
@@ -40,25 +53,45 @@ def spread(series_s: NDArray[np.float64], infinite: int = 0, confidence: float =
     end is None where it falls among the infinite, and it is None itself where there are too few.
     """
     ordered, found = np.sort(series_s), correlation(series_s)
-    known = {name: _at_rank(ordered, p, infinite) for name, p in PERCENTILES.items()}
-    ends = {name: _interval(ordered, p, infinite, found, confidence) for name, p in PERCENTILES.items()}
-    needs = {name: _needed(p, found, confidence) for name, p in PERCENTILES.items()}
+    of = _quantiles(ordered, found, PERCENTILES, infinite, confidence)
     n = len(ordered) + infinite
     return Spread(
         mean=mean(ordered),
-        p50=known["p50"],
-        p90=known["p90"],
-        p95=known["p95"],
-        p99=known["p99"],
-        p99_9=known["p99_9"],
+        p50=of["p50"].value,
+        p90=of["p90"].value,
+        p95=of["p95"].value,
+        p99=of["p99"].value,
+        p99_9=of["p99_9"].value,
         max=_at_rank(ordered, 1.0, infinite),
         n=n,
         n_effective=n / found.tau,
         tau=found.tau,
-        ci=ends,
-        needs_n={name: needed for name, needed in needs.items() if needed > n},
+        ci={name: each.ci for name, each in of.items()},
+        needs_n={name: each.needs_n for name, each in of.items() if each.needs_n is not None},
         no_interval=None if found.enough else _too_short(found),
     )
+
+
+def quantiles(
+    series_s: NDArray[np.float64], shares: Mapping[str, float], infinite: int = 0, confidence: float = 0.95
+) -> dict[str, Quantile]:
+    """Give further quantiles of a series in schedule order, by name; `shares` are in (0, 1]."""
+    return _quantiles(np.sort(series_s), correlation(series_s), shares, infinite, confidence)
+
+
+def _quantiles(
+    ordered: NDArray[np.float64], found: Correlation, shares: Mapping[str, float], infinite: int, confidence: float
+) -> dict[str, Quantile]:
+    n = len(ordered) + infinite
+    of = {}
+    for name, p in shares.items():
+        if p == 1:  # the largest of those that were seen; of those to come nobody knows one
+            of[name] = Quantile(_at_rank(ordered, p, infinite), None, None)
+            continue
+        needed = _needed(p, found, confidence)
+        ends = _interval(ordered, p, infinite, found, confidence)
+        of[name] = Quantile(_at_rank(ordered, p, infinite), ends, needed if needed > n else None)
+    return of
 
 
 def _interval(

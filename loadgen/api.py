@@ -1,18 +1,37 @@
 """What the commands do, for Python: a few functions and the options that they take.
 
-`build_plan(data, arrivals, target, warmup)` decides everything that is random or costly and returns a `Plan`: for n
-requests, `arrivals_ns` int64[n] (ns from time zero), `entries` int32[n] and `slo_ms` float64[n] (ms, nan where there
-is no target). Raises UsageError (InputError, DownloadError) for input that cannot be used.
+Making load:
 
-`run(plan, options)` carries it out in processes of its own and returns a `Measured`; its `result` is the JSON of the
-report: seconds and MB, None where there is nothing to tell. Failures of requests are figures in it; ProcessError,
-WarmupError and UnreachableError are raised. Called in the main thread it takes Ctrl-C for a stop with a partial
-result.
+- `build_plan(data, arrivals, target, warmup)` decides everything that is random or costly and returns a `Plan`: for n
+  requests, `arrivals_ns` int64[n] (ns from time zero), `entries` int32[n] and `slo_ms` float64[n] (ms, nan where there
+  is no target).
+- `run(plan, options)` carries it out in processes of its own and returns a `Measured`; its `result` is the JSON of the
+  report: seconds and MB, None where there is nothing to tell. `run_dir=folder` saves the run as it goes.
+- `sweep(options, rates)` runs at one rate (requests/s) after another and returns a `Swept`; its `result` has a point a
+  rate and the knee.
+- `search(options, min_attainment, budget_s)` returns the `bracket` of the highest rate (requests/s) at which so many of
+  the requests meet their target, as a `Found`.
+- `simulated(options)` is a context manager that gives the base URL of a simulated server.
 
-`simulated(options)` is a context manager that gives the base URL of a simulated server. `read_run(folder)` reads back
-a run that was saved (`run(..., run_dir=folder)`), with its records as an array of `collector.record.RECORD`.
+Looking at what was saved:
+
+- `read_run(folder)` reads a run back, with its records as an array of `collector.record.RECORD` (ns).
+- `report(folder, latency_from=..., slo_ms=..., confidence=...)` reports it again, as a `Report`: its `result`, its
+  `page()` (HTML), its `percentiles({"99.5": 0.995})` (seconds) and its `export(form, place)` (csv, jsonl, parquet).
+- `compare(a, b)` holds two runs or two sweeps against each other and returns a `Compared`, whose `comparisons` have
+  differences in seconds, requests/s and shares of one; `gate(comparisons, 0.05)` says in words what became worse by
+  more than 5 %, and whether the intervals support it.
+
+Failures of requests are figures in a result. Input that cannot be used raises UsageError (InputError, DownloadError,
+UnreachableError), or RunError for what was saved; WarmupError and ProcessError are faults while it goes on. In the main
+thread Ctrl-C is a stop with a partial result; `search` works there only.
 """
 
+from collector.compare import Comparison
+from collector.counterparts import Compared, compare
+from collector.errors import RunError
+from collector.report.comparison import gate
+from collector.reported import Report, report
 from collector.saved import SavedRun, read_run
 from loadgen.errors import LoadgenError
 from loadgen.options import (
@@ -28,26 +47,40 @@ from loadgen.options import (
 )
 from loadgen.plan import Plan, build_plan
 from loadgen.run import Measured, run
+from loadgen.search.found import Found
+from loadgen.search.search import search
 from loadgen.simulated import simulated
 from loadgen.simulator.options import SimulatorOptions
+from loadgen.sweep import Swept, sweep
 
 __all__ = [
     "ArrivalOptions",
     "BenchOptions",
+    "Compared",
+    "Comparison",
     "DataOptions",
+    "Found",
     "JobOptions",
     "LoadgenError",
     "Measured",
     "Plan",
+    "Report",
+    "RunError",
     "SavedRun",
     "Shape",
     "SimulatorOptions",
     "SloOptions",
+    "Swept",
     "TargetOptions",
     "TrafficOptions",
     "WarmupOptions",
     "build_plan",
+    "compare",
+    "gate",
     "read_run",
+    "report",
     "run",
+    "search",
     "simulated",
+    "sweep",
 ]

@@ -19,7 +19,10 @@ _FLAG: Final = "--sweep-dir"
 
 
 class SweepDir:
-    """Reads and writes a sweep folder. `saved` is the sweep.json that was there, empty for a new folder."""
+    """Reads and writes a sweep folder. `saved` is the sweep.json that was there, empty for a new folder.
+
+    `config` is that of the sweep, as JSON has it.
+    """
 
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
         """Make the folder or go on in it; UsageError where it is of another config, in use, or cannot be written."""
@@ -32,14 +35,23 @@ class SweepDir:
             raise UsageError(f"{_FLAG} {folder}: another sweep is at work in it; wait for it, or name a new") from None
         except OSError as error:
             raise UsageError(f"{_FLAG} {folder}: {error.strerror}; name a folder that can be made") from None
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise UsageError(f"{_FLAG} {folder}: may not be written; choose another place or change its permissions")
-        self.saved = read_object(folder / SWEEP) or {}
-        self._check(json.native(config))
+        try:
+            self.saved = read_object(folder / SWEEP) or {}
+            self.config: dict[str, Any] = json.native(config)  # type: ignore[assignment]
+            self._check()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let others into the folder."""
         os.close(self._lock)
+
+    @property
+    def slo(self) -> Mapping[str, Any] | None:
+        """Where the targets of the sweep came from, once its first run has found out."""
+        found: Mapping[str, Any] | None = self.saved.get("slo")
+        return found
 
     def finished(self, rate: float) -> SavedRun | None:
         """Give the run at a rate if it came to its end; one that was cut off is put aside."""
@@ -49,7 +61,7 @@ class SweepDir:
         run = read_run(folder) if (folder / RUN).exists() else None
         if run is not None and run.summary is not None and not run.summary.get("partial"):
             return run
-        self._put_aside(folder)
+        self.put_aside(rate)
         return None
 
     def run_folder(self, rate: float) -> Path:
@@ -66,7 +78,22 @@ class SweepDir:
             draft.unlink(missing_ok=True)
             raise UsageError(f"{_FLAG} {self.folder}: {error.strerror}; make room, and go on from there") from None
 
-    def _check(self, config: Any) -> None:
+    def put_aside(self, rate: float) -> None:
+        """Keep a run that did not come to its end, if there is one, where no other is made over it."""
+        folder, aside, number = self.run_folder(rate), self.folder / UNFINISHED, 1
+        if not folder.exists():
+            return
+        try:
+            aside.mkdir(exist_ok=True)
+            while (place := aside / f"{folder.name}-{number}").exists():
+                number += 1
+            folder.rename(place)
+        except OSError as error:
+            raise UsageError(f"{_FLAG} {self.folder}: {error.strerror}; make room, and go on from there") from None
+
+    def _check(self) -> None:
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise UsageError(f"{_FLAG} {self.folder}: may not be written; change its permissions, or name another")
         if not self.saved:
             if any(self.folder.iterdir()):
                 raise UsageError(f"{_FLAG} {self.folder}: is not empty and no sweep; name a new folder")
@@ -79,17 +106,9 @@ class SweepDir:
         known = self.saved.get("config")
         if not (isinstance(known, dict) and _are_rates(self.saved.get("rates")) and _is_slo(self.saved.get("slo"))):
             raise UsageError(f"{path}: is damaged (no config, or odd rates or targets); name a new folder")
-        if differing := list(differences(known, config)):
+        if differing := list(differences(known, self.config)):
             shown = "; ".join(differing[:3])
             raise UsageError(f"{_FLAG} {self.folder}: holds a sweep of another config ({shown}); name a new folder")
-
-    def _put_aside(self, folder: Path) -> None:
-        aside = self.folder / UNFINISHED
-        aside.mkdir(exist_ok=True)
-        number = 1
-        while (place := aside / f"{folder.name}-{number}").exists():
-            number += 1
-        folder.rename(place)
 
 
 def _are_rates(value: Any) -> bool:

@@ -11,12 +11,12 @@ import orjson
 import pytest
 
 from collector import source
-from collector.command import again
 from collector.compare import Comparison, compare
 from collector.difference import Difference
 from collector.figure import FIGURES
 from collector.record import Outcome
 from collector.report import json
+from collector.reported import again
 from collector.saved import read_run
 from loadgen.command.cli import main
 from tests.commands import T2I, bench, run

@@ -63,6 +63,19 @@ def test_a_full_disk_ends_a_sweep_with_one_line_and_without_a_figure(size: str, 
 
 
 @pytest.mark.skipif(not can_unshare("--mount"), reason="needs a disk of its own")
+def test_a_full_disk_ends_a_sweep_with_one_line_and_its_torn_run_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    load = f"--rates 500,1000 --num-prompts 1000 --max-concurrency 100 --cool-down 0 --sweep-dir {tmp_path}/sweep"
+    sweep = f"{LOADGEN} sweep {SMALL} {FAST} {load}"
+    script = f"mount -t tmpfs -o size=80k none {tmp_path}; {sweep}; code=$?; ls {tmp_path}/sweep/*; exit $code"
+    found = shell(f"unshare --mount bash -c {shlex.quote(script)}")
+    assert found.returncode == 1
+    assert found.stderr.count("\n") == 1
+    assert "No space left on device" in found.stderr
+    assert "make room" in found.stderr
+    assert "rate-500-1" in found.stdout  # in unfinished/
+
+
+@pytest.mark.skipif(not can_unshare("--mount"), reason="needs a disk of its own")
 def test_a_disk_that_is_full_before_the_start_is_a_usage_error(tmp_path: Path) -> None:
     script = f"mount -t tmpfs -o size=8k none {tmp_path}; {LOADGEN} bench {SMALL} {FAST} --run-dir {tmp_path}/run"
     found = shell(f"unshare --mount bash -c {shlex.quote(script + ' --num-prompts 2000')}")

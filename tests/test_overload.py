@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector import command as report
+from collector import reported as report
 from collector.saved import read_run
 from collector.stats import percentile, seconds
 from tests.commands import T2I, bench, fetch, run, server

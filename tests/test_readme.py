@@ -1,5 +1,6 @@
 """What the README shows is run here, so that it stays true."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -48,5 +49,7 @@ def test_every_test_that_the_readme_names_exists() -> None:
 
 def test_the_public_names_are_those_that_are_documented() -> None:
     assert all(hasattr(loadgen.api, name) for name in loadgen.api.__all__)
-    for name in ("build_plan", "run", "simulated", "read_run"):
+    functions = ("build_plan", "run", "sweep", "search", "simulated", "read_run", "report", "compare", "gate")
+    assert set(functions) == {name for name in loadgen.api.__all__ if inspect.isroutine(getattr(loadgen.api, name))}
+    for name in functions:
         assert f"`{name}(" in (loadgen.api.__doc__ or "")

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from collector import export
-from collector.command import again
 from collector.record import Outcome
+from collector.reported import again
 from collector.saved import read_run
 from collector.summary import Notes, summarise
 from loadgen.requests.request import Request

@@ -1,6 +1,8 @@
 """Saved runs: written as the run goes, read back to the same figures, and never a traceback for what is damaged."""
 
+import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,10 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector import export
-from collector.command import again, main
+from collector.command import main
 from collector.errors import RunError
+from collector.hiccup import HICCUP
 from collector.record import RECORD
-from collector.saved import PLANNED, read_run
+from collector.reported import again
+from collector.saved import PLANNED, describe, read_run
 from collector.summary import summarise
 from tests.commands import LIMIT_S, ROOT, T2I, bench, fetch, run, server
 from tests.commands import command as start
@@ -86,15 +90,30 @@ def test_records_and_plan_are_read_by_one_call_of_numpy_each(whole: Path) -> Non
     assert len(about["plan"]["digest"]) == 64
 
 
+def test_the_documented_layout_is_that_of_the_files() -> None:
+    text = (ROOT / "docs" / "saved-runs.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \| `(\S+)` \|", text, re.MULTILINE)
+    assert told == [(name, kind.lstrip("|")) for name, kind in describe(RECORD)]
+    assert f"has {RECORD.itemsize} bytes" in text
+    for dtype in (PLANNED, HICCUP):
+        places = [text.index(f"`{name}`", text.index("A row of `plan.bin`")) for name in dtype.names or ()]
+        assert places == sorted(places)
+
+
 def test_another_question_gives_another_answer_from_the_same_records(whole: Path, tmp_path: Path) -> None:
     place = tmp_path / "again.json"
-    words = ["report", str(whole), "--latency-from", "sent", "--slo-ms", "0.001", "--percentiles", "12.5,99.9"]
+    words = ["report", str(whole), "--latency-from", "sent", "--slo-ms", "0.001", "--percentiles", "12.5,99.9,100"]
     code, out, err = run(*words, "--output-file", str(place))
     assert code == 0, err
     result = orjson.loads(place.read_bytes())
     assert result["latency_p99"] == result["service"]["p99"]
     assert result["slo_attainment_rate"] == 0
-    assert result["percentiles"]["service"]["99.9"] == result["service"]["p99_9"]
+    further, own = result["percentiles"]["service"], result["service"]
+    assert (further["99.9"], further["100"]) == (own["p99_9"], own["max"])
+    low, high = further["ci"]["12.5"]
+    assert low <= further["12.5"] <= high
+    assert (further["ci"]["99.9"], further["needs_n"]) == (None, {"99.9": own["needs_n"]["p99_9"]})
+    assert f"needs n >= {own['needs_n']['p99_9']:,}" in out
     assert "VALID" in out
 
 
@@ -217,6 +236,25 @@ def test_whatever_stands_in_a_file_there_is_a_report_or_one_line(copy: Path, nam
     finally:
         path.write_bytes(kept)
     assert "\n" not in said
+
+
+def test_an_export_to_parquet_needs_pyarrow_and_says_so(whole: Path, tmp_path: Path) -> None:
+    saved, place = read_run(whole), tmp_path / "rows.parquet"
+    if importlib.util.find_spec("pyarrow") is None:
+        with pytest.raises(RunError, match="pip install"):
+            export.write(saved, saved.facts, "parquet", place)
+        assert not place.exists()
+        return
+    import pyarrow.parquet
+
+    assert export.write(saved, saved.facts, "parquet", place) == 60
+    table = pyarrow.parquet.read_table(place)
+    found = export.columns(saved, saved.facts)
+    assert table.column_names == list(found)
+    assert table["index"].to_pylist() == found["index"].tolist()
+    assert table["outcome"].to_pylist() == found["outcome"].tolist()
+    assert table["service_s"].null_count == int(np.isnan(found["service_s"]).sum())
+    assert table["met"].type == pyarrow.bool_()
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

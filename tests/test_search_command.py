@@ -3,12 +3,20 @@
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
+from loadgen.options import ArrivalOptions, BenchOptions, DataOptions
+from loadgen.plan import Plan
+from loadgen.run import Measured
 from loadgen.search.deadline import Deadline
+from loadgen.search.search import Search
+from loadgen.search.terms import Terms
 from tests.commands import LIMIT_S, T2I, command, run
+from tests.folders import write_run
 
 SEARCH = ("search", *T2I, "--arrival", "poisson", "--slo-ms", "200", "--min-attainment", "0.9")
 QUICK = "--simulate=--base-ms 5 --unit-ms 0 --service exponential"
@@ -92,6 +100,25 @@ def test_a_deadline_does_not_cut_the_clean_up_short() -> None:
             time.sleep(1)  # longer than until the second ring
             cleaned = True
     assert cleaned
+
+
+def test_a_fault_ends_a_search_that_keeps_what_it_found(tmp_path: Path) -> None:
+    def carry_out(plan: Plan, _options: BenchOptions, folder: Path | None) -> Measured:
+        assert folder is not None
+        if "002" in folder.name:
+            return Measured(result, interrupted=False, died=(), unwritten="records: No space left on device")
+        write_run(folder, np.arange(len(plan)) / 20, np.full(len(plan), 0.01), slo_ms=200)
+        return Measured(result, interrupted=False, died=())
+
+    result: Any = {"slo": {"requests": 100}}
+    options = BenchOptions(DataOptions(dataset="random", task="t2i"), ArrivalOptions("poisson", 1.0))
+    terms, told = Terms(0.9, 60, time.monotonic(), start_rate=20), list[str]()
+    search = Search(terms, options, carry_out, tmp_path, told.append)
+    search.go(lambda _: options)
+    found = search.found({})
+    assert found["ended"] == "fault"
+    assert [look["rate"] for look in found["looks"]] == [20]
+    assert "No space left on device" in told[-1]
 
 
 def test_a_deadline_ends_a_search_in_the_background_too_where_a_shell_has_ctrl_c_ignored() -> None:

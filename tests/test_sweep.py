@@ -13,13 +13,14 @@ from collector.knee import knee
 from collector.point import Estimate, Point
 from collector.report import chart
 from collector.report.html.sweep import page
-from loadgen.command.sweep import automatic, rates
+from loadgen.command.sweep import rates
 from loadgen.errors import WarmupError
 from loadgen.options import BenchOptions, DataOptions, TrafficOptions
 from loadgen.plan import Plan
 from loadgen.run import Measured
 from loadgen.search.probe import capacity
 from loadgen.search.stand import Stand
+from loadgen.sweep import automatic
 from loadgen.sweepdir import differences
 from tests.browser import tab
 from tests.commands import T2I, run

@@ -17,7 +17,7 @@ ENDED: Final = {
     "precision": "the bracket is as narrow as was asked",
     "rates": "as many rates were visited as the confidence is shared among",
     "interrupted": "interrupted",
-    "fault": "one of our own processes died, or could not be started",
+    "fault": "a fault on our side ended it",
 }
 
 

@@ -6,19 +6,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from collector import metrics
 from collector.report import json, terminal
-from collector.report.html.page import page
-from collector.report.html.series import Series
+from collector.reported import page_of
 from collector.saved import read_run
 from loadgen.command import output, usage
 from loadgen.command.exits import exit_code
-from loadgen.command.session import Session, Tell
+from loadgen.command.session import Session
 from loadgen.interrupts import Interrupts
 from loadgen.options import BenchOptions
 from loadgen.plan import Plan, build_plan
 from loadgen.run import Measured
 from loadgen.scratch import scratch
+from loadgen.search.stand import Tell
 
 ENCODED_AT_ONCE: Final = 50_000  # plans longer than this say how far they are
 
@@ -52,7 +51,8 @@ def _report(session: Session, measured: Measured, run_dir: Path | None) -> int:
         output.show(lambda: _print(session, measured), content)
     if arguments.html is not None:
         assert run_dir is not None
-        output.write(arguments.html, _page(measured, run_dir), output.PAGE)
+        saved = read_run(run_dir)
+        output.write(arguments.html, page_of(measured.result, saved, saved.facts), output.PAGE)
     return exit_code(measured.result, measured, arguments.strict, arguments.min_slo_attainment)
 
 
@@ -61,12 +61,6 @@ def _run_dir(arguments: argparse.Namespace, stack: ExitStack) -> Path | None:
     if arguments.run_dir is None and arguments.html is not None:
         return stack.enter_context(scratch("loadgen-run-")) / "run"
     return None if arguments.run_dir is None else Path(arguments.run_dir)
-
-
-def _page(measured: Measured, run_dir: Path) -> bytes:
-    saved = read_run(run_dir)
-    moved = metrics.moved(saved.scrapes, saved.facts.started_ns)
-    return page(measured.result, Series.of_run(saved.records, saved.facts, saved.facts.hiccups), moved)
 
 
 def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:

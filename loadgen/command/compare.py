@@ -2,16 +2,14 @@
 
 import argparse
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
 
-from collector import source, workload
-from collector.compare import Comparison, compare
-from collector.errors import RunError
+from collector.compare import Comparison
+from collector.counterparts import compare
 from collector.printable import printable
 from collector.report import comparison as report
 from collector.report import json
@@ -34,14 +32,6 @@ examples:
 A and B are folders of --run-dir, folders with such folders in them (compared rate by rate), or files of --output-file.
 exit codes: 0 fine, 2 bad usage or input, 3 a gate failed
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """What is compared: `pairs` of runs with the rate of each (None: no sweep), and what has no counterpart."""
-
-    pairs: list[tuple[float | None, Path, Path]]
-    unmatched: list[str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,12 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry out `loadgen compare`; return its exit code."""
     _check(arguments)
-    members = _members(arguments.a, arguments.b)
-    found = [_compare(arguments, *pair) for pair in members.pairs]
-    limit = arguments.max_regression
+    compared = compare(arguments.a, arguments.b, confidence=arguments.confidence, force=arguments.force)
+    found, unmatched, limit = compared.comparisons, compared.unmatched, arguments.max_regression
     told = [] if limit is None else report.gate(found, limit / 100)
-    output.write(arguments.output_file, json.dump(_document(arguments, found, members.unmatched, told)))
-    lines = [*members.unmatched, *_gate_lines(limit, told)]
+    output.write(arguments.output_file, json.dump(_document(arguments, found, unmatched, told)))
+    lines = [*unmatched, *_gate_lines(limit, told)]
     if arguments.markdown:
         print("\n".join([*map(report.markdown, found), *(f"- {report.escaped(line)}" for line in lines)]))  # noqa: T201
     else:
@@ -90,33 +79,6 @@ def _check(arguments: argparse.Namespace) -> None:
     if place is not None and place != output.STDOUT and os.path.isfile(place):  # noqa: PTH113  (no error where a path is odd)
         raise UsageError(f"--output-file {place}: is there already and is not overwritten; name another file")
     output.check_writable(place)
-
-
-def _members(a: Path, b: Path) -> Members:
-    """The two runs themselves, or those of two sweeps that asked for the same rate."""
-    ours, theirs = source.runs_by_rate(a), source.runs_by_rate(b)
-    if ours is None and theirs is None:
-        return Members([(None, a, b)], [])
-    if ours is None or theirs is None:
-        sweep, other = (b, a) if ours is None else (a, b)
-        raise RunError(f"{sweep} is a folder of several runs and {other} is one run; name two of a kind")
-    common = sorted(ours.keys() & theirs.keys())
-    if not common:
-        rates = " and ".join(", ".join(f"{rate:g}" for rate in sorted(runs)) for runs in (ours, theirs))
-        raise RunError(f"{a} and {b} have no rate in common: {rates} requests/s; sweep the same rates twice")
-    alone = [f"{rate:g}/s: only in {a if rate in ours else b}" for rate in sorted(ours.keys() ^ theirs.keys())]
-    return Members([(rate, ours[rate], theirs[rate]) for rate in common], alone)
-
-
-def _compare(arguments: argparse.Namespace, rate: float | None, path_a: Path, path_b: Path) -> Comparison:
-    a, b = source.read(path_a), source.read(path_b)
-    differs = workload.differences(a, b)
-    if differs and not arguments.force:
-        raise RunError(
-            f"{path_a} and {path_b} are of different workloads: {workload.in_short(differs)}; "
-            "compare runs of one, or these all the same by --force"
-        )
-    return compare(a, b, confidence=arguments.confidence, differs=differs, rate=rate)
 
 
 def _document(

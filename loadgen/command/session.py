@@ -1,7 +1,7 @@
 """What commands that make load share: whom they talk to, and the server that they talk to it about."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +17,10 @@ from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.plan import Plan
 from loadgen.reach import wait_for_servers
 from loadgen.run import Measured, run
+from loadgen.search.stand import Tell
 from loadgen.secrets import Secrets
 from loadgen.simulated import attended, parse_simulator
 from loadgen.target import resolve_all
-
-Tell = Callable[[str], None]
 
 
 @dataclass(slots=True)

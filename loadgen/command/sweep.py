@@ -2,28 +2,21 @@
 
 import argparse
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from collector.command import shown_of
-from collector.knee import knee
-from collector.point import Point, point_of
 from collector.report import json
 from collector.report import sweep as report
 from collector.report.html.sweep import page
-from collector.saved import read_run
-from loadgen.circumstances import config, environment
+from loadgen.circumstances import config
 from loadgen.command import flags, output, usage
 from loadgen.command.exits import FAULT, GATE, INTERRUPTED, NOTHING, OK
 from loadgen.command.numbers import not_negative
-from loadgen.command.session import Session, Tell
+from loadgen.command.session import Session
 from loadgen.errors import UsageError
 from loadgen.options import BenchOptions
-from loadgen.run import Measured
-from loadgen.scratch import scratch
-from loadgen.search.probe import capacity
 from loadgen.search.stand import Stand
-from loadgen.sweepdir import SweepDir, read_rates
+from loadgen.sweep import Swept, carry_through, kept_in
+from loadgen.sweepdir import SweepDir
 
 EXAMPLES: Final = """\
 examples:
@@ -38,7 +31,6 @@ examples:
 Takes every flag of `loadgen bench` but those that say a rate. exit codes: those of `loadgen bench`
 """
 PERMITS: Final = 1024  # a budget that shapes no load until a server is far behind
-FACTORS: Final = tuple(0.15 * 8 ** (step / 6) for step in range(7))  # of the capacity: 0.15 to 1.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,13 +73,13 @@ def sweep(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         session = stack.enter_context(Session.of(arguments, options))
         folder = open_folder(arguments, options, stack)
-        session.reach_server(stack)
-        found, code = _swept(session, folder, config(options))
-        output.write(arguments.output_file, json.dump(found))
-        report.render(found, session.people)
+        stand = Stand(session.reach_server(stack), session.carry_out, arguments.cool_down, folder.slo)
+        swept = carry_through(stand, folder, arguments.rates, session.tell)
+        output.write(arguments.output_file, json.dump(swept.result))
+        report.render(swept.result, session.people)
         if arguments.html is not None:
-            output.write(arguments.html, page(found), output.PAGE)
-    return code
+            output.write(arguments.html, page(swept.result), output.PAGE)
+    return _exit_code(swept, arguments.strict)
 
 
 def read_options(arguments: argparse.Namespace) -> BenchOptions:
@@ -108,69 +100,13 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
 
 def open_folder(arguments: argparse.Namespace, options: BenchOptions, stack: ExitStack) -> SweepDir:
     """Open the folder of `--sweep-dir`, or one for as long as `stack` lasts; UsageError where it cannot be used."""
-    given = arguments.sweep_dir
-    place = stack.enter_context(scratch("loadgen-sweep-")) if given is None else Path(given)
-    folder = SweepDir(place, {**config(options), "simulate": arguments.simulate})
-    stack.callback(folder.close)
-    return folder
+    return stack.enter_context(kept_in(arguments.sweep_dir, {**config(options), "simulate": arguments.simulate}))
 
 
-def _swept(session: Session, folder: SweepDir, shown: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Run what is still to be run, keeping sweep.json up to date; `shown` is the config without secrets."""
-    arguments, options = session.arguments, session.options
-    stand = Stand(options, session.carry_out, arguments.cool_down, folder.saved.get("slo"))
-    asked = arguments.rates or (() if folder.saved else automatic(stand, session.tell))
-    points: list[Point] = []
-    every, code = read_rates(folder.saved, asked), OK
-    about = {
-        "config": {**shown, "simulate": arguments.simulate},
-        "environment": environment(),
-        "latency_from": options.latency_from,
-        "confidence": options.confidence,
-    }
-
-    def known() -> dict[str, Any]:
-        return {**about, "slo": stand.slo, "rates": every, "points": points, "knee": knee(points)}
-
-    folder.write(known())
-    for rate in every:
-        point, code = _point(folder, stand, rate, session.tell)
-        if point is None:
-            break
-        points.append(point)
-        folder.write(known())
-    return known(), code or _gate(points, arguments.strict)
-
-
-def automatic(stand: Stand, tell: Tell) -> tuple[float, ...]:
-    """Choose rates, each 1.41 times the one before, around what the server does in a closed loop."""
-    tell("--rates auto: how much the server gets through in a closed loop")
-    most = capacity(stand)
-    tell(f"about {most:.3g}/s: rates from {FACTORS[0] * most:.3g} to {FACTORS[-1] * most:.3g}/s")
-    return tuple(float(f"{most * factor:.3g}") for factor in FACTORS)
-
-
-def _point(folder: SweepDir, stand: Stand, rate: float, tell: Tell) -> tuple[Point | None, int]:
-    """The point of a rate, from a run that was finished before or one made now; None and why where that ended."""
-    if (saved := folder.finished(rate)) is not None:
-        tell(f"{rate:g}/s: finished before")
-        with shown_of(saved.folder):
-            return point_of(saved, rate), OK
-    tell(f"{rate:g}/s")
-    place = folder.run_folder(rate)
-    measured = stand.run(rate, place)
-    if code := _ended(measured):
-        return None, code
-    return point_of(read_run(place), rate), OK
-
-
-def _ended(measured: Measured) -> int:
-    if measured.interrupted:
-        return INTERRUPTED
-    return FAULT if measured.died else OK
-
-
-def _gate(points: list[Point], strict: bool) -> int:
+def _exit_code(swept: Swept, strict: bool) -> int:
+    if swept.interrupted or swept.died:
+        return INTERRUPTED if swept.interrupted else FAULT
+    points = swept.result["points"]
     if not any(point["requests"] > point["failed"] for point in points):
         return NOTHING
     return GATE if strict and any(point["state"] != "VALID" for point in points) else OK

@@ -7,14 +7,30 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from loadgen.errors import ProcessError
+from loadgen.errors import ProcessError, UsageError
 from loadgen.options import BenchOptions, SloOptions
 from loadgen.plan import Plan, build_plan
-from loadgen.run import Measured
+from loadgen.run import Measured, run
 
 CarryOut = Callable[[Plan, BenchOptions, Path | None], Measured]
+Tell = Callable[[str], None]
 _MODELLED: Final = ("linear", "affine")
 _TARGETS: Final = ("model", "unit_ms", "fixed_ms", "flat_ms", "fit", "warnings")  # keys of a result's slo
+
+
+def without_rate(options: BenchOptions) -> BenchOptions:
+    """Check that options leave it to others which rates are run; UsageError names what does not."""
+    arrivals = options.arrivals
+    if math.isfinite(arrivals.rate) or arrivals.rate_series or arrivals.process == "trace":
+        raise UsageError("arrivals: the rates are chosen here; leave rate and rate_series out, and process no trace")
+    if options.traffic.save_dir is not None:
+        raise UsageError("save_dir is for one run; leave it out")
+    return replace(options, arrivals=replace(arrivals, rate=1.0))  # which stands for those to come
+
+
+def carry_out_with(tell: Tell) -> CarryOut:
+    """Runs that say by `tell` what takes its time."""
+    return lambda plan, options, folder: run(plan, options, tell=tell, run_dir=folder)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,150 @@
+"""A search from end to end: the probe, the hunt, and what is said of both, within a budget of time."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from collector import quantity
+from collector.errors import RunError
+from collector.saved import read_run
+from loadgen.circumstances import config, environment
+from loadgen.errors import LoadgenError, UsageError
+from loadgen.options import BenchOptions
+from loadgen.scratch import scratch
+from loadgen.search.bound import least_requests
+from loadgen.search.deadline import PUT_AWAY_S, Deadline
+from loadgen.search.found import Found, looked
+from loadgen.search.hunt import Hunt, Look, Question
+from loadgen.search.probe import capacity
+from loadgen.search.stand import CarryOut, Stand, Tell, carry_out_with, without_rate
+from loadgen.search.terms import COOL_DOWN_S, PRECISION, Terms
+from loadgen.search.trial import Trial, read_trial
+
+START: Final = 0.5  # of what a closed loop gets through
+Reach = Callable[[ExitStack], BenchOptions]  # sees that there is a server, and says where
+
+
+def search(
+    options: BenchOptions,
+    min_attainment: float,
+    budget_s: float,
+    *,
+    start_rate: float | None = None,
+    precision: float = PRECISION,
+    cool_down_s: float = COOL_DOWN_S,
+    search_dir: str | Path | None = None,
+    tell: Tell = lambda _: None,
+) -> Found:
+    """Find the highest rate at which `min_attainment` (0.9: nine of ten) of the requests meet their target.
+
+    `options` say no rate and no length; their confidence is that of the whole bracket. Takes `budget_s` seconds at
+    most. `search_dir` is a new folder that keeps the runs. For the main thread. Raises UsageError for what cannot be,
+    and what `run` raises before anything was found.
+    """
+    terms = Terms(min_attainment, budget_s, time.monotonic(), options.confidence, precision, start_rate, cool_down_s)
+    terms.check()
+    checked = without_length(without_rate(options))
+    with kept_in(search_dir) as folder:
+        found = Search(terms, checked, carry_out_with(tell), folder, tell)
+        found.go(lambda _: checked)
+        return found.found({**config(checked), "simulate": None})
+
+
+def without_length(options: BenchOptions) -> BenchOptions:
+    """Check that options leave it to the budget how long runs are; UsageError where they do not."""
+    if options.arrivals.duration_s is not None:
+        raise UsageError("duration_s: how long runs are follows from the budget; leave it out")
+    return replace(options, data=replace(options.data, num_prompts=1))
+
+
+@contextmanager
+def kept_in(place: str | Path | None) -> Iterator[Path]:
+    """Make the new folder of a search; None is one that is gone afterwards."""
+    if place is None:
+        with scratch("loadgen-search-") as folder:
+            yield folder
+        return
+    try:
+        Path(place).mkdir(parents=True, exist_ok=True)
+        taken = any(Path(place).iterdir())
+    except OSError as error:
+        raise UsageError(f"--search-dir {place}: {error.strerror}; name a folder that can be made") from None
+    if taken:
+        raise UsageError(f"--search-dir {place}: is not empty, and nothing is overwritten; name a new folder")
+    yield Path(place)
+
+
+class Search:
+    """One search; the last seconds of its budget are kept to put away what is under way."""
+
+    def __init__(self, terms: Terms, options: BenchOptions, carry_out: CarryOut, folder: Path, tell: Tell) -> None:
+        self._terms, self._folder, self._tell = terms, folder, tell
+        self._deadline_s = terms.begun_s + terms.budget_s - PUT_AWAY_S
+        self._stand = Stand(options, carry_out, terms.cool_down_s)
+        self._hunt: Hunt | None = None
+        self._capacity: float | None = None
+        self._ended = "budget"
+
+    def go(self, reach: Reach) -> None:
+        """Search until the bracket is narrow, the time is over or somebody interrupts; what is known stays known."""
+        try:
+            with ExitStack() as stack, Deadline(self._deadline_s):
+                self._stand.options = reach(stack)
+                self._search(self._terms.start_rate or START * self._probe())
+        except KeyboardInterrupt:
+            self._ended = "interrupted"
+        except (LoadgenError, RunError) as fault:
+            if self._hunt is None or not self._hunt.looks:
+                raise
+            self._tell(str(fault))
+            self._ended = "fault"
+
+    def _probe(self) -> float:
+        self._tell("how much the server gets through in a closed loop")
+        self._capacity = capacity(self._stand)
+        self._tell(f"about {self._capacity:.3g}/s")
+        return self._capacity
+
+    def _search(self, start: float) -> None:
+        terms, left_s = self._terms, self._deadline_s - time.monotonic()
+        question = Question(terms.min_attainment, left_s, terms.confidence, terms.precision, self._capacity)
+        self._hunt = Hunt(question, self._measure, time.monotonic, tell=self._said)
+        self._hunt.go(start)
+        self._ended = self._hunt.ended
+
+    def _measure(self, rate: float, count: int, run: int) -> Trial:
+        place = self._folder / f"run-{run + 1:03}-rate-{rate:.6g}"
+        measured = self._stand.run(rate, place, run, count)
+        if measured.interrupted:
+            raise KeyboardInterrupt
+        if not run and not measured.result["slo"].get("requests"):
+            raise UsageError("--min-attainment: no request has a target; give --slo, or --slo-ms")
+        return read_trial(read_run(place))
+
+    def _said(self, look: Look) -> None:
+        met = quantity.share(look.attainment)
+        self._tell(f"{look.visit.rate:.4g}/s {look.visit.decision.value}: {met} of {look.requests} met their target")
+
+    def found(self, shown: Mapping[str, Any]) -> Found:
+        """Say what was found; `shown` is the config without secrets."""
+        terms, hunt = self._terms, self._hunt
+        ends = hunt.bracket if hunt else None
+        return Found(
+            bracket=[ends.holds, ends.fails] if ends else [None, None],
+            min_attainment=terms.min_attainment,
+            confidence=terms.confidence,
+            precision=terms.precision,
+            budget_s=terms.budget_s,
+            took_s=time.monotonic() - terms.begun_s,
+            ended=self._ended,
+            capacity=self._capacity,
+            needs_n=least_requests(terms.min_attainment, hunt.question.error) if hunt else None,
+            looks=[looked(look) for look in hunt.looks] if hunt else [],
+            slo=self._stand.slo,
+            latency_from=self._stand.options.latency_from,
+            config=shown,
+            environment=environment(),
+        )
