@@ -1,5 +1,6 @@
 """Limits of the client machine: descriptors, ports, memory, and a sender that is paused."""
 
+import ast
 import os
 import resource
 import shlex
@@ -17,7 +18,7 @@ from loadgen.group import Group
 from loadgen.memory import CONNECTION_BYTES, available_bytes, shortage
 from loadgen.scratch import scratch
 from loadgen.simulator.png import png
-from tests.commands import FAST, LOADGEN, SMALL, can_unshare, run, server, shell
+from tests.commands import FAST, LOADGEN, ROOT, SMALL, can_unshare, run, server, shell
 from tests.test_stops import children, end, under_way
 
 
@@ -93,6 +94,27 @@ def test_a_paused_sender_shows_in_the_lag_and_the_verdict_says_so() -> None:
     assert result["lag"]["max"] > 1.0
     assert result["verdict"]["state"] == "INVALID"
     assert [reason["by"] for reason in result["verdict"]["reasons"] if reason["what"] == "lag"] == ["tool"]
+
+
+WALL_CLOCKS = {"time.time", "time.time_ns", "time.CLOCK_REALTIME", "datetime.now", "datetime.utcnow", "date.today"}
+
+
+def wall_clocks(source: str) -> list[str]:
+    """What in a file reads, or names, a clock that somebody may set; `from time import time` is such a name too."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found.append(f"{node.value.id}.{node.attr}")
+        elif isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{name.name}" for name in node.names]
+    return [name for name in found if name in WALL_CLOCKS]
+
+
+def test_a_clock_that_jumps_is_read_by_nobody_but_for_the_date_of_a_run() -> None:
+    files = [path for folder in ("loadgen", "collector") for path in (ROOT / folder).rglob("*.py")]
+    assert wall_clocks("import time\nfrom time import time_ns\ntime.time()") == ["time.time_ns", "time.time"]
+    found = {path.relative_to(ROOT).as_posix(): clocks for path in files if (clocks := wall_clocks(path.read_text()))}
+    assert found == {"loadgen/circumstances.py": ["datetime.now"]}
 
 
 MB = 1_000_000
