@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import zmq
@@ -28,6 +29,7 @@ class Outbox:
         hide: Callable[[str], str] = lambda text: text,
     ) -> None:
         self._loop, self._socket, self._sender, self._hide = loop, socket, sender, hide
+        self._hide_name = lru_cache(maxsize=256)(hide)  # every answer of a server names the same stages
         self._rows: list[bytes] = []
         self._notes: list[tuple[int, Note]] = []
         self._explained: set[str] = set()
@@ -66,7 +68,7 @@ class Outbox:
     def _hidden(self, note: Note) -> Note:
         """The note as it may be kept; cut after hiding, for half a secret is one too."""
         if stages := note.get("stages"):
-            note = {**note, "stages": {self._hide(name): duration_s for name, duration_s in stages.items()}}
+            note = {**note, "stages": {self._hide_name(name): duration_s for name, duration_s in stages.items()}}
         if example := note.get("example"):
             note = {**note, "example": self._hide(example)[:EXAMPLE_CHARS]}
         if after := note.get("retry_after"):

@@ -27,6 +27,8 @@ from loadgen.scratch import scratch
 from loadgen.secrets import Secrets
 from loadgen.target import resolve_all
 
+Tell = Callable[[str], None]  # says what goes on, in a line
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -45,7 +47,7 @@ def run(
     plan: Plan,
     options: BenchOptions,
     watch: Watch = lambda _: None,
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Tell = lambda _: None,
     on_start: Callable[[], object] = lambda: None,
     run_dir: Path | None = None,
     watched: Sequence[Member] = (),
@@ -103,7 +105,7 @@ def _shortage(plan: Plan, options: BenchOptions, warmups: list[warmup.Warmup]) -
     return memory.shortage(in_flight, memory.largest_request(plan), answer, memory.available_bytes())
 
 
-def _warn_of_pages(crew: Crew, options: BenchOptions, tell: Callable[[str], None]) -> None:
+def _warn_of_pages(crew: Crew, options: BenchOptions, tell: Tell) -> None:
     """Say what was wrong at the first scrape, while there is time to do something about it."""
     for onlooker in crew.onlookers:
         pages = zip(options.target.server_metrics, crew.ready[onlooker].pop("problems"), strict=True)
@@ -143,7 +145,7 @@ def _develop(
     options: BenchOptions,
     crew: Crew,
     course: Course,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> Developed:
     """Decode and save what was kept; one more Ctrl-C stops that."""
     if answers is None:

@@ -13,12 +13,13 @@ from collector.saved import read_run
 from loadgen.circumstances import config, environment
 from loadgen.errors import ProcessError, UsageError
 from loadgen.options import BenchOptions
-from loadgen.run import Measured
+from loadgen.run import Measured, Tell
 from loadgen.scratch import scratch
 from loadgen.search.probe import capacity
-from loadgen.search.stand import Stand, Tell, carry_out_with, without_rate
+from loadgen.search.stand import Stand, carry_out_with, without_rate
 from loadgen.sweepdir import SweepDir, read_rates
 
+COOL_DOWN_S: Final = 1.0
 FACTORS: Final = tuple(0.15 * 8 ** (step / 6) for step in range(7))  # of the capacity: 0.15 to 1.2
 
 
@@ -52,7 +53,7 @@ def sweep(
     rates: Sequence[float] = (),
     *,
     sweep_dir: str | Path | None = None,
-    cool_down_s: float = 1.0,
+    cool_down_s: float = COOL_DOWN_S,
     tell: Tell = lambda _: None,
 ) -> Swept:
     """Run `options` at each of two or more `rates` (requests/s), or at seven that are chosen around the capacity.

@@ -15,9 +15,8 @@ from loadgen.command.session import Session
 from loadgen.interrupts import Interrupts
 from loadgen.options import BenchOptions
 from loadgen.plan import Plan, build_plan
-from loadgen.run import Measured
+from loadgen.run import Measured, Tell
 from loadgen.scratch import scratch
-from loadgen.search.stand import Tell
 
 ENCODED_AT_ONCE: Final = 50_000  # plans longer than this say how far they are
 

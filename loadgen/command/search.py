@@ -11,7 +11,7 @@ from collector.report import search as report
 from loadgen.circumstances import config
 from loadgen.command import flags, output, sweep
 from loadgen.command.exits import FAULT, GATE, INTERRUPTED, OK
-from loadgen.command.numbers import inner_share, not_negative, positive
+from loadgen.command.numbers import inner_share, positive
 from loadgen.command.session import Session
 from loadgen.errors import UsageError
 from loadgen.options import BenchOptions
@@ -55,13 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stop where the ends of the bracket are within this factor (default: %(default)s)",
     )
     group.add_argument("--search-dir", metavar="DIR", help="keep the runs here, a folder each")
-    group.add_argument(
-        "--cool-down",
-        type=not_negative,
-        default=COOL_DOWN_S,
-        metavar="S",
-        help="pause between runs (default: %(default)s)",
-    )
+    sweep.add_cool_down(group, COOL_DOWN_S)
     flags.add_arguments(parser)
     parser.set_defaults(max_concurrency=sweep.PERMITS, run=search)
 

@@ -16,8 +16,7 @@ from loadgen.interrupts import Interrupts
 from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.plan import Plan
 from loadgen.reach import wait_for_servers
-from loadgen.run import Measured, run
-from loadgen.search.stand import Tell
+from loadgen.run import Measured, Tell, run
 from loadgen.secrets import Secrets
 from loadgen.simulated import attended, parse_simulator
 from loadgen.target import resolve_all

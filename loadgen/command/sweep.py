@@ -15,7 +15,7 @@ from loadgen.command.session import Session
 from loadgen.errors import UsageError
 from loadgen.options import BenchOptions
 from loadgen.search.stand import Stand
-from loadgen.sweep import Swept, carry_through, kept_in
+from loadgen.sweep import COOL_DOWN_S, Swept, carry_through, kept_in
 from loadgen.sweepdir import SweepDir
 
 EXAMPLES: Final = """\
@@ -44,11 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="requests/s, two or more; or auto: seven from 0.15 to 1.2 times what a closed loop gets through",
     )
     group.add_argument("--sweep-dir", metavar="DIR", help="keep the runs here, a folder a rate, and go on from there")
-    group.add_argument(
-        "--cool-down", type=not_negative, default=1.0, metavar="S", help="pause between rates (default: %(default)s)"
-    )
+    add_cool_down(group, COOL_DOWN_S)
     flags.add_arguments(parser)
     parser.set_defaults(max_concurrency=PERMITS, run=sweep)
+
+
+def add_cool_down(group: "argparse._ArgumentGroup", default_s: float) -> None:
+    """Add the flag of the pause that a server gets between two runs."""
+    group.add_argument(
+        "--cool-down",
+        type=not_negative,
+        default=default_s,
+        metavar="S",
+        help="pause between runs (default: %(default)s)",
+    )
 
 
 def rates(text: str) -> tuple[float, ...]:

@@ -13,13 +13,14 @@ from collector.saved import read_run
 from loadgen.circumstances import config, environment
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.options import BenchOptions
+from loadgen.run import Tell
 from loadgen.scratch import scratch
 from loadgen.search.bound import least_requests
 from loadgen.search.deadline import PUT_AWAY_S, Deadline
 from loadgen.search.found import Found, looked
 from loadgen.search.hunt import Hunt, Look, Question
 from loadgen.search.probe import capacity
-from loadgen.search.stand import CarryOut, Stand, Tell, carry_out_with, without_rate
+from loadgen.search.stand import CarryOut, Stand, carry_out_with, without_rate
 from loadgen.search.terms import COOL_DOWN_S, PRECISION, Terms
 from loadgen.search.trial import Trial, read_trial
 

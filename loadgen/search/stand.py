@@ -10,10 +10,9 @@ from typing import Any, Final
 from loadgen.errors import ProcessError, UsageError
 from loadgen.options import BenchOptions, SloOptions
 from loadgen.plan import Plan, build_plan
-from loadgen.run import Measured, run
+from loadgen.run import Measured, Tell, run
 
 CarryOut = Callable[[Plan, BenchOptions, Path | None], Measured]
-Tell = Callable[[str], None]
 _MODELLED: Final = ("linear", "affine")
 _TARGETS: Final = ("model", "unit_ms", "fixed_ms", "flat_ms", "fit", "warnings")  # keys of a result's slo
 

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,17 +40,25 @@ def watched(pid: int, core: int | None) -> Iterator[list[Look]]:
     if core is None:
         yield looks
         return
+    with repeated(lambda: looks.append(look(pid)), PERIOD_S, {core}):
+        yield looks
+
+
+@contextmanager
+def repeated(take: Callable[[], None], period_s: float, cores: set[int] | None = None) -> Iterator[None]:
+    """Call `take` every `period_s` in a thread of its own, on `cores` if any are named."""
     ended = threading.Event()
 
     def keep_looking() -> None:
-        os.sched_setaffinity(0, {core})  # of this thread only: the sender's core is left alone
-        while not ended.wait(PERIOD_S):
-            looks.append(look(pid))
+        if cores is not None:
+            os.sched_setaffinity(0, cores)  # of this thread only: the sender's core is left alone
+        while not ended.wait(period_s):
+            take()
 
     thread = threading.Thread(target=keep_looking, daemon=True)
     thread.start()
     try:
-        yield looks
+        yield
     finally:
         ended.set()
         thread.join()

@@ -1,6 +1,5 @@
 """The processes of a run over time: memory and descriptors of each, and whether they grow."""
 
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from scripts.benching.watch import parse_memory, parse_stat, program
+from scripts.benching.watch import parse_memory, parse_stat, program, repeated
 
 PERIOD_S = 1.0
 SETTLED = 0.25  # of the looks: what grows in the beginning are pools and caches
@@ -37,19 +36,8 @@ Looks = dict[str, list[Look]]
 def watched(parent: int) -> Iterator[Looks]:
     """Look at the children of `parent`, and at itself, once a second, into what is given: looks by name and id."""
     looks: Looks = defaultdict(list)
-    ended = threading.Event()
-
-    def keep_looking() -> None:
-        while not ended.wait(PERIOD_S):
-            look(parent, looks)
-
-    thread = threading.Thread(target=keep_looking, daemon=True)
-    thread.start()
-    try:
+    with repeated(lambda: look(parent, looks), PERIOD_S):
         yield looks
-    finally:
-        ended.set()
-        thread.join()
 
 
 def look(parent: int, looks: Looks) -> None:
