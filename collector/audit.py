@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from collector import quantity
 from collector.facts import Facts
 from collector.gamma import gamma_cdf
-from collector.judgement import ArrivalAudit, SecondCount, SecondCounts
+from collector.result import ArrivalAudit, SecondCount, SecondCounts
 from collector.times import Times
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 
 from collector import shared
 from collector.board import Board
-from collector.facts import Facts, Notes
+from collector.facts import Facts, Notes, read_terms
 from collector.hiccup import HICCUP
 from collector.ledger import Ledger
 from collector.record import ErrorKind, error_name
@@ -71,10 +71,3 @@ class Books:
             hiccups=shared.rows(setup["hiccups"], HICCUP),
         )
         return summarise(self.ledger.records(), facts, self.notes)
-
-
-def read_terms(terms: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts that were decided before the start, as JSON carries them: infinity is text there, a tuple a list."""
-    series = tuple((float(at_s), float(rate)) for at_s, rate in terms["rate_series"])
-    lists = {"rate_series": series, "urls": tuple(map(str, terms["urls"]))}
-    return {**terms, "asked_rate": float(terms["asked_rate"]), **lists}

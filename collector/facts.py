@@ -78,3 +78,10 @@ class Notes:
             self.error_examples.setdefault(note["error"], note["example"])
         if "retry_after" in note:
             self.patience.take(note["retry_after"])
+
+
+def read_terms(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts that were decided before the start, as JSON carries them: infinity is text there, a tuple a list."""
+    series = tuple((float(at_s), float(rate)) for at_s, rate in terms["rate_series"])
+    lists = {"rate_series": series, "urls": tuple(map(str, terms["urls"]))}
+    return {**terms, "asked_rate": float(terms["asked_rate"]), **lists}

@@ -7,32 +7,39 @@ not known (an empty set, a percentile that falls among requests that never ended
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
-from collector.judgement import ArrivalAudit, Stationarity
+from collector.stationarity import Stationarity
+from collector.stats import Spread
 
 Rate = float | Literal["inf"]
 
 
-class Spread(TypedDict):
-    """Mean and order statistics of one kind of time, in seconds; `max` is rank n.
+class SecondCount(TypedDict):
+    """Requests planned for one second, and sent in it."""
 
-    `n` counts those that never ended too, `n_effective` = n / tau what they are worth as independent ones. `ci` has the
-    ends of each percentile's interval (upper null: infinite), or null; `needs_n` says how many it takes where n is too
-    small, `no_interval` why there is none at all.
+    at_s: int
+    planned: int
+    sent: int
+
+
+class SecondCounts(TypedDict):
+    """The planned span in seconds, and the second where the sends were furthest from the plan."""
+
+    seconds: int
+    worst: SecondCount
+
+
+class ArrivalAudit(TypedDict):
+    """Kolmogorov and Smirnov's `distance` of the planned gaps from what was asked for, and its `p`; null: not judged.
+
+    `per_second` is null in a closed loop, which plans nothing.
     """
 
-    mean: float | None
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-    p99_9: float | None
-    max: float | None
-    n: int
-    n_effective: float
-    tau: float
-    ci: Mapping[str, list[float | None] | None]
-    needs_n: Mapping[str, int]
-    no_interval: str | None
+    process: str
+    gaps: int
+    distance: float | None
+    p: float | None
+    per_second: SecondCounts | None
+    warning: str | None
 
 
 class Offered(TypedDict):

@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector import files
-from collector.books import read_terms
 from collector.errors import RunError
-from collector.facts import Facts, Notes
+from collector.facts import Facts, Notes, read_terms
 from collector.hiccup import HICCUP
 from collector.record import JOB_TIMES, RECORD
 from collector.scrapes import Scrapes

@@ -10,14 +10,13 @@ move the mean by more than the 5 % of the verdict.
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector import quantity
 from collector.autocorrelation import correlation
-from collector.judgement import Stationarity
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +28,23 @@ _MATTERS: Final = 0.05  # share of the mean
 _TREND_TAU, _TREND_LEAST, _TREND_MOST = 2, 6, 30  # how long and how many the batches of the trend test are
 _UNSTEADY: Final = "Lower the rate, or run for longer."
 _RATE_MOVED: Final = "The asked rate changed too: read them over time, a stretch each."
+
+
+class Stationarity(TypedDict):
+    """Whether the latencies of the run are of one kind: a warm-up transient at its start, or a drift.
+
+    `cut` is how many of the first that succeeded are a transient (0: none; `cut_share` of `n`). `drift_change` is by
+    what share of their mean the others change from the first to the last, and `drift_p` how likely that is by chance,
+    both null where `batches` are too few to tell. Nothing is cut.
+    """
+
+    n: int
+    cut: int
+    cut_share: float
+    batches: int
+    drift_p: float | None
+    drift_change: float | None
+    warning: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,39 @@
 import math
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collector.autocorrelation import Correlation, correlation
 from collector.intervals import least_n, quantile_ranks
-from collector.result import Spread
 
 NS_PER_S = 1e9
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
+
+
+class Spread(TypedDict):
+    """Mean and order statistics of one kind of time, in seconds; `max` is rank n.
+
+    `n` counts those that never ended too, `n_effective` = n / tau what they are worth as independent ones. `ci` has the
+    ends of each percentile's interval (upper null: infinite), or null; `needs_n` says how many it takes where n is too
+    small, `no_interval` why there is none at all.
+    """
+
+    mean: float | None
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    p99_9: float | None
+    max: float | None
+    n: int
+    n_effective: float
+    tau: float
+    ci: Mapping[str, list[float | None] | None]
+    needs_n: Mapping[str, int]
+    no_interval: str | None
 
 
 class Quantile(NamedTuple):

@@ -10,7 +10,8 @@ from collector import attainment, audit, over_time, replicas, slo, stationarity,
 from collector import times as clock
 from collector.facts import Facts, Notes
 from collector.record import RETRIED, Outcome, error_names
-from collector.result import ErrorCount, Figures, Headline, Offered, ServerFigures, SloFigures, Spread
+from collector.result import ErrorCount, Figures, Headline, Offered, ServerFigures, SloFigures
+from collector.stats import Spread
 from collector.times import Times
 
 __all__ = ["Facts", "Notes", "summarise"]

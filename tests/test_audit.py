@@ -9,8 +9,8 @@ from scipy import special
 from scipy import stats as scipy_stats
 
 from collector.audit import ALPHA, audit, distance_p, gap_distance, kolmogorov_tail
-from collector.judgement import ArrivalAudit
 from collector.record import Outcome
+from collector.result import ArrivalAudit
 from collector.summary import Facts
 from loadgen.arrivals import plan_arrivals
 from loadgen.options import ArrivalOptions

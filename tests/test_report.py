@@ -8,12 +8,11 @@ import pytest
 from rich.console import Console
 
 from collector import quantity
-from collector.judgement import ArrivalAudit, SecondCount, SecondCounts
 from collector.live import LiveFigures
 from collector.record import ErrorKind, Outcome
 from collector.report import json, processes, terminal
 from collector.report.progress import fill, pieces, progress
-from collector.result import Figures, Result, Snapshot
+from collector.result import ArrivalAudit, Figures, Result, SecondCount, SecondCounts, Snapshot
 from collector.summary import Facts, Notes, summarise
 from tests.runs import START, S, facts, jobs, records
 

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from collector import quantity
-from collector.judgement import ArrivalAudit
 from collector.printable import printable
 from collector.report import completion, media, processes, server_metrics, stretches
-from collector.result import Result, RetryAfter, Spread
+from collector.result import ArrivalAudit, Result, RetryAfter
+from collector.stats import Spread
 
 STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
 MEANING = {
