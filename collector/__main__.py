@@ -2,7 +2,7 @@
 
 import sys
 
-from collector.command import main
+from collector.cli.report import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final, NoReturn
 
-from loadgen.command import argv
+from loadgen.cli import argv
 
-_INTERRUPTED: Final = 130  # as in loadgen/command/exits.py, which is not loaded yet
+_INTERRUPTED: Final = 130  # as in loadgen/cli/exit_codes.py, which is not loaded yet
 
 
 def entry(words: Sequence[str] | None = None, **defaults: object) -> NoReturn:
@@ -18,7 +18,7 @@ def entry(words: Sequence[str] | None = None, **defaults: object) -> NoReturn:
     if patient:
         signal.signal(signal.SIGINT, _leave)
     argv.hide_secrets()  # at once: loading takes a while, and anybody may look
-    from loadgen.command.cli import main
+    from loadgen.cli.main import main
 
     if patient:
         signal.signal(signal.SIGINT, signal.default_int_handler)

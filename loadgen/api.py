@@ -15,7 +15,7 @@ Making load:
 
 Looking at what was saved:
 
-- `read_run(folder)` reads a run back, with its records as an array of `collector.record.RECORD` (ns).
+- `read_run(folder)` reads a run back, with its records as an array of `collector.records.record.RECORD` (ns).
 - `report(folder, latency_from=..., slo_ms=..., confidence=...)` reports it again, as a `Report`: its `result`, its
   `page()` (HTML), its `percentiles({"99.5": 0.995})` (seconds) and its `export(form, place)` (csv, jsonl, parquet).
 - `compare(a, b)` holds two runs or two sweeps against each other and returns a `Compared`, whose `comparisons` have
@@ -27,12 +27,12 @@ UnreachableError), or RunError for what was saved; WarmupError and ProcessError 
 thread Ctrl-C is a stop with a partial result; `search` works there only.
 """
 
-from collector.compare import Comparison
-from collector.counterparts import Compared, compare
+from collector.comparison.compare import Comparison
+from collector.comparison.run_matching import Compared, compare
 from collector.errors import RunError
-from collector.report.comparison import gate
-from collector.reported import Report, report
-from collector.saved import SavedRun, read_run
+from collector.report.saved_report import Report, report
+from collector.report.terminal.comparison import gate
+from collector.saved.run_folder import SavedRun, read_run
 from loadgen.errors import LoadgenError
 from loadgen.options import (
     ArrivalOptions,
@@ -45,13 +45,13 @@ from loadgen.options import (
     TrafficOptions,
     WarmupOptions,
 )
-from loadgen.plan import Plan, build_plan
-from loadgen.run import Measured, run
-from loadgen.search.found import Found
+from loadgen.planning.plan import Plan, build_plan
+from loadgen.processes.simulated_server import simulated
+from loadgen.runs.run import Measured, run
+from loadgen.search.result import Found
 from loadgen.search.search import search
-from loadgen.simulated import simulated
-from loadgen.simulator.options import SimulatorOptions
-from loadgen.sweep import Swept, sweep
+from loadgen.simulator.engine.options import SimulatorOptions
+from loadgen.sweeps.sweep import Swept, sweep
 
 __all__ = [
     "ArrivalOptions",

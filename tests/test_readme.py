@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import loadgen.api
-from tests.commands import LIMIT_S, ROOT, run
+from tests.support.commands import LIMIT_S, ROOT, run
 
 README = (ROOT / "README.md").read_text()
 
@@ -41,7 +41,7 @@ def test_every_flag_that_the_readme_names_exists() -> None:
 
 
 def test_every_test_that_the_readme_names_exists() -> None:
-    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     names = set(re.findall(r"`(test_\w+)`", README))
     assert len(names) > 10
     assert [name for name in sorted(names) if f"def {name}(" not in tests] == []

@@ -7,18 +7,18 @@ from pathlib import Path
 import orjson
 import pytest
 
-from collector.printable import printable
 from collector.report import json
-from loadgen.circumstances import config
-from loadgen.command.argv import starred
-from loadgen.command.cli import main
+from collector.text.printable import printable
+from loadgen.cli.argv import starred
+from loadgen.cli.main import main
 from loadgen.errors import ProcessError
 from loadgen.options import BenchOptions, TargetOptions
+from loadgen.runs.run_metadata import config
 from loadgen.secrets import HIDDEN, Secrets, split_userinfo
-from loadgen.target import redacted, resolve
-from tests.commands import LIMIT_S, T2I, command, fetch, run, server
-from tests.echo import echo_server
-from tests.test_stops import LONG, children, wait_for
+from loadgen.transport.target import redacted, resolve
+from tests.faults.test_stops import LONG, children, wait_for
+from tests.support.commands import LIMIT_S, T2I, command, fetch, run, server
+from tests.support.echo import echo_server
 
 KEY, HEADER, USER, PASSWORD = "sk-proj-Zm9v/YmFy+cXV4", "tok-1234567890", "someone", "hunter2+x"
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()

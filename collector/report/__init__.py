@@ -1,1 +1,1 @@
-"""How a summary is shown: terminal, JSON, live progress."""
+"""How a summary is shown: on the terminal, as JSON, as a page. It computes no figure of its own."""

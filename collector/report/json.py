@@ -7,7 +7,7 @@ from typing import Final, cast
 
 import orjson
 
-from collector.result import Figures, Result, ServerMetrics
+from collector.summary.result import Figures, Result, ServerMetrics
 
 # what JSON need not escape and a terminal obeys: DEL, and the controls from U+0080 on
 _CONTROLS: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]")

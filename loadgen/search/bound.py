@@ -22,9 +22,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.autocorrelation import correlation
-from collector.intervals import share_interval
-from loadgen.search.trial import CUT, Trial
+from collector.statistics.autocorrelation import correlation
+from collector.statistics.intervals import share_interval
+from loadgen.search.measurement import CUT, Trial
 
 LOOKS: Final = 5  # at one rate, a run before each
 _STAKE: Final = 0.9

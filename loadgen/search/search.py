@@ -7,22 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from collector import quantity
 from collector.errors import RunError
-from collector.saved import read_run
-from loadgen.circumstances import config, environment
+from collector.saved.run_folder import read_run
+from collector.text import quantity
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.options import BenchOptions
-from loadgen.run import Tell
-from loadgen.scratch import scratch
+from loadgen.runs.run import Tell
+from loadgen.runs.run_metadata import config, environment
 from loadgen.search.bound import least_requests
 from loadgen.search.deadline import PUT_AWAY_S, Deadline
-from loadgen.search.found import Found, looked
-from loadgen.search.hunt import Hunt, Look, Question
-from loadgen.search.probe import capacity
-from loadgen.search.stand import CarryOut, Stand, carry_out_with, without_rate
-from loadgen.search.terms import COOL_DOWN_S, PRECISION, Terms
-from loadgen.search.trial import Trial, read_trial
+from loadgen.search.limits import COOL_DOWN_S, PRECISION, Terms
+from loadgen.search.measurement import Trial, read_trial
+from loadgen.search.result import Found, looked
+from loadgen.search.search_loop import Hunt, Look, Question
+from loadgen.sweeps.capacity_estimate import capacity
+from loadgen.sweeps.runner import CarryOut, Stand, carry_out_with, without_rate
+from loadgen.system.temporary_folder import scratch
 
 START: Final = 0.5  # of what a closed loop gets through
 Reach = Callable[[ExitStack], BenchOptions]  # sees that there is a server, and says where

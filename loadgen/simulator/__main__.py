@@ -2,8 +2,8 @@
 
 import sys
 
-from collector.channel import Channel, readable
-from loadgen.simulator.options import SimulatorOptions
+from collector.records.control_channel import Channel, readable
+from loadgen.simulator.engine.options import SimulatorOptions
 from loadgen.simulator.server import serve
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from loadgen.simulator.options import SimulatorOptions
+from loadgen.simulator.engine.options import SimulatorOptions
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 

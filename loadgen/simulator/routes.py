@@ -8,14 +8,16 @@ from typing import Final, NamedTuple
 import orjson
 from aiohttp import web
 
-from loadgen.simulator import answer, chat, images, metrics, videos
-from loadgen.simulator.answer import Finish, Payload
-from loadgen.simulator.engine import Engine, Receive, served
-from loadgen.simulator.faults import Fault, spoil
-from loadgen.simulator.generation import Generation, RefusalError
-from loadgen.simulator.jobs import Jobs
-from loadgen.simulator.journal import Visit
-from loadgen.simulator.options import SimulatorOptions
+from loadgen.simulator import metrics
+from loadgen.simulator.dialects import chat, images, videos
+from loadgen.simulator.dialects.jobs import Jobs
+from loadgen.simulator.engine import answer
+from loadgen.simulator.engine.answer import Finish, Payload
+from loadgen.simulator.engine.engine import Engine, Receive, served
+from loadgen.simulator.engine.faults import Fault, spoil
+from loadgen.simulator.engine.generation import Generation, RefusalError
+from loadgen.simulator.engine.journal import Visit
+from loadgen.simulator.engine.options import SimulatorOptions
 
 _MAX_BODY: Final = 256 << 20  # bytes
 

@@ -10,7 +10,7 @@ import uvloop
 from aiohttp import web
 
 from loadgen.errors import UsageError
-from loadgen.simulator.options import SimulatorOptions
+from loadgen.simulator.engine.options import SimulatorOptions
 from loadgen.simulator.routes import Simulator
 from loadgen.simulator.tls import server_context
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from loadgen.errors import UsageError
-from loadgen.scratch import scratch
-from loadgen.simulator.options import SimulatorOptions
+from loadgen.simulator.engine.options import SimulatorOptions
+from loadgen.system.temporary_folder import scratch
 
 _DAYS: Final = "30"
 _NAMES: Final = "DNS:localhost,IP:127.0.0.1,IP:::1"

@@ -12,15 +12,15 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from collector.record import RETRIED
+from collector.records.record import RETRIED
+from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
-from loadgen.requests.request import Request
-from loadgen.target import Target
 from loadgen.transport.aiohttp_failures import BrokenBodyError, Came, TooLargeError, failure
-from loadgen.transport.remarks import HEAD_LIMIT, may_tell
-from loadgen.transport.seam import JUST_CLOSED_NS, NO_JOB, Answer
+from loadgen.transport.answer_headers import HEAD_LIMIT, may_tell
+from loadgen.transport.instrumented_protocol import WATCHER, WatchedHandler
+from loadgen.transport.interface import JUST_CLOSED_NS, NO_JOB, Answer
+from loadgen.transport.target import Target
 from loadgen.transport.tls import tls_context
-from loadgen.transport.watched import WATCHER, WatchedHandler
 
 _NO_LIMIT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 _OPENING = aiohttp.ClientTimeout(total=None, connect=10)

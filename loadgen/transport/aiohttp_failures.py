@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 import aiohttp
 from aiohttp.http_exceptions import PayloadEncodingError
 
-from collector.record import ErrorKind
-from loadgen.transport.failures import OWN_FAULTS, connect_kind, cut_kind
+from collector.records.record import ErrorKind
+from loadgen.transport.error_kinds import OWN_FAULTS, connect_kind, cut_kind
 
 
 class TooLargeError(aiohttp.ClientError):

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol, cast
 
-from collector.record import RETRIED, ErrorKind
+from collector.records.record import RETRIED, ErrorKind
 from loadgen.clock import now_ns
-from loadgen.transport.broken import BrokenAnswerError
-from loadgen.transport.failures import cut_kind
-from loadgen.transport.reader import AnswerReader
-from loadgen.transport.rooms import Rooms
-from loadgen.transport.seam import JUST_CLOSED_NS, NO_JOB, Answer
+from loadgen.transport.answer_reader import AnswerReader
+from loadgen.transport.buffer_pool import Rooms
+from loadgen.transport.error_kinds import cut_kind
+from loadgen.transport.interface import JUST_CLOSED_NS, NO_JOB, Answer
+from loadgen.transport.malformed import BrokenAnswerError
 
 
 class Pool(Protocol):

@@ -9,16 +9,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from collector.record import RETRIED
+from collector.records.record import RETRIED
+from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
-from loadgen.requests.request import Request
-from loadgen.target import Target
+from loadgen.transport.answer_reader import SCRATCH, AnswerReader
+from loadgen.transport.buffer_pool import Rooms
 from loadgen.transport.connection import Connection, NativeExchange
-from loadgen.transport.failures import connect_kind
-from loadgen.transport.head import Heads
-from loadgen.transport.reader import SCRATCH, AnswerReader
-from loadgen.transport.rooms import Rooms
-from loadgen.transport.seam import Answer
+from loadgen.transport.error_kinds import connect_kind
+from loadgen.transport.interface import Answer
+from loadgen.transport.request_head import Heads
+from loadgen.transport.target import Target
 from loadgen.transport.tls import tls_context
 
 _OPEN_AT_ONCE: Final = 32  # a listen queue holds 100 or more

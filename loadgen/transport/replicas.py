@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from loadgen.requests.request import Request
-from loadgen.transport.seam import Answer, Exchange, Transport
+from loadgen.bodies.request import Request
+from loadgen.transport.interface import Answer, Exchange, Transport
 
 
 class Replicas:

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from loadgen.pins import usable_cores
+from loadgen.system.cpu_affinity import usable_cores
 from scripts.benching import parts, peers, polling
 from scripts.benching.errors import NoResultError
 from scripts.benching.goals import goals_table

@@ -8,11 +8,11 @@ import os
 from dataclasses import dataclass
 from typing import cast
 
-from loadgen.polling import Polling
-from loadgen.requests import videos
-from loadgen.target import Target
-from loadgen.transport.head import Heads
-from loadgen.transport.reader import SCRATCH
+from loadgen.backends import videos
+from loadgen.engine.polling import Polling
+from loadgen.transport.answer_reader import SCRATCH
+from loadgen.transport.request_head import Heads
+from loadgen.transport.target import Target
 
 
 @dataclass(slots=True)

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.autocorrelation import correlation
-from collector.difference import Intervals, difference
-from collector.figure import FIGURES, Estimate
-from collector.observed import Observed
-from collector.pair import Pair
+from collector.comparison.difference import Intervals, difference
+from collector.comparison.figures import FIGURES, Estimate
+from collector.comparison.paired_bootstrap import Pair
+from collector.comparison.sample_series import Observed
+from collector.statistics.autocorrelation import correlation
 from scripts.benching.coverage import responses
 from scripts.benching.table import markdown
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.intervals import binomial_cdf, quantile_ranks
-from collector.stationarity import judge
-from collector.stats import PERCENTILES, spread
+from collector.statistics.intervals import binomial_cdf, quantile_ranks
+from collector.statistics.order_statistics import PERCENTILES, spread
+from collector.statistics.stationarity import judge
 from scripts.benching.table import markdown
 
 RUNS = 1_000

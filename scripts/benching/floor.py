@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import uvloop
 
-from loadgen.alarm import TimerfdAlarm
 from loadgen.clock import SECOND_NS, now_ns
-from loadgen.quiet import quieten
+from loadgen.engine.timer import TimerfdAlarm
+from loadgen.system.process_tuning import quieten
 
 
 @dataclass(frozen=True, slots=True)

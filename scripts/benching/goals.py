@@ -9,7 +9,7 @@ from scripts.benching.rounds import LADDERS, Place, Rounds, tell
 from scripts.benching.table import markdown, middle, number, seconds
 
 MILLION = 1_000_000
-SENDER = "loadgen.sender_process"
+SENDER = "loadgen.engine.sender_process"
 MOST_LAG_S, MOST_RESPONSE_S = 100e-6, 150e-6
 LEAST_RATES = {"native": 30_000, "aiohttp": 4_000}
 

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import loadgen
-from loadgen.pins import usable_cores
+from loadgen.system.cpu_affinity import usable_cores
 from scripts.benching.nginx import found
 
 PACKAGES = ("uvloop", "httptools", "aiohttp", "pyzmq", "numpy")

@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from loadgen.simulator.png import png
+from loadgen.simulator.engine.png import png
 from scripts.benching.goals import Goal, tried
 from scripts.benching.rounds import Place, tell
 from scripts.benching.table import markdown, middle, number, seconds

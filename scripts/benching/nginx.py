@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadgen.simulator.png import png
+from loadgen.simulator.engine.png import png
 
 PACKAGES = {"nginx": "nginx-light", "wrk": "wrk"}
 BIG_BYTES = 1_500_000  # of media; 2 MB as base64

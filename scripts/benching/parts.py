@@ -13,19 +13,19 @@ import numpy as np
 import orjson
 import zmq
 
-from collector import shared
-from collector.board import Board
-from collector.channel import Channel
-from collector.collect import Collector
-from collector.record import RECORD
-from collector.wire import RECORDS
-from loadgen.budget import Budget
+from collector.process.collector import Collector
+from collector.records import shared_memory
+from collector.records.control_channel import Channel
+from collector.records.messages import RECORDS
+from collector.records.record import RECORD
+from collector.records.shared_counters import Board
+from loadgen.backends import chat_completions
 from loadgen.clock import SECOND_NS, now_ns
-from loadgen.requests import chat
-from loadgen.samples.sample import Sample
-from loadgen.scheduler import BATCH_NS, Scheduler
-from loadgen.transport.reader import SCRATCH, AnswerReader
-from loadgen.transport.rooms import Rooms
+from loadgen.datasets.sample import Sample
+from loadgen.engine.budget import Budget
+from loadgen.engine.scheduler import BATCH_NS, Scheduler
+from loadgen.transport.answer_reader import SCRATCH, AnswerReader
+from loadgen.transport.buffer_pool import Rooms
 from scripts.benching.nginx import SMALL
 from scripts.benching.table import markdown, number
 
@@ -54,7 +54,7 @@ def parts_table() -> str:
 def scheduler() -> float:
     """Tokens that the scheduler emits and a sender's socket takes, in batches as 30,000/s makes them."""
     with tempfile.TemporaryDirectory() as folder:
-        arrivals = shared.share(np.zeros(COUNT, np.int64))
+        arrivals = shared_memory.share(np.zeros(COUNT, np.int64))
         emitter = Scheduler({"arrivals": arrivals.fileno(), "folder": folder, "senders": 1})
         context = zmq.Context()
         sink: zmq.Socket[bytes] = context.socket(zmq.PULL)
@@ -80,10 +80,12 @@ def collector() -> float:
     batch["done_ns"] = np.random.default_rng(0).integers(1, 10**9, 500)
     message = RECORDS + batch.tobytes()
     with tempfile.TemporaryDirectory() as folder:
-        memory = [shared.allocate(count, kind) for count, kind in ((COUNT, "<i8"), (COUNT, "<f8"), (4 * COUNT, "<i4"))]
+        memory = [
+            shared_memory.allocate(count, kind) for count, kind in ((COUNT, "<i8"), (COUNT, "<f8"), (4 * COUNT, "<i4"))
+        ]
         posted = Board.create(1, COUNT)
         board = {name: each.fileno() for name, each in posted.items()}
-        ledger, hiccups = shared.nameless_file(), shared.nameless_file()
+        ledger, hiccups = shared_memory.nameless_file(), shared_memory.nameless_file()
         terms = {"asked_rate": "1", "latency_from": "sent"}
         setup: dict[str, Any] = {
             "folder": folder, "run_dir": None, "terms": terms, "ledger": ledger.fileno(), "hiccups": hiccups.fileno(),
@@ -112,7 +114,7 @@ def collector() -> float:
 def encode() -> float:
     """Chat requests encoded from samples."""
     sample = Sample("a cat in the rain", width=512, height=512, num_inference_steps=20, seed=1)
-    return _rate(lambda: chat.encode(sample, "default", "t2i"))
+    return _rate(lambda: chat_completions.encode(sample, "default", "t2i"))
 
 
 def answers() -> float:
@@ -136,7 +138,7 @@ def answers() -> float:
 def bodies() -> float:
     """Chat bodies judged."""
     body = orjson.dumps(SMALL)
-    return _rate(lambda: chat.read(body, "t2i"))
+    return _rate(lambda: chat_completions.read(body, "t2i"))
 
 
 def budget() -> float:

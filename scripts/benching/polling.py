@@ -16,14 +16,14 @@ from typing import Any, Final, NamedTuple, cast
 
 import uvloop
 
+from loadgen.backends import Request, videos
 from loadgen.clock import SECOND_NS
-from loadgen.jobs import Jobs
+from loadgen.engine.jobs import Jobs
+from loadgen.engine.polling import Polling
 from loadgen.options import JobOptions, TargetOptions
-from loadgen.polling import Polling
-from loadgen.requests import Request, videos
-from loadgen.target import Target, resolve
 from loadgen.transport import make_transport
-from loadgen.transport.seam import Answer, Exchange
+from loadgen.transport.interface import Answer, Exchange
+from loadgen.transport.target import Target, resolve
 from scripts.benching.bare_polling import Bare
 from scripts.benching.errors import NoResultError
 from scripts.benching.table import markdown, number, seconds

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from collector import quantity
+from collector.text import quantity
 
 UNKNOWN = math.inf  # so that what is not known never looks like a good figure
 

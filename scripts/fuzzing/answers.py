@@ -9,14 +9,14 @@ import numpy as np
 import orjson
 from hypothesis import strategies as st
 
-from collector.facts import Notes
-from collector.record import RECORD, ErrorKind
-from loadgen.intake import Asked, Intake
-from loadgen.outbox import Outbox
-from loadgen.requests import ENDPOINTS, Endpoint
-from loadgen.samples.images import synthetic_png
-from loadgen.transport.seam import Answer
-from loadgen.verification import HeaderVerifier
+from collector.records.record import RECORD, ErrorKind
+from collector.summary.run_info import Notes
+from loadgen.backends import ENDPOINTS, Endpoint
+from loadgen.datasets.input_images import synthetic_png
+from loadgen.engine.answer_handler import Asked, Intake
+from loadgen.engine.record_sender import Outbox
+from loadgen.media.verification import HeaderVerifier
+from loadgen.transport.interface import Answer
 from scripts.fuzzing.oddities import damaged_bytes, mutated_json
 from scripts.fuzzing.target import Target
 

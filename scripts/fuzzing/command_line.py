@@ -11,20 +11,20 @@ import orjson
 from hypothesis import strategies as st
 
 from collector.report import json
-from loadgen import slo
-from loadgen.circumstances import config
-from loadgen.command import flags, output, usage
-from loadgen.command.cli import main
+from loadgen.bodies.request import Request
+from loadgen.cli import bench_options, load_flags, output_files
+from loadgen.cli.main import main
+from loadgen.datasets.downloads import Hub
+from loadgen.datasets.input_images import synthetic_png
 from loadgen.options import VIDEO_TASKS, BenchOptions
-from loadgen.plan import build_plan
-from loadgen.requests.request import Request
-from loadgen.samples.downloads import Hub
-from loadgen.samples.images import synthetic_png
+from loadgen.planning.plan import build_plan
+from loadgen.processes.simulated_server import parse_simulator
+from loadgen.runs import targets
+from loadgen.runs.run_metadata import config
 from loadgen.secrets import Secrets
-from loadgen.simulated import parse_simulator
-from loadgen.simulator import options as simulator
-from loadgen.target import resolve
-from loadgen.transport.head import Heads
+from loadgen.simulator.engine import options as simulator
+from loadgen.transport.request_head import Heads
+from loadgen.transport.target import resolve
 from loadgen.transport.tls import tls_context
 from scripts.fuzzing.data_files import folder
 from scripts.fuzzing.oddities import ODD_TEXTS
@@ -104,7 +104,7 @@ _FINE: Final[dict[str, tuple[str, ...]]] = {
 @lru_cache(maxsize=1)
 def _actions() -> tuple[argparse.Action, ...]:
     parser = argparse.ArgumentParser()
-    flags.add_arguments(parser)
+    load_flags.add_arguments(parser)
     return tuple(action for action in parser._actions if action.option_strings[0] != "-h")
 
 
@@ -158,16 +158,16 @@ def words_of(draw: Callable[..., Any], action: argparse.Action) -> list[str]:
 
 def _plan_only(arguments: argparse.Namespace) -> int:
     """Stand for `bench`: everything before the first process is started, where that is no great work."""
-    options = usage.read_options(arguments)
+    options = bench_options.read_options(arguments)
     with Secrets.of(options.target).hidden():
-        output.check_files(arguments.output_file, arguments.html)
-        output.check_save_dir(arguments.save_dir)
+        output_files.check_files(arguments.output_file, arguments.html)
+        output_files.check_save_dir(arguments.save_dir)
         check_server(arguments, options)
         if is_small(options):
             plan = build_plan(
                 options.data, options.arrivals, options.target, options.warmup, Hub(cache=home() / "cache")
             )
-            slo.check(plan, options.slo)
+            targets.check(plan, options.slo)
             check_shown(options)
     return 0
 

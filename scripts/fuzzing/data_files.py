@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from loadgen.backends import ENDPOINTS
+from loadgen.datasets.input_images import synthetic_png
+from loadgen.datasets.trace import KEYS
 from loadgen.errors import LoadgenError
 from loadgen.options import TASKS, ArrivalOptions, DataOptions, TargetOptions, WarmupOptions
-from loadgen.plan import Plan, build_plan
-from loadgen.rate_series import read_series
-from loadgen.requests import ENDPOINTS
-from loadgen.samples.images import synthetic_png
-from loadgen.samples.trace import KEYS
+from loadgen.planning.plan import Plan, build_plan
+from loadgen.planning.rate_series import read_series
 from scripts.fuzzing.oddities import ODD_TEXTS, ODD_VALUES, damaged_bytes, mutated_json
 from scripts.fuzzing.target import Target
 

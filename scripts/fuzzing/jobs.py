@@ -6,8 +6,8 @@ from typing import Any, Final
 import orjson
 from hypothesis import strategies as st
 
-from loadgen.requests import videos
-from loadgen.requests.figures import HEADERS, with_headers
+from loadgen.backends import videos
+from loadgen.bodies.server_figures import HEADERS, with_headers
 from scripts.fuzzing.oddities import damaged_bytes, mutated_json
 from scripts.fuzzing.target import Target
 

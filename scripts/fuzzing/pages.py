@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from collector.scrapes import LARGEST
-from loadgen.exposition import PageError, read
+from collector.saved.metrics_log import LARGEST
+from loadgen.monitoring.exposition_format import PageError, read
 from scripts.fuzzing.oddities import ODD_TEXTS, damaged_bytes
 from scripts.fuzzing.target import Target
 

@@ -11,15 +11,15 @@ from typing import Any, Final, cast
 import orjson
 from hypothesis import strategies as st
 
-from collector.result import Result
-from loadgen.circumstances import config
-from loadgen.command import output, search, sweep
+from collector.summary.result import Result
+from loadgen.cli import output_files, search, sweep
 from loadgen.options import BenchOptions
-from loadgen.plan import Plan
-from loadgen.run import Measured
-from loadgen.search.stand import Stand
+from loadgen.planning.plan import Plan
+from loadgen.runs.run import Measured
+from loadgen.runs.run_metadata import config
 from loadgen.secrets import Secrets
-from loadgen.sweepdir import SWEEP, read_rates
+from loadgen.sweeps.runner import Stand
+from loadgen.sweeps.sweep_folder import SWEEP, read_rates
 from scripts.fuzzing.command_line import check_server, check_shown, is_small, said_at_home, words_of
 from scripts.fuzzing.oddities import damaged_bytes, mutated_json
 from scripts.fuzzing.target import Target
@@ -78,7 +78,7 @@ def _plans_of_sweep(arguments: argparse.Namespace) -> int:
     """Stand for `sweep`: everything before the first process is started, and the plan of each rate."""
     options = sweep.read_options(arguments)
     with Secrets.of(options.target).hidden(), ExitStack() as stack:
-        output.check_files(arguments.output_file, arguments.html)
+        output_files.check_files(arguments.output_file, arguments.html)
         given = arguments.sweep_dir is not None
         saved = sweep.open_folder(arguments, options, stack).saved if given else {}
         check_server(arguments, options)
@@ -91,7 +91,7 @@ def _plans_of_search(arguments: argparse.Namespace) -> int:
     """Stand for `search`: everything before the first process is started, and the plan of its first run."""
     options = search.read_options(arguments)
     with Secrets.of(options.target).hidden(), ExitStack() as stack:
-        output.check_files(arguments.output_file, None)
+        output_files.check_files(arguments.output_file, None)
         if arguments.search_dir is not None:
             search.open_folder(arguments.search_dir, stack)
         check_server(arguments, options)

@@ -7,13 +7,13 @@ Nothing but BrokenAnswerError may be raised by that.
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from collector.record import ErrorKind
-from loadgen.intake import Asked, Intake
-from loadgen.requests import ENDPOINTS, Reply
-from loadgen.transport.broken import BrokenAnswerError
-from loadgen.transport.reader import SCRATCH, AnswerReader
-from loadgen.transport.rooms import Rooms
-from loadgen.transport.seam import Answer
+from collector.records.record import ErrorKind
+from loadgen.backends import ENDPOINTS, Reply
+from loadgen.engine.answer_handler import Asked, Intake
+from loadgen.transport.answer_reader import SCRATCH, AnswerReader
+from loadgen.transport.buffer_pool import Rooms
+from loadgen.transport.interface import Answer
+from loadgen.transport.malformed import BrokenAnswerError
 
 LIMITS: Final = (0, 10, 1000, 1 << 30)  # of a body's bytes
 _SCRATCH: Final = memoryview(bytearray(SCRATCH))

@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 from hypothesis import strategies as st
 
-from collector.saved import FILES, SUMMARY
+from collector.saved.run_folder import FILES, SUMMARY
 from loadgen.api import (
     ArrivalOptions,
     BenchOptions,
@@ -27,7 +27,7 @@ from loadgen.api import (
     run,
     simulated,
 )
-from loadgen.command.cli import main
+from loadgen.cli.main import main
 from scripts.fuzzing.oddities import ODD_TEXTS, damaged_bytes, mutated_json
 from scripts.fuzzing.said import outcome, said
 from scripts.fuzzing.target import Target

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.search.bound import LOOKS, Decision, decide
-from loadgen.search.hunt import LENGTHS
-from loadgen.search.trial import Trial
+from loadgen.search.measurement import Trial
+from loadgen.search.search_loop import LENGTHS
 
 ERROR: Final = 0.005  # of one rate, at a confidence of 0.95
 NEAR: Final = 0.1  # the rate has so much more, or fewer, misses than the target allows

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from loadgen.search.bracket import Bracket
-from loadgen.search.hunt import Hunt, Question
-from loadgen.search.trial import Trial
+from loadgen.search.measurement import Trial
+from loadgen.search.search_loop import Hunt, Question
 
 
 @dataclass(frozen=True, slots=True)

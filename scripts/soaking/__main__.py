@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from collector.saved import read_run
-from loadgen.simulated import simulated
-from loadgen.simulator.options import SimulatorOptions
+from collector.saved.run_folder import read_run
+from loadgen.processes.simulated_server import simulated
+from loadgen.simulator.engine.options import SimulatorOptions
 from scripts.soaking.account import discrepancies
 from scripts.soaking.growth import Looks, growths, watched
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from collector.record import RETRIED, ErrorKind, Outcome, error_name
-from collector.saved import SavedRun
+from collector.records.record import RETRIED, ErrorKind, Outcome, error_name
+from collector.saved.run_folder import SavedRun
 
 # What each fault of the simulated server is called in the report; any other kind of error is unexplained.
 KINDS: dict[str, frozenset[str]] = {

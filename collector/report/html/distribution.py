@@ -7,11 +7,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from collector import quantity
-from collector.intervals import quantile_ranks
 from collector.report.html.plot import Line, Plot, line
 from collector.report.html.plots import FLOOR_S, Drawn
 from collector.report.html.series import Seconds, Series
+from collector.statistics.intervals import quantile_ranks
+from collector.text import quantity
 
 TimeName = Literal["response", "service", "wait", "lag"]
 TIMES: tuple[TimeName, ...] = ("response", "service", "wait", "lag")

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from collector import quantity
-from collector.report import completion, processes
 from collector.report.html.distribution import TIMES
 from collector.report.html.markup import Cell, bar, cards, note, section, shortened, table, text
-from collector.report.terminal import MEANING, ROWS, UNTIL_STOP
+from collector.report.terminal import completion, processes
+from collector.report.terminal.run_report import MEANING, ROWS, UNTIL_STOP
+from collector.text import quantity
 
 Result = Mapping[str, Any]
 _WHY_VALID = (

@@ -8,13 +8,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collector import quantity
-from collector.metrics import Moved
-from collector.report import server_metrics
 from collector.report.html.markup import Cell, note, table
 from collector.report.html.plot import Color, Plot, Unit, Values, line, significant
 from collector.report.html.plots import COLUMNS, DECADES, Drawn
 from collector.report.html.thinning import stepped
+from collector.report.terminal import server_metrics
+from collector.saved.metrics_series import Moved
+from collector.text import quantity
 
 MOST_PLOTS, MOST_LINES = 4, 3
 MOST_ROWS: Final = 40

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from collector import quantity
-from collector.printable import printable
+from collector.text import quantity
+from collector.text.printable import printable
 
 EXAMPLE_LENGTH = 600  # characters of a server's message that are worth a reader's time
 

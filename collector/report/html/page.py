@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from collector.metrics import Moved
-from collector.report import server_metrics
 from collector.report.html import distribution, figures, gauges, plots
 from collector.report.html.document import document
 from collector.report.html.markup import facts, note, section, text
 from collector.report.html.plots import Drawn
 from collector.report.html.series import Series
 from collector.report.html.stretches import stretches
+from collector.report.terminal import server_metrics
+from collector.saved.metrics_series import Moved
 
 _SHOWN = ("by_class", "over_time")  # of the SLO, elsewhere on the page
 _PLANNED = "Requests planned, sent and succeeded."

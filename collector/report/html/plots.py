@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collector import quantity
 from collector.report.html.plot import Color, Line, Plot, Style, line, scatter, significant
 from collector.report.html.series import Seconds, Series
 from collector.report.html.thinning import scattered, stepped
+from collector.text import quantity
 
 FLOOR_S = 1e-7  # a logarithmic axis has no zero: what is less is drawn here
 BINS, BIN_REQUESTS = 60, 25  # most bins of a rate, and requests in one below which a rate is mostly noise

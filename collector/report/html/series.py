@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from collector import times as clock
-from collector.facts import Facts
-from collector.hiccup import Hiccups
-from collector.slo import NS_PER_MS
-from collector.stats import NS_PER_S, seconds
-from collector.times import Times
+from collector.records.stalls import Hiccups
+from collector.statistics.order_statistics import NS_PER_S, seconds
+from collector.summary import times as clock
+from collector.summary.run_info import Facts
+from collector.summary.slo import NS_PER_MS
+from collector.summary.times import Times
 
 Seconds = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from collector import quantity
 from collector.report.html.figures import interval, latency_name
 from collector.report.html.markup import Cell, section, table
+from collector.text import quantity
 
 
 def stretches(result: Mapping[str, Any]) -> str:

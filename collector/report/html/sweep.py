@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from collector import quantity
-from collector.point import Estimate, Point
 from collector.report.html.document import document
 from collector.report.html.markup import Cell, facts, note, section, table, text
 from collector.report.html.plot import Color, Line, Plot, Unit, Values, line
-from collector.report.sweep import FIGURES, Name, ends
+from collector.report.terminal.sweep import FIGURES, Name, ends
+from collector.sweeps.point import Estimate, Point
+from collector.text import quantity
 
 _COLORS: Mapping[Name, Color] = {"attainment": "response", "p50": "service", "p99": "response", "throughput": "good"}
 _PLOTS: tuple[tuple[str, str, Unit, tuple[Name, ...]], ...] = (

@@ -1,0 +1,177 @@
+"""The collector process: receives records, keeps the live figures, and closes the books.
+
+    python -m collector.process.collector CHANNEL
+
+CHANNEL is the descriptor of its control line to the parent.
+"""
+
+import gc
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import zmq
+
+from collector.process.accounting import Books
+from collector.process.live_figures import LiveFigures
+from collector.records.control_channel import Channel, Closed, Message
+from collector.records.messages import NOTES, RECORDS
+from collector.records.record import RECORD
+from collector.records.resource_usage import Vitals
+from collector.saved.run_folder_writer import RunFolder
+
+SNAPSHOT_S: Final = 0.2
+STRAGGLERS_S: Final = 3.0  # how long records that were counted may be on their way
+MESSAGES_AT_ONCE: Final = 256  # then the parent is listened to
+
+
+class Collector:
+    """Takes messages off the records socket into the books."""
+
+    def __init__(self, setup: dict[str, Any], channel: Channel) -> None:
+        self._setup, self._channel = setup, channel
+        self.books = Books(setup)
+        self._live: LiveFigures | None = None
+        self._folder = RunFolder(Path(setup["run_dir"])) if setup["run_dir"] else None
+        self._started_ns = 0
+        self._told_complete = False
+        self._vitals, self._most_at_once = Vitals(), 0
+        self._next_snapshot = 0.0
+        self._context = zmq.Context()
+        self.socket: zmq.Socket[bytes] = self._context.socket(zmq.PULL)
+        self.socket.set_hwm(0)
+        self.socket.bind(f"ipc://{setup['folder']}/records")
+
+    def start(self, started_ns: int) -> None:
+        """Begin the live figures; time zero is `started_ns`."""
+        self._started_ns = started_ns
+        terms = self._setup["terms"]
+        self._live = LiveFigures(
+            planned=self.books.planned,
+            asked_rate=float(terms["asked_rate"]),
+            last_arrival_s=self.books.last_arrival_s,
+            started_ns=started_ns,
+            latency_from=terms["latency_from"],
+        )
+        self._vitals = Vitals()
+        gc.collect()
+        gc.freeze()
+
+    def take(self) -> None:
+        """Take what has come."""
+        for taken in range(MESSAGES_AT_ONCE):
+            try:
+                message = self.socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._most_at_once = max(self._most_at_once, taken + 1)
+            if message[:1] == RECORDS:
+                self._record(np.frombuffer(message, RECORD, offset=1))
+            elif message[:1] == NOTES:
+                self._note(orjson.loads(memoryview(message)[1:]))
+
+    def _record(self, batch: np.ndarray[Any, np.dtype[np.void]]) -> None:
+        self.books.ledger.append(batch)
+        if self._live:
+            self._live.add(batch)
+
+    def _note(self, notes: list[tuple[int, dict[str, Any]]]) -> None:
+        for index, note in notes:
+            self.books.notes.take(note)
+            if self._folder:
+                self._folder.note(index, note)
+
+    def report(self) -> None:
+        """Tell the parent how far the run is, now and then, and once that it is complete."""
+        complete = self.books.complete() and not self._told_complete
+        if self._live and (complete or time.monotonic() >= self._next_snapshot):
+            self._next_snapshot = time.monotonic() + SNAPSHOT_S
+            self._tell_progress(self._live)
+        if complete:
+            self._told_complete = True
+            self._channel.send("complete")
+
+    def _tell_progress(self, live: LiveFigures) -> None:
+        board = self.books.board
+        sent = board.sent()
+        self._channel.send("snapshot", **live.snapshot(time.monotonic_ns(), sent, board.finished(), board.marks))
+        if self._folder:
+            self._folder.save_marks(board.marks, sent)
+
+    def finish(self, ending: Mapping[str, Any], refused: list[tuple[int, str]]) -> None:
+        """Wait for records that were counted but have not come, then close the books and send the figures."""
+        deadline = time.monotonic() + (STRAGGLERS_S / 3 if ending["died"] else STRAGGLERS_S)
+        while self.books.ledger.count < self.books.board.finished() and time.monotonic() < deadline:
+            self.socket.poll(50)
+            self.take()
+        if self._folder:
+            self._folder.save_marks(self.books.board.marks, self.books.board.sent(), all_of_them=True)
+        if (note := self.books.refuse(refused)) and self._folder:
+            self._folder.note(refused[0][0], note)
+        figures = self.books.close(self._started_ns, ending)
+        vitals = {**self._vitals.signs(), "most_at_once": self._most_at_once}
+        faults = [self.books.ledger.fault, self._folder.fault if self._folder else None]
+        unwritten = ", ".join(filter(None, faults)) or None
+        self._channel.send("figures", figures=figures, vitals=vitals, unwritten=unwritten)
+
+    def close(self) -> None:
+        """Take the folder of sockets along: a parent that was killed cannot."""
+        self._context.destroy(linger=0)
+        shutil.rmtree(self._setup["folder"], ignore_errors=True)
+
+
+def main(descriptor: int) -> None:
+    """Live until the parent says `exit` or goes away."""
+    channel = Channel.inherited(descriptor)
+    poller = zmq.Poller()
+    poller.register(channel.fileno(), zmq.POLLIN)
+    collector: Collector | None = None
+    while True:
+        poller.poll(math.ceil(SNAPSHOT_S * 1000))
+        try:
+            for message in channel.receive():
+                collector = _obey(message, collector, channel, poller)
+        except Closed:
+            if collector:
+                collector.close()
+            return
+        if collector:
+            collector.take()
+            collector.report()
+
+
+def _obey(message: Message, collector: Collector | None, channel: Channel, poller: zmq.Poller) -> Collector:
+    kind = message["kind"]
+    if kind == "setup":
+        if message["cores"]:
+            os.sched_setaffinity(0, message["cores"])
+        collector = _set_up(message, channel)
+        poller.register(collector.socket, zmq.POLLIN)
+        channel.send("ready", cores=message["cores"])
+    elif kind == "exit" or collector is None:
+        raise Closed
+    elif kind == "start":
+        collector.start(message["started_ns"])
+    elif kind == "finish":
+        collector.finish(message["ending"], message["refused"])
+    return collector
+
+
+def _set_up(setup: Message, channel: Channel) -> Collector:
+    """Make a collector; where that fails, the sockets go: the parent may be dead, and its run folder with it."""
+    try:
+        return Collector(setup, channel)
+    except OSError:
+        shutil.rmtree(setup["folder"], ignore_errors=True)
+        raise
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,196 @@
+"""Comparisons as people read them: verdicts first, then what differs; in a terminal, or as Markdown."""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from collector.comparison.compare import Comparison, Side
+from collector.comparison.difference import Difference, worsening
+from collector.report.terminal.run_report import MEANING, STYLES
+from collector.text import quantity
+from collector.text.printable import printable
+
+_STYLES: Final = {"worse": "bold red", "better": "bold green"}
+_MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>|#~])")
+
+
+def render(comparison: Comparison, console: Console) -> None:
+    """Print one comparison; what runs say is shown as text, never as markup."""
+    parts: list[RenderableType] = []
+    if comparison["rate"] is not None:
+        parts.append(Text(f"at {_rate(comparison['rate'])}", style="bold underline"))
+    for name, side in _sides(comparison):
+        parts += _verdict(name, side)
+    parts += [Padding(Text(_line(text), style="yellow"), (0, 0, 0, 2)) for text in _warnings(comparison)]
+    parts += [_table(comparison), *(Text(text, style="dim") for text in _methods(comparison)), Text()]
+    console.print(Group(*parts), highlight=False)
+
+
+def markdown(comparison: Comparison) -> str:
+    """Write one comparison as Markdown, for a pull request."""
+    lines = [f"### At {_rate(comparison['rate'])}\n"] if comparison["rate"] is not None else []
+    for name, side in _sides(comparison):
+        lines.append(f"- **{name}** {escaped(side['path'])}: **{_state(side)}**, {_meaning(side)}")
+        lines += [f"  - {escaped(text)}" for text in _reasons(side)]
+    lines += [f"- {escaped(text)}" for text in _warnings(comparison)]
+    head = ("figure", "A", "B", "difference", "change", f"{quantity.share(comparison['confidence'])} sure", "")
+    rows = [(*cells[:3], _difference(found), *cells[3:]) for found, cells in _rows(comparison)]
+    return "\n".join(
+        [*lines, "", *_pipes(head, rows), "", *(f"_{escaped(text)}_" for text in _methods(comparison)), ""]
+    )
+
+
+def gate(comparisons: Iterable[Comparison], limit: float) -> list[tuple[str, bool]]:
+    """Sentences on what became worse by more than `limit` (0.05 is 5 %, or of a share 5 points), in order.
+
+    With each, whether the interval supports it: where not even its near end is beyond the limit, it may be chance.
+    """
+    told = []
+    for comparison in comparisons:
+        at = "" if comparison["rate"] is None else f" at {_rate(comparison['rate'])}"
+        for found in comparison["figures"]:
+            much, least = worsening(found)
+            sign = 1 if found["worse_if"] == "higher" else -1
+            name = found["figure"].replace("_", " ") + at
+            if least > limit:
+                text = f"{name} {_signed(found, sign * much)}, at least {_signed(found, sign * least)}"
+                told.append((text, True))
+            elif much > limit:
+                why = f"interval {_interval(found)}" if found["change_ci"] else found["no_interval"]
+                told.append((f"{name} {_signed(found, sign * much)} ({why})", False))
+    return told
+
+
+def _sides(comparison: Comparison) -> tuple[tuple[str, Side], tuple[str, Side]]:
+    return ("A", comparison["a"]), ("B", comparison["b"])
+
+
+def _verdict(name: str, side: Side) -> Iterator[RenderableType]:
+    state = side["verdict"]["state"]
+    yield Text.assemble(
+        (f"{name} ", "bold"), f"{_line(side['path'])}: ", (_state(side), STYLES[state]), f", {_meaning(side)}"
+    )
+    for text in _reasons(side):
+        yield Padding(Text(_line(text)), (0, 0, 0, 2))
+
+
+def _state(side: Side) -> str:
+    return side["verdict"]["state"] + (" (partial)" if side["partial"] else "")
+
+
+def _meaning(side: Side) -> str:
+    return MEANING[side["verdict"]["state"]]
+
+
+def _reasons(side: Side) -> list[str]:
+    return [f"{reason['by']}: {reason['text']}" for reason in side["verdict"]["reasons"]]
+
+
+def _warnings(comparison: Comparison) -> list[str]:
+    differs = comparison["differs"]
+    forced = [f"different workloads (A / B): {'; '.join(differs)}"] if differs else []
+    return [*forced, *comparison["notes"]]
+
+
+def _table(comparison: Comparison) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("", "A", "B", "change", f"{quantity.share(comparison['confidence'])} sure", ""):
+        table.add_column(name, justify="right" if name else "left", no_wrap=name in ("A", "B", "change"))
+    for found, cells in _rows(comparison):
+        style = _STYLES.get(found["is_now"] or "", "")
+        table.add_row(*(Text(cell, style=style if cell == cells[-1] else "") for cell in cells))
+    return table
+
+
+def _rows(comparison: Comparison) -> Iterator[tuple[Difference, tuple[str, ...]]]:
+    """Cells of every figure that either run has: name, A, B, change, interval, and what became of it."""
+    for found in comparison["figures"]:
+        if math.isnan(found["a"]) and math.isnan(found["b"]):
+            continue
+        change = _signed(found, found["change"])
+        interval = _interval(found) if found["change_ci"] else found["no_interval"] or ""
+        is_now = found["is_now"] if found["is_now"] in _STYLES else ""
+        values = (_value(found, found["a"]), _value(found, found["b"]))
+        yield found, (found["figure"].replace("_", " "), *values, change, interval, is_now or "")
+
+
+def _methods(comparison: Comparison) -> Iterator[str]:
+    if comparison["method"] == "intervals":
+        yield "intervals: from those of the two results, taken as independent"
+        return
+    drawn = "the same requests of both" if comparison["paired"] else "each run by itself"
+    blocks = sorted({found["block"] for found in comparison["figures"]} - {0})
+    longest = f" in blocks of up to {blocks[-1]:,} requests" if blocks else ""
+    yield f"intervals: bootstrap{longest}, {drawn}; each figure for itself"
+    wider = max(found["wider"] for found in comparison["figures"])
+    if wider > 1:
+        yield f"and up to {wider:.2f} times as wide, as it is uncertain how long these series remember"
+
+
+def _value(found: Difference, value: float) -> str:
+    if not math.isfinite(value):
+        return quantity.UNKNOWN if math.isnan(value) else f"{value}"
+    show = {"s": quantity.seconds, "1/s": quantity.rate, "share": quantity.share}
+    return show[found["unit"]](value)
+
+
+def _difference(found: Difference) -> str:
+    """The difference in its own unit, with its interval; of a share the change says it all."""
+    if found["unit"] == "share":
+        return ""
+    ends = found["difference_ci"]
+    shown = [f"{'+' if part > 0 else ''}{_value(found, part)}" for part in (found["difference"], *(ends or ()))]
+    return f"{shown[0]} ({shown[1]} to {shown[2]})" if ends else shown[0]
+
+
+def _signed(found: Difference, change: float) -> str:
+    """A change in per cent, or of a share in points."""
+    return f"{_number(100 * change)} {_points(found)}"
+
+
+def _interval(found: Difference) -> str:
+    ends = found["change_ci"]
+    return "" if ends is None else f"{_number(100 * ends[0])} to {_number(100 * ends[1])} {_points(found)}"
+
+
+def _points(found: Difference) -> str:
+    return "points" if found["unit"] == "share" else "%"
+
+
+def _number(value: float) -> str:
+    """A sign and three digits or so; a nan is unknown."""
+    if math.isnan(value):
+        return quantity.UNKNOWN
+    size = abs(value)
+    decimals = 0 if size >= 100 or size == 0 else 1 if size >= 1 else 2
+    return f"{value:+,.{decimals}f}" if size >= 0.01 or not size else f"{value:+.0e}"
+
+
+def _rate(per_s: float | None) -> str:
+    return "a closed loop" if per_s == math.inf else quantity.rate(per_s)
+
+
+def _line(text: str) -> str:
+    return " ".join(printable(text).split())
+
+
+def escaped(text: str) -> str:
+    """One line of `text` that Markdown leaves as it is."""
+    return _MARKDOWN.sub(r"\\\1", _line(text))
+
+
+def _pipes(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield _pipe(head)
+    yield "|---|" + "---:|" * (len(head) - 2) + "---|"
+    yield from (_pipe([escaped(cell) for cell in row]) for row in rows)
+
+
+def _pipe(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

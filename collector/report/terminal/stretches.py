@@ -1,0 +1,27 @@
+"""A run whose rate changes, over time: a row a stretch."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+
+from collector.summary.result import Stretch
+from collector.text import quantity
+
+
+def table(rows: Sequence[Stretch]) -> Table:
+    """Lay the stretches out; all columns fit 80 characters."""
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
+    for name in ("from", "asked/s", "sent/s", "done/s", "p50", "p99", "SLO met", "in flight", "failed"):
+        drawn.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        drawn.add_row(
+            quantity.seconds(row["from_s"]) if row["from_s"] else "0 s",
+            *(quantity.rate(row[name]).removesuffix("/s") for name in ("asked_rate", "achieved_rate", "throughput")),
+            quantity.seconds(row["latency"]["p50"]),
+            quantity.seconds(row["latency"]["p99"]),
+            quantity.share(row["attainment"]),
+            f"{row['in_flight']:,}",
+            f"{row['failed']:,}",
+        )
+    return drawn

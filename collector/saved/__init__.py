@@ -1,0 +1,1 @@
+"""Run folders: written as a run goes, read back long after, exported."""

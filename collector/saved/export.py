@@ -1,0 +1,146 @@
+"""Export: a saved run as one row a planned request, for whatever else people compute with."""
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from collector.errors import RunError
+from collector.records.record import Outcome, error_names
+from collector.saved.run_folder import SavedRun
+from collector.summary import slo
+from collector.summary import times as clock
+from collector.summary.run_info import Facts
+from collector.summary.times import Times
+
+ROWS_AT_ONCE: Final = 50_000
+_NAMES: Final = np.array([f"outcome_{code}" for code in range(256)], object)  # those of a later layout keep a number
+_NAMES[list(Outcome)] = [outcome.name.lower() for outcome in Outcome]
+
+Columns = Mapping[str, NDArray[Any]]
+Writer = Callable[[Columns, IO[bytes]], None]
+
+
+def columns(saved: SavedRun, facts: Facts) -> Columns:
+    """Columns of n rows; times are seconds from time zero, nan and "" where there is nothing to tell.
+
+    `wait_s`, `lag_s`, `service_s` and `response_s` are those of the report. `met` is None where a request has no target
+    or was not due before an interrupt. Nobody knows when a lost request was done.
+    """
+    records = clock.first_records(saved.records, facts.planned)
+    times = clock.of_run(records, facts)
+    ended = times.outcome != Outcome.LOST
+
+    def spread(values_ns: NDArray[np.int64], known: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.float64]:
+        column = np.full(facts.planned, math.nan)
+        column[times.index[known]] = values_ns[known] / 1e9
+        return column
+
+    urls = np.array(facts.urls or ("",), object)
+    return {
+        "index": np.arange(facts.planned),
+        "scheduled_s": (facts.scheduled_ns - facts.started_ns) / 1e9,
+        "sent_s": spread(times.sent_ns - facts.started_ns),
+        "done_s": spread(times.done_ns - facts.started_ns, ended),
+        "wait_s": spread(times.wait_ns),
+        "lag_s": spread(times.lag_ns),
+        "service_s": spread(times.service_ns, ended),
+        "response_s": spread(times.response_ns, ended),
+        "completion_width_s": spread(times.width_ns),
+        **_endings(records, times, facts),
+        "slo_s": facts.slo_ms / 1e3,
+        "met": _met(times, facts),
+        **({"url": urls[np.arange(facts.planned) % len(urls)]} if len(urls) > 1 else {}),
+        **{name: facts.shapes[:, k] for k, name in enumerate(("width", "height", "frames", "steps"))},
+    }
+
+
+def _endings(records: NDArray[Any], times: Times, facts: Facts) -> dict[str, NDArray[Any]]:
+    outcome, error = np.full(facts.planned, "unsent", object), np.full(facts.planned, "", object)
+    outcome[times.index] = _NAMES[times.outcome]
+    failed = records[records["outcome"] == Outcome.ERROR]
+    error[failed["index"]] = error_names(failed)
+    status = np.zeros(facts.planned, np.int64)
+    status[records["index"]] = records["status"]
+    return {"outcome": outcome, "error": error, "status": status}
+
+
+def _met(times: Times, facts: Facts) -> NDArray[Any]:
+    """True, False or None, by the rule of `slo.judged`."""
+    column = np.full(facts.planned, None, object)
+    if facts.slo_enabled:
+        counted, met = slo.judged(times, facts)
+        column[counted] = met[counted]
+    return column
+
+
+def write(saved: SavedRun, facts: Facts, form: str, place: Path) -> int:
+    """Write the rows to a new file and return how many.
+
+    RunError where that fails, and then nothing is left behind, or where the file is there already.
+    """
+    found = columns(saved, facts)
+    try:
+        with place.open("xb") as file:
+            _whole_or_not_at_all(_WRITERS[form], found, file, place)
+    except FileExistsError:
+        raise RunError(f"--export-file {place}: is there already and is not overwritten; name another file") from None
+    except OSError as error:
+        raise RunError(f"--export-file {place}: {error.strerror}; name a file that can be written") from None
+    return facts.planned
+
+
+def _whole_or_not_at_all(write_rows: Writer, found: Columns, file: IO[bytes], place: Path) -> None:
+    try:
+        write_rows(found, file)
+        file.flush()
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
+
+
+def _csv(found: Columns, file: IO[bytes]) -> None:
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text)
+    writer.writerow(found)
+    writer.writerows(_rows(found))
+    text.detach()  # flushes, and leaves the file open
+
+
+def _jsonl(found: Columns, file: IO[bytes]) -> None:
+    names = list(found)
+    for row in _rows(found):
+        file.write(orjson.dumps(dict(zip(names, row, strict=True))) + b"\n")
+
+
+def _parquet(found: Columns, file: IO[bytes]) -> None:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise RunError("--export parquet needs pyarrow: pip install diffusion-loadgen[parquet]") from None
+    types = {"met": pyarrow.bool_()}  # even where all of it is None; nan becomes null
+    whole = {name: pyarrow.array(values, types.get(name), from_pandas=True) for name, values in found.items()}
+    pyarrow.parquet.write_table(pyarrow.table(whole), file)
+
+
+def _rows(found: Columns) -> Iterator[tuple[Any, ...]]:
+    """Rows of plain values, None for nan."""
+    for first in range(0, len(found["index"]), ROWS_AT_ONCE):
+        parts = [_plain(values[first : first + ROWS_AT_ONCE]) for values in found.values()]
+        yield from zip(*parts, strict=True)
+
+
+def _plain(values: NDArray[Any]) -> list[Any]:
+    plain: list[Any] = values.tolist()
+    return [None if value != value else value for value in plain] if values.dtype.kind == "f" else plain
+
+
+_WRITERS: Final[Mapping[str, Writer]] = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
+FORMATS: Final = tuple(_WRITERS)

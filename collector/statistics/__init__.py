@@ -1,0 +1,1 @@
+"""Arrays in, figures out: percentiles, intervals, correlation. It knows no file, process or request."""

@@ -1,0 +1,93 @@
+"""SLO attainment in parts: by class (size, frames and steps), and over time."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.statistics.intervals import share_interval
+from collector.summary import slo
+from collector.summary.result import BinAttainment, ClassAttainment
+from collector.summary.run_info import Facts
+from collector.summary.times import Times
+
+MOST_CLASSES: Final = 20  # rows; the rarest classes share the last one
+_MOST_BINS, _BIN_REQUESTS = 50, 20  # a bin has about so many requests at least
+_NS: Final = 1e9
+
+
+def by_class(times: Times, facts: Facts) -> list[ClassAttainment]:
+    """Attainment of each class that has a target, the most frequent first; empty where the shapes are not known."""
+    if len(facts.shapes) != facts.planned:
+        return []
+    counted, met = slo.judged(times, facts)
+    shapes, kind = _distinct(facts.shapes[counted])
+    order = np.argsort(-np.bincount(kind, minlength=len(shapes)), kind="stable")
+    whole = len(order) <= MOST_CLASSES
+    shown = order if whole else order[: MOST_CLASSES - 1]
+    rows = [_class(class_name(shapes[k].tolist()), met[counted][kind == k], facts.confidence) for k in shown]
+    if not whole:
+        others = ~np.isin(kind, shown)
+        rows.append(_class(f"{len(order) - len(shown)} others", met[counted][others], facts.confidence))
+    return rows
+
+
+def class_name(shape: list[int]) -> str:
+    """Width x height, frames and steps in words; 0 was left to the server, and one frame goes without saying."""
+    width, height, frames, steps = shape
+    size = f"{width}x{height}" if width and height else "any size"
+    return ", ".join([size, *([f"{frames} frames"] if frames > 1 else []), *([f"{steps} steps"] if steps else [])])
+
+
+def over_time(times: Times, facts: Facts) -> list[BinAttainment]:
+    """Attainment in stretches of equal length, by when requests were due (in a closed loop: were sent)."""
+    counted, met = slo.judged(times, facts)
+    if not counted.any():
+        return []
+    at_ns = facts.scheduled_ns.copy()
+    if facts.closed_loop:
+        at_ns[times.index] = times.sent_ns
+    at_s = (at_ns[counted] - facts.started_ns) / _NS
+    bins = int(np.clip(len(at_s) // _BIN_REQUESTS, 1, _MOST_BINS))
+    edges = np.linspace(at_s.min(), at_s.max(), bins + 1)
+    place = np.clip(np.searchsorted(edges, at_s, side="right") - 1, 0, bins - 1)
+    requests = np.bincount(place, minlength=bins)
+    hits = np.bincount(place, weights=met[counted], minlength=bins).astype(int)
+    whole = slo.attainment(times, facts)
+    return [_bin(*row, whole, facts.confidence) for row in zip(edges, edges[1:], requests, hits, strict=False)]
+
+
+def _class(name: str, met: NDArray[np.bool_], confidence: float) -> ClassAttainment:
+    own = slo.Attainment.of(met)
+    return {
+        "class": name,
+        "requests": own.requests,
+        "met": own.met,
+        "attainment": own.rate,
+        "ci": own.interval(confidence),
+    }
+
+
+def _bin(
+    from_s: float, to_s: float, requests: int, met: int, whole: slo.Attainment, confidence: float
+) -> BinAttainment:
+    """One stretch; a bin is too short to know its own tau, so it has that of the whole run."""
+    tau, known = whole.found.tau, whole.found.enough
+    return BinAttainment(
+        from_s=float(from_s),
+        to_s=float(to_s),
+        requests=int(requests),
+        met=int(met),
+        attainment=float(met / requests) if requests else None,
+        ci=share_interval(met / tau, requests / tau, confidence) if known else None,
+    )
+
+
+def _distinct(shapes: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Distinct rows of int32[n, 4] and which of them each row is, column by column: whole rows take seconds to sort."""
+    kind = np.zeros(len(shapes), np.int64)
+    for column in shapes.T:
+        values, place = np.unique(column, return_inverse=True)
+        kind = np.unique(kind * max(len(values), 1) + place, return_inverse=True)[1]
+    _, first = np.unique(kind, return_index=True)
+    return shapes[first], kind

@@ -1,0 +1,66 @@
+"""Replicas: the figures of each base URL, where a run had several. Request i went to URL i modulo their number."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+
+from collector.records.record import Outcome
+from collector.statistics import order_statistics
+from collector.summary import slo
+from collector.summary.result import Outcomes, UrlFigures
+from collector.summary.run_info import Facts
+from collector.summary.times import Times
+
+
+def by_url(times: Times, facts: Facts, duration_s: float) -> list[UrlFigures]:
+    """Give the figures of each URL in their order; none where there is one, which has those of the run."""
+    if len(facts.urls) < 2:
+        return []
+    return [_figures(number, times, facts, duration_s) for number in range(len(facts.urls))]
+
+
+def outcomes(times: Times) -> Outcomes:
+    """Count how requests ended."""
+
+    def count(outcome: Outcome) -> int:
+        return int(np.sum(times.outcome == outcome))
+
+    return Outcomes(
+        ok=count(Outcome.OK),
+        error=count(Outcome.ERROR),
+        timeout=count(Outcome.TIMEOUT),
+        cancelled=count(Outcome.CANCELLED),
+        unfinished=count(Outcome.UNFINISHED),
+        lost=count(Outcome.LOST),
+    )
+
+
+def _figures(number: int, times: Times, facts: Facts, duration_s: float) -> UrlFigures:
+    own = _only(times, number, len(facts.urls))
+    ended = outcomes(own)
+    planned = np.arange(facts.planned) % len(facts.urls) == number
+    targets = replace(facts, slo_ms=np.where(planned, facts.slo_ms, np.nan))
+    met = slo.attainment(times, targets) if facts.slo_enabled else None
+    return UrlFigures(
+        url=facts.urls[number],
+        planned=int(planned.sum()),
+        sent=len(own.index),
+        completed_requests=ended["ok"],
+        failed_requests=len(own.index) - ended["ok"],
+        throughput_qps=ended["ok"] / duration_s if duration_s > 0 else None,
+        outcomes=ended,
+        max_in_flight=own.max_in_flight,
+        service=order_statistics.spread(
+            order_statistics.seconds(own.service_ns[own.ok]), own.endless, facts.confidence
+        ),
+        response=order_statistics.spread(
+            order_statistics.seconds(own.response_ns[own.ok]), own.endless, facts.confidence
+        ),
+        slo_attainment_rate=met.rate if met else None,
+        slo_met_success=met.met if met else None,
+    )
+
+
+def _only(times: Times, number: int, urls: int) -> Times:
+    mine = times.index % urls == number
+    return Times(**{field.name: getattr(times, field.name)[mine] for field in fields(Times)})

@@ -1,0 +1,1 @@
+"""Figures against the rate: the points of a sweep and its knee."""

@@ -1,0 +1,1 @@
+"""How values and foreign text are shown to people. It computes no figure."""

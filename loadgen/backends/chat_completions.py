@@ -1,0 +1,120 @@
+"""The endpoint `vllm-omni`: POST /v1/chat/completions, for images and videos alike."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from collector.records.record import ErrorKind
+from loadgen.bodies import media_size
+from loadgen.bodies.base64_text import Base64Text, Body
+from loadgen.bodies.fields import dumps, said, shape
+from loadgen.bodies.json_body import DETAIL_CHARS, short, success_object
+from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.request import Request
+from loadgen.bodies.server_figures import success
+from loadgen.datasets.input_images import read_image
+from loadgen.datasets.sample import Sample
+from loadgen.options import IMAGE_INPUT_TASKS, TASKS, VIDEO_TASKS
+
+name: Final = "vllm-omni"
+path: Final = "/v1/chat/completions"
+tasks: Final = TASKS
+needs_authorization: Final = False
+takes_n: Final = False
+headers: Final[tuple[str, ...]] = ()
+asked_size = media_size.of_sides
+
+_HEADER_CHARS: Final = 200  # of a data URL: its media type and parameters end before this
+_PREFIXES: Final = {task: "data:video/" if task in VIDEO_TASKS else "data:image/" for task in TASKS}
+_FIGURES: Final = frozenset({"stage_durations", "peak_memory_mb", "metrics"})
+_MARK: Final = ";base64,"
+
+
+def encode(sample: Sample, model: str, task: str) -> Request:
+    """Write one user message; images go along only where `task` takes them.
+
+    Raises InputError for an image that cannot be read and UsageError for a value that JSON cannot hold.
+    """
+    images = sample.images if task in IMAGE_INPUT_TASKS else ()
+    message = {"role": "user", "content": _parts(sample.prompt, images) if images else sample.prompt}
+    payload: dict[str, object] = {"model": model, "messages": [message]}
+    if extra_body := said({**shape(sample), **sample.extra}):
+        payload["extra_body"] = extra_body
+    return Request("POST", path, "application/json", dumps(payload, sample))
+
+
+def _parts(prompt: str, images: tuple[Path | bytes, ...]) -> list[dict[str, object]]:
+    text: list[dict[str, object]] = [{"type": "text", "text": prompt}] if prompt else []
+    return text + [{"type": "image_url", "image_url": {"url": _data_url(image)}} for image in images]
+
+
+def _data_url(image: Path | bytes) -> str:
+    found = read_image(image)
+    return f"data:{found.mime};base64,{base64.b64encode(found.data).decode()}"
+
+
+def read(body: Body, task: str, n: int = 1) -> Reply:
+    """Say what a 200 body holds: a success carries the asked-for medium as a base64 data URL in `image_url.url`.
+
+    A link (http...) is no success: the bytes were asked for and did not come. Only the beginning of a data URL is
+    looked at, so that a body of megabytes costs little more than the search for its end.
+    """
+    answer = success_object(body)
+    if isinstance(answer, Reply):
+        return answer
+    try:
+        content = answer["choices"][0]["message"]["content"]
+    except (KeyError, IndexError, TypeError):
+        return Reply(ErrorKind.INVALID_BODY, "no choices[0].message.content")
+    return _read_content(content, answer, _PREFIXES[task], body)
+
+
+def media(body: bytes) -> Iterator[bytes]:
+    """Decode the images and videos of a body that `read` took for a success."""
+    for url in _urls(orjson.loads(body)["choices"][0]["message"]["content"]):
+        if place := _place(url, "data:image/") or _place(url, "data:video/"):
+            yield base64.b64decode(url[place:])
+
+
+def _read_content(content: object, answer: dict[str, object], prefix: str, body: Body) -> Reply:
+    if not isinstance(content, list) or not content:
+        return _no_list(content)
+    places = ((url, _place(url, prefix)) for url in _urls(content))
+    found = tuple(Base64Text(url[place:], body) for url, place in places if place)
+    if not found:
+        held = ", ".join(url[:32] for url in list(_urls(content))[:3]) or "no URL"
+        return Reply(ErrorKind.NO_MEDIA, short(f"no {prefix[5:-1]} in content, but {held}"))
+    first = content[0]
+    if not isinstance(first, dict):
+        first = {}
+    if not (first.keys() | answer.keys()) & _FIGURES:
+        return Reply(media=found)
+    return success((first, answer.get("metrics"), answer), found)
+
+
+def _no_list(content: object) -> Reply:
+    if isinstance(content, str):
+        return Reply(ErrorKind.NO_MEDIA, short(f"content is text: {content[:DETAIL_CHARS]}"))
+    if not content:
+        return Reply(ErrorKind.NO_MEDIA, "content is empty")
+    return Reply(ErrorKind.INVALID_BODY, "content is not a list")
+
+
+def _place(url: str, prefix: str) -> int:
+    """Where the base64 text of a URL begins that carries the medium itself, else 0; types may be in any case."""
+    start = url[:_HEADER_CHARS]
+    if not start.startswith(prefix):
+        start = start.lower()
+    mark = start.find(_MARK, len(prefix)) if start.startswith(prefix) else -1
+    return mark + len(_MARK) if 0 < mark < len(url) - len(_MARK) else 0
+
+
+def _urls(content: list[object]) -> Iterator[str]:
+    for item in content:
+        holder = item.get("image_url") if isinstance(item, dict) else None
+        url = holder.get("url") if isinstance(holder, dict) else None
+        if isinstance(url, str):
+            yield url

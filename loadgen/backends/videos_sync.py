@@ -1,0 +1,33 @@
+"""The endpoint `v1/videos/sync`: POST /v1/videos/sync, the same form as `v1/videos`, answered by the MP4 itself."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from loadgen.backends import videos
+from loadgen.bodies import server_figures
+from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.request import Request
+from loadgen.datasets.sample import Sample
+
+name: Final = "v1/videos/sync"
+path: Final = "/v1/videos/sync"
+tasks: Final = videos.tasks
+needs_authorization: Final = False
+takes_n: Final = False
+headers: Final = server_figures.HEADERS
+asked_size = videos.asked_size
+
+
+def encode(sample: Sample, model: str, task: str) -> Request:
+    """Write the form; raises as `videos.encode` does."""
+    return videos.encode(sample, model, task)._replace(path=path)
+
+
+def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
+    """Say what a 200 body holds: a success is an MP4 as it stands."""
+    return videos.read_content(body)
+
+
+def media(body: bytes) -> Iterable[bytes]:
+    """Return the video."""
+    return (body,)

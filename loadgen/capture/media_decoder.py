@@ -1,0 +1,130 @@
+"""The darkroom: kept answers are decoded here after the run, for `--save-dir` and `--verify decode`."""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from loadgen.capture.answer_writer import SUFFIX
+from loadgen.capture.write_errors import Losses
+from loadgen.media.headers import describe
+from loadgen.media.verification import decode_fault
+
+TOLD_EVERY_S: Final = 2.0
+_ID_CHARS: Final = 60  # of a request id, in a file name
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]+")  # no separators, no dots, nothing that a file system may fold or refuse
+
+Extract = Callable[[bytes], Iterable[bytes]]
+
+
+@dataclass(slots=True)
+class Developed:
+    """What came of the kept answers.
+
+    `saved` is files, `losses` answers that are in none; `decoded` and `undecoded` are answers; `refused` says by plan
+    index what is wrong with those that could not be decoded. `took_s` is all of it.
+    """
+
+    saved: int = 0
+    losses: Losses = field(default_factory=Losses)
+    decoded: int = 0
+    undecoded: int = 0
+    refused: dict[int, str] = field(default_factory=dict)
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Darkroom:
+    """How answers are developed: into which `folder` (None: nowhere), and whether they are to be `decoded` whole.
+
+    `extract` gives the media of a body; `name` the id of request `index`, which may be anything.
+    """
+
+    folder: Path | None
+    decode: bool
+    extract: Extract
+    name: Callable[[int], str]
+
+    def develop(self, answers: Path, tell: Callable[[str], None], stopped: Callable[[], bool]) -> Developed:
+        """Develop every kept answer, in plan order, until that is stopped."""
+        done, began = Developed(), time.monotonic()
+        kept, told = sorted(answers.glob(f"*{SUFFIX}"), key=lambda path: int(path.stem)), began
+        for count, path in enumerate(kept):
+            if stopped():
+                self._leave(kept[count:], done)
+                break
+            if time.monotonic() - told > TOLD_EVERY_S:
+                told = time.monotonic()
+                tell(f"{count} of {len(kept)} answers {'decoded' if self.decode else 'saved'}; Ctrl-C leaves the rest")
+            self._one(int(path.stem), path, done)
+        done.took_s = time.monotonic() - began
+        return done
+
+    def _leave(self, rest: list[Path], done: Developed) -> None:
+        done.undecoded += len(rest) if self.decode else 0
+        for path in rest if self.folder else ():
+            done.losses.add(int(path.stem), "stopped by Ctrl-C")
+
+    def _one(self, index: int, path: Path, done: Developed) -> None:
+        try:
+            media = tuple(self.extract(path.read_bytes()))
+        except OSError as error:
+            self._lose(index, f"{path}: {error.strerror}", done)
+            return
+        except Exception as error:  # whatever a server sends must not cost the report
+            self._refuse(index, f"cannot be decoded: {type(error).__name__}: {error}", done)
+            return
+        if self.decode:
+            done.decoded += 1
+            if fault := next((fault for medium in media if (fault := decode_fault(medium))), ""):
+                done.refused[index] = fault
+        if self.folder:
+            self._save(index, media, self.folder, done)
+        path.unlink(missing_ok=True)
+
+    def _refuse(self, index: int, fault: str, done: Developed) -> None:
+        if self.decode:
+            done.decoded += 1
+            done.refused[index] = fault
+        if self.folder:
+            done.losses.add(index, fault)
+
+    def _lose(self, index: int, why: str, done: Developed) -> None:
+        done.undecoded += self.decode
+        if self.folder:
+            done.losses.add(index, why)
+
+    def _save(self, index: int, media: tuple[bytes, ...], folder: Path, done: Developed) -> None:
+        stem = "-".join(filter(None, (f"{index:06}", safe(self.name(index)))))
+        try:
+            for place, medium in enumerate(media):
+                write(folder, f"{stem}-{place}", medium)
+                done.saved += 1
+        except OSError as error:
+            done.losses.add(index, f"{folder}: {error.strerror}")
+
+
+def safe(text: str) -> str:
+    """Return what of a text may stand in a file name: ASCII letters, digits, - and _, at most 60 of them."""
+    return _UNSAFE.sub("_", text[: 4 * _ID_CHARS])[:_ID_CHARS].strip("_")
+
+
+def write(folder: Path, stem: str, medium: bytes) -> None:
+    """Write a new file, named after its first bytes; one that is there already is never overwritten."""
+    found = describe(medium)
+    suffix = found.mime.partition("/")[2] if found else "bin"
+    for attempt in range(1, 1_000_000):
+        place = folder / f"{stem}{f'-{attempt}' if attempt > 1 else ''}.{suffix}"
+        try:
+            file = place.open("xb")
+        except FileExistsError:
+            continue
+        try:
+            with file:
+                file.write(medium)
+        except OSError:
+            place.unlink(missing_ok=True)
+            raise
+        return

@@ -1,0 +1,216 @@
+"""What the flags come to: options for a benchmark, or a UsageError that says what does not go together."""
+
+import argparse
+import math
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from collector.statistics.affine import LEAST_SIZES
+from loadgen.backends import endpoint
+from loadgen.bodies import extra_fields
+from loadgen.cli import video_flags
+from loadgen.errors import UsageError
+from loadgen.media import verification
+from loadgen.monitoring.metrics_urls import page_urls
+from loadgen.options import (
+    ArrivalOptions,
+    BenchOptions,
+    DataOptions,
+    Shape,
+    SloOptions,
+    TargetOptions,
+    TrafficOptions,
+    WarmupOptions,
+)
+from loadgen.planning.rate_series import read_series
+from loadgen.system.cpu_affinity import parse_pins, usable_cores
+
+MOST_SENDERS: Final = 256
+WARMUP_STEPS: Final = 2  # with 1, some models do no step at all
+_LONGEST_KEY: Final = 1 << 16
+_FIELDS: Final = '{"guidance_scale": 4.5}'
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
+
+
+def read_options(arguments: argparse.Namespace) -> BenchOptions:
+    """Turn parsed flags into options; raise UsageError where they do not go together."""
+    _check(arguments)
+    a = arguments
+    base_url, *further_urls = _base_urls(a)
+    shape = Shape(a.width, a.height, a.num_frames, a.num_inference_steps, a.seed, a.fps)
+    parse_pins(a.pin, usable_cores(), a.senders)
+    return BenchOptions(
+        data=DataOptions(
+            dataset=a.dataset,
+            task=a.task,
+            dataset_path=a.dataset_path,
+            num_prompts=a.num_prompts or DataOptions().num_prompts,
+            shape=shape,
+            enable_negative_prompt=a.enable_negative_prompt,
+            random_request_config=a.random_request_config,
+            random_request_seed=a.random_request_seed,
+            num_input_images=a.num_input_images,
+        ),
+        arrivals=_arrivals(a),
+        target=TargetOptions(
+            base_url=base_url,
+            further_urls=tuple(further_urls),
+            backend=a.backend,
+            model=a.model,
+            extra_body=_extra_body(a.extra_body),
+            n=a.n,
+            api_key=_api_key(a.api_key, a.api_key_file),
+            headers=_headers(a.header),
+            timeout_s=a.timeout,
+            ca_file=a.ca_file,
+            insecure=a.insecure,
+            proxy=a.proxy,
+            max_body_bytes=a.max_body_bytes,
+            server_metrics=tuple(a.server_metrics),
+        ),
+        warmup=_warmup(a),
+        confidence=a.confidence,
+        jobs=video_flags.read(a),
+        slo=SloOptions(a.slo or a.slo_ms is not None, a.slo_scale, a.slo_model, a.slo_ms),
+        traffic=TrafficOptions(
+            max_concurrency=a.max_concurrency,
+            senders=a.senders,
+            transport=a.transport,
+            spin_us=a.spin_us,
+            pin=a.pin,
+            realtime=a.realtime,
+            latency_from=a.latency_from,
+            save_dir=a.save_dir,
+            verify=a.verify,
+            drain_s=a.drain,
+        ),
+    )
+
+
+def _arrivals(a: argparse.Namespace) -> ArrivalOptions:
+    if a.rate_series is None:
+        return ArrivalOptions(a.arrival, a.request_rate, a.burstiness, a.trace_speedup, a.arrival_seed, a.duration)
+    series = read_series(a.rate_series)
+    return ArrivalOptions(
+        a.arrival,
+        series.mean_rate,
+        seed=a.arrival_seed,
+        duration_s=series.end_s,
+        rate_series=series.points,
+        most=a.num_prompts,
+    )
+
+
+def _check(a: argparse.Namespace) -> None:
+    endpoint(a.backend, a.task, a.n)
+    verification.check(a.verify, a.task)
+    page_urls(a.server_metrics, _base_urls(a)[0])
+    finite = math.isfinite(a.request_rate) or a.rate_series is not None
+    if a.rate_series is not None:
+        _check_series(a)
+    if a.arrival == "trace" and finite:
+        raise UsageError(
+            "--arrival trace takes its times from the trace; drop --request-rate, or change the pace by --trace-speedup"
+        )
+    if a.arrival in ("poisson", "gamma") and not finite:
+        raise UsageError(f"--arrival {a.arrival} needs a finite --request-rate, such as --request-rate 2")
+    if a.duration is not None and a.arrival != "trace" and not finite:
+        raise UsageError("--duration needs planned arrivals: give --request-rate, or --arrival trace")
+    if a.drain is not None and a.arrival != "trace" and not finite:
+        raise UsageError("--drain needs planned arrivals (--request-rate, or --arrival trace); else give --timeout")
+    if a.senders > MOST_SENDERS:
+        raise UsageError(f"--senders {a.senders}: {MOST_SENDERS} at most; a core or two is what each can use")
+    if a.proxy and a.transport == "native":
+        raise UsageError("--transport native knows no proxy; use --transport aiohttp, or drop --proxy")
+    if a.api_key is not None and a.api_key_file is not None:
+        raise UsageError("--api-key and --api-key-file both give the key; drop one of them")
+    if a.random_request_config is not None and a.dataset != "random":
+        raise UsageError(f"--random-request-config is for --dataset random, not {a.dataset}; drop one of them")
+    _check_slo(a)
+
+
+def _check_slo(a: argparse.Namespace) -> None:
+    held = a.slo or a.slo_ms is not None
+    if a.min_slo_attainment is not None and not held:
+        raise UsageError("--min-slo-attainment needs --slo, or --slo-ms")
+    if a.slo_model == "linear":
+        return
+    if not held:
+        raise UsageError(f"--slo-model {a.slo_model} needs --slo")
+    if a.slo_ms is not None:
+        raise UsageError(f"--slo-ms is a flat target, and --slo-model {a.slo_model} finds others; drop one of them")
+    if a.warmup_requests < LEAST_SIZES:
+        raise UsageError(f"--slo-model affine needs --warmup-requests {LEAST_SIZES} or more, each of another size")
+
+
+def _warmup(a: argparse.Namespace) -> WarmupOptions:
+    """Few steps, unless their latencies must tell what the requests' own steps cost."""
+    spanning = a.slo_model == "affine"
+    steps = a.warmup_num_inference_steps or (None if spanning else WARMUP_STEPS)
+    return WarmupOptions(a.warmup_requests, steps, a.warmup_num_frames, spanning)
+
+
+def _check_series(a: argparse.Namespace) -> None:
+    if math.isfinite(a.request_rate):
+        raise UsageError("--rate-series says the rate at every time; drop --request-rate")
+    if a.duration is not None:
+        raise UsageError("--rate-series ends at its last point; drop --duration")
+    if a.arrival not in ("constant", "poisson"):
+        raise UsageError(f"--rate-series is for --arrival constant or poisson, not {a.arrival}; drop one of them")
+
+
+def _extra_body(text: str | None) -> dict[str, object]:
+    try:
+        fields = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError as fault:
+        raise UsageError(f"--extra-body {text}: is not JSON ({fault}); quote it, such as '{_FIELDS}'") from None
+    if not isinstance(fields, dict):
+        raise UsageError(f"--extra-body {text}: is not a JSON object; give one, such as '{_FIELDS}'")
+    extra_fields.check(fields)
+    return fields
+
+
+def _headers(pairs: list[str]) -> dict[str, str]:
+    headers = {}
+    for pair in pairs:
+        name, mark, value = pair.partition("=")
+        if not mark or not _TOKEN.fullmatch(name.strip()):
+            raise UsageError("--header takes NAME=VALUE, such as --header X-Team=video")
+        headers[name.strip()] = _header_value(value, f"--header {name.strip()}")
+    return headers
+
+
+def _header_value(text: str, source: str) -> str:
+    """A value as it may stand in a header; what is wrong with it is said without showing it."""
+    value = text.strip()
+    if not value.isprintable() or not value.isascii():
+        raise UsageError(f"{source}: its value has characters that a header cannot hold; use printable ASCII")
+    return value
+
+
+def _api_key(given: str | None, file: str | None) -> str | None:
+    if file is not None:
+        return _header_value(_first_line(file), f"--api-key-file {file}")
+    key = given or os.environ.get("OPENAI_API_KEY") or ""
+    return _header_value(key, "--api-key (or OPENAI_API_KEY)") or None
+
+
+def _first_line(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            line = file.readline(_LONGEST_KEY).decode(errors="replace").strip()
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise UsageError(f"--api-key-file {path}: {reason}; name a file that can be read") from None
+    if not line:
+        raise UsageError(f"--api-key-file {path}: has no key in its first line; put it there")
+    return line
+
+
+def _base_urls(a: argparse.Namespace) -> list[str]:
+    host = f"[{a.host}]" if ":" in a.host else a.host
+    return list(a.base_url or (f"http://{host}:{a.port}",))

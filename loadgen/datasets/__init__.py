@@ -1,0 +1,100 @@
+"""Data sets: trace, vbench, random; each turns files or flags into samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from loadgen.datasets import random, trace, vbench
+from loadgen.datasets.downloads import Hub
+from loadgen.datasets.sample import Sample
+from loadgen.errors import UsageError
+from loadgen.options import IMAGE_INPUT_TASKS, TASKS, DataOptions, Shape
+
+__all__ = ["NEGATIVE_PROMPT", "Hub", "Sample", "SampleSet", "load"]
+
+NEGATIVE_PROMPT = "blurry, distorted, low quality"  # what --enable-negative-prompt sends where a row has none
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSet:
+    """Distinct samples in order; `repeats` says whether more requests than samples start again from the first.
+
+    A trace does not repeat (only --duration makes it). `source` says in words where the samples come from.
+    """
+
+    samples: Sequence[Sample]
+    repeats: bool
+    source: str
+
+
+def load(
+    options: DataOptions, *, count: int | None, arrival_timestamps: bool = False, hub: Hub | None = None
+) -> SampleSet:
+    """Return at most `count` (None: all there are) samples of `--dataset`, the flags merged into each of them.
+
+    `arrival_timestamps` asks for a timestamp in every row, never going back. UsageError, or its kinds InputError and
+    DownloadError, says what cannot be used and what to give instead.
+    """
+    if options.task not in TASKS:
+        raise UsageError(f"--task {options.task}: unknown; choose {', '.join(TASKS)}")
+    if count is not None and count < 1:
+        raise UsageError(f"--num-prompts {count}: ask for at least 1")
+    if arrival_timestamps and options.dataset != "trace":
+        raise UsageError(f"--arrival trace: --dataset {options.dataset} has no timestamps; use --dataset trace")
+    try:
+        return _load(options, count, arrival_timestamps, hub or Hub())
+    except OSError as error:
+        place = error.filename or options.dataset_path
+        raise UsageError(f"--dataset-path: cannot read {place}: {error.strerror or error}") from None
+
+
+def _load(options: DataOptions, count: int | None, ascending: bool, hub: Hub) -> SampleSet:
+    extra: dict[str, object] = {"negative_prompt": NEGATIVE_PROMPT} if options.enable_negative_prompt else {}
+    match options.dataset:
+        case "random":
+            return SampleSet(random.samples(options, count, extra), repeats=True, source="random")
+        case "trace":
+            paths = _trace_paths(options, hub)
+            rows = trace.samples(paths, task=options.task, count=count, ascending=ascending)
+            return SampleSet(_merged(rows, options.shape, extra), repeats=False, source=", ".join(map(str, paths)))
+        case "vbench":
+            path, rows = _vbench(options, count, hub)
+            return SampleSet(_merged(rows, options.shape, extra), repeats=True, source=str(path))
+    raise UsageError(f"--dataset {options.dataset}: unknown; choose trace, vbench or random")
+
+
+def _trace_paths(options: DataOptions, hub: Hub) -> tuple[Path, ...]:
+    if options.dataset_path is not None:
+        return trace.find(options.dataset_path)
+    return (hub.trace("cogvideox_trace.txt" if options.task == "t2v" else "sd3_trace.txt"),)
+
+
+def _vbench(options: DataOptions, count: int | None, hub: Hub) -> tuple[Path, tuple[Sample, ...]]:
+    given = None if options.dataset_path is None else Path(options.dataset_path).expanduser()
+    if options.task in IMAGE_INPUT_TASKS:
+        path = given or hub.vbench_images()
+        return path, vbench.images(path, count)
+    path = given or hub.vbench_prompts()
+    return path, vbench.prompts(path, count)
+
+
+def _merged(rows: tuple[Sample, ...], flags: Shape, extra: dict[str, object]) -> tuple[Sample, ...]:
+    """Merge the flags into the rows: the size is the flags' where either is given, all else is the row's first."""
+    sized = flags.width is not None or flags.height is not None
+    return tuple(
+        replace(
+            row,
+            width=flags.width if sized else row.width,
+            height=flags.height if sized else row.height,
+            num_frames=_first(row.num_frames, flags.num_frames),
+            num_inference_steps=_first(row.num_inference_steps, flags.num_inference_steps),
+            seed=_first(row.seed, flags.seed),
+            fps=_first(row.fps, flags.fps),
+            extra={**extra, **row.extra},
+        )
+        for row in rows
+    )
+
+
+def _first(row: int | None, flag: int | None) -> int | None:
+    return flag if row is None else row

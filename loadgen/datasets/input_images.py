@@ -1,0 +1,67 @@
+"""Input images: read from files and checked, or made in memory."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from loadgen.errors import InputError, UsageError
+from loadgen.media.headers import describe
+
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+MAX_SIDE: Final = 16384  # pixels of a synthetic image; more is a slip of the pen
+
+
+@dataclass(frozen=True, slots=True)
+class InputImage:
+    """An input image as it is sent: file name, bytes as they stand, mime type, size in pixels."""
+
+    name: str
+    data: bytes
+    mime: str
+    width: int
+    height: int
+
+
+@lru_cache(maxsize=32)  # data sets repeat their images; a plan that is made forgets them
+def read_image(source: Path | bytes) -> InputImage:
+    """Read an image of a sample; InputError where it is missing or no JPEG, PNG or WebP with a readable size."""
+    if isinstance(source, bytes):
+        name, data = "image.png", source
+    else:
+        try:
+            name, data = source.name, source.read_bytes()
+        except (OSError, ValueError) as error:
+            raise InputError(source, None, f"cannot read this image: {_reason(error)}") from None
+    media = describe(data)
+    if media is None or media.kind != "image" or media.width is None or media.height is None:
+        place = name if isinstance(source, bytes) else source
+        raise InputError(place, None, "not a readable image; give a JPEG, PNG or WebP file")
+    return InputImage(name, data, media.mime, media.width, media.height)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+@lru_cache(maxsize=64)
+def synthetic_png(width: int, height: int, number: int) -> bytes:
+    """Return a PNG of the given size in pixels: a colour ramp that differs by `number`; the same call, the same bytes.
+
+    UsageError where a side is not within 1..16384.
+    """
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise UsageError(f"--width/--height: a synthetic input image of {width}x{height} is not within 1..{MAX_SIDE}")
+    ramp = bytes((x * 255 // width + 67 * number * (channel + 1)) % 256 for x in range(width) for channel in range(3))
+    packer = zlib.compressobj(level=1)
+    packed = b"".join(packer.compress(b"\0" + ramp) for _ in range(height)) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, RGB, not interlaced
+    chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", packed), _chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    """Frame a PNG chunk: length, name, content, CRC (PNG specification, 5.3)."""
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))

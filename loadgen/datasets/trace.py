@@ -1,0 +1,234 @@
+"""Traces: text files with one `Request(key=value, ...)` a line, values being Python literals."""
+
+import ast
+import difflib
+import glob
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from loadgen.datasets.sample import Sample
+from loadgen.errors import InputError, UsageError
+from loadgen.options import IMAGE_INPUT_TASKS
+
+LARGEST: Final = 2**31 - 1
+KEYS: Final = (
+    *("request_id", "timestamp", "width", "height", "num_frames", "prompt", "text", "negative_prompt"),
+    *("num_inference_steps", "seed", "fps", "slo_ms", "image_path", "image_paths"),
+)
+
+
+def find(dataset_path: str) -> tuple[Path, ...]:
+    """Return the files that `--dataset-path` means: a file, a folder (`**/*.txt`), a glob, or several by commas."""
+    whole = os.path.exists(dataset_path)  # noqa: PTH110  Path.exists raises where this says False
+    parts = [dataset_path] if whole else [part.strip() for part in dataset_path.split(",")]
+    return tuple(path for part in parts for path in _find(part))
+
+
+def _find(part: str) -> list[Path]:
+    path = str(Path(part).expanduser())
+    if os.path.isfile(path):  # noqa: PTH113  Path.is_file raises where this says False
+        return [Path(path)]
+    if os.path.isdir(path):  # noqa: PTH112
+        found = sorted(Path(path).rglob("*.txt"))
+    else:
+        found = [Path(name) for name in sorted(glob.glob(path, recursive=True))]  # noqa: PTH207  absolute globs too
+    if files := [name for name in found if name.is_file()]:
+        return files
+    raise UsageError(f"--dataset-path {part!r}: no such trace file, folder with *.txt files, or match of a glob")
+
+
+def samples(paths: Iterable[Path], *, task: str, count: int | None, ascending: bool) -> tuple[Sample, ...]:
+    """Read the first `count` rows (None: all); `ascending` asks for timestamps that never go back.
+
+    InputError names file and line of the first row that cannot be used.
+    """
+    paths = tuple(paths)
+    found: list[Sample] = []
+    earlier_s = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "\d" in a prompt is a SyntaxWarning to ast, and no concern of the user's
+        for path, number, line in islice(_lines(paths), count):
+            try:
+                sample = _sample(parse(line), path.parent, task)
+                earlier_s = _ascending(sample.timestamp_s, earlier_s) if ascending else 0.0
+            except ValueError as error:
+                raise InputError(path, number, str(error)) from None
+            found.append(sample)
+    if not found:
+        raise InputError(", ".join(map(str, paths)), None, "empty trace; give one Request(key=value, ...) a line")
+    return tuple(found)
+
+
+def _ascending(timestamp_s: float | None, earlier_s: float) -> float:
+    if timestamp_s is None:
+        raise ValueError("no timestamp, which --arrival trace needs in every row")
+    if timestamp_s < earlier_s:
+        raise ValueError(f"timestamp {timestamp_s} is before the {earlier_s} of the row above; sort the trace by it")
+    return timestamp_s
+
+
+def _lines(paths: Iterable[Path]) -> Iterator[tuple[Path, int, str]]:
+    """File, number and text of each line, without blank lines and comments."""
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                for number, raw in enumerate(file, 1):
+                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+                    if line and not line.startswith("#"):
+                        yield path, number, line
+        except UnicodeDecodeError:
+            raise InputError(path, number, "not UTF-8 text; save the trace as UTF-8") from None
+        except OSError as error:
+            raise InputError(path, None, f"cannot read this trace: {error.strerror}") from None
+
+
+def parse(line: str) -> dict[str, object]:
+    """Return keys and values of one `Request(key=value, ...)`. Only literals are read; nothing is evaluated.
+
+    ValueError says in what way the line is something else.
+    """
+    try:
+        call = ast.parse(line, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else type(error).__name__
+        raise ValueError(f"does not parse ({reason}); write Request(key=value, ...) on one line") from None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != "Request" or call.args:
+        raise ValueError("not of the form Request(key=value, ...)")
+    row: dict[str, object] = {}
+    for keyword in call.keywords:
+        if keyword.arg is None or keyword.arg in row:
+            raise ValueError(f"key {keyword.arg} is given twice" if keyword.arg else "** is no key=value")
+        row[keyword.arg] = _literal(keyword.arg, keyword.value)
+    return row
+
+
+def _literal(key: str, node: ast.expr) -> object:
+    if isinstance(node, ast.Constant):
+        return node.value
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, MemoryError, RecursionError):
+        raise ValueError(f"{key} is not a literal; write a number, a quoted text or a list of them") from None
+
+
+def _sample(row: dict[str, object], folder: Path, task: str) -> Sample:
+    """Turn a row into a sample; keys that are no field of it go into `extra`, to the server as they stand."""
+    row = {key: value for key, value in row.items() if value is not None}
+    return Sample(
+        images=_images(row, folder, task),
+        prompt=_prompt(row, task),
+        request_id=_request_id(row),
+        timestamp_s=_number(row, "timestamp"),
+        width=_whole(row, "width"),
+        height=_whole(row, "height"),
+        num_frames=_whole(row, "num_frames"),
+        num_inference_steps=_whole(row, "num_inference_steps"),
+        fps=_whole(row, "fps"),
+        seed=_whole(row, "seed", -LARGEST),
+        slo_ms=_number(row, "slo_ms", positive=True),
+        extra=_extra(row),
+    )
+
+
+def _whole(row: dict[str, object], key: str, least: int = 1) -> int | None:
+    value = row.pop(key, None)
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
+        raise ValueError(f"{key} {value!r:.40} is not a {'positive ' if least > 0 else ''}whole number below 2^31")
+    return value
+
+
+def _number(row: dict[str, object], key: str, *, positive: bool = False) -> float | None:
+    value = row.pop(key, None)
+    if value is None:
+        return None
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 <= value <= sys.float_info.max
+        or (positive and not value)
+    ):
+        raise ValueError(f"{key} {value!r:.40} is not a finite number {'above 0' if positive else 'of 0 or more'}")
+    return float(value)
+
+
+def _text(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{key} {value!r:.40} is not a text; put it in quotes")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{key} {value!r:.40} holds half a character (an escape like \\ud800)") from None
+    return value
+
+
+def _prompt(row: dict[str, object], task: str) -> str:
+    prompt, text = row.pop("prompt", None), row.pop("text", None)
+    if prompt is not None and text is not None and prompt != text:
+        raise ValueError("prompt and its alias text differ; give one of them")
+    if prompt is None and text is None:
+        if task not in IMAGE_INPUT_TASKS:
+            raise ValueError(f"no prompt, which task {task} needs")
+        return ""
+    return _text("prompt", text if prompt is None else prompt)
+
+
+def _request_id(row: dict[str, object]) -> str | None:
+    value = row.pop("request_id", None)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return None if value is None else str(value)
+    return _text("request_id", value)
+
+
+def _images(row: dict[str, object], folder: Path, task: str) -> tuple[Path, ...]:
+    """Look up the input images beside the trace, else from the current folder; text-only tasks have none."""
+    one, several = row.pop("image_path", None), row.pop("image_paths", None)
+    if task not in IMAGE_INPUT_TASKS:
+        return ()
+    names = [] if one is None else [one]
+    if several is not None:
+        names += several if isinstance(several, list | tuple) else [several]
+    if not names:
+        raise ValueError(f"no image_path or image_paths, which task {task} needs")
+    return tuple(_image(_text("image_path", name), folder) for name in names)
+
+
+def _image(name: str, folder: Path) -> Path:
+    for path in (folder / name, Path(name)):
+        if os.path.isfile(path):  # noqa: PTH113
+            return path
+    raise ValueError(f"no image {name!r} in {folder} or the current folder")
+
+
+def _extra(row: dict[str, object]) -> dict[str, object]:
+    for key in row:
+        if key != "negative_prompt" and (meant := _meant(key)):
+            raise ValueError(f"unknown key {key!r}; did you mean {meant!r}?")
+    if "negative_prompt" in row:
+        _text("negative_prompt", row["negative_prompt"])
+    try:
+        kept = not row or orjson.loads(orjson.dumps(row)) == row
+    except TypeError:
+        kept = False
+    if not kept:
+        raise ValueError(f"{', '.join(row)}: not all of it can be said in JSON, which is how it reaches the server")
+    return row
+
+
+@lru_cache(maxsize=256)
+def _meant(key: str) -> str | None:
+    """Return the key that a slip of the pen probably meant: sent on as it is, it would change the load unseen."""
+    if any(key.startswith(f"{known}_") for known in KEYS):
+        return None  # prompt_2 and its like are real arguments of some models
+    return next(iter(difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)), None)

@@ -1,0 +1,91 @@
+"""The outbox: a sender's records on their way to the collector, in batches, off the timed path."""
+
+import asyncio
+import struct
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+import zmq
+
+from collector.records.messages import RECORDS, Note, pack_notes
+from collector.records.record import RECORD, ErrorKind, Outcome
+from loadgen.transport.interface import NO_JOB, Milestones
+
+FLUSH_S: Final = 0.02
+EXAMPLE_CHARS: Final = 300  # of what a server said
+_ROW: Final = struct.Struct("<IHHBBHfqqqqqqqqq")
+assert _ROW.size == RECORD.itemsize
+
+
+class Outbox:
+    """Packs a row when a request ends; sends what has gathered a little later, texts only through `hide`."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        socket: zmq.Socket[bytes],
+        sender: int,
+        hide: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        self._loop, self._socket, self._sender, self._hide = loop, socket, sender, hide
+        self._hide_name = lru_cache(maxsize=256)(hide)  # every answer of a server names the same stages
+        self._rows: list[bytes] = []
+        self._notes: list[tuple[int, Note]] = []
+        self._explained: set[str] = set()
+        self._armed = False
+
+    def record(
+        self,
+        index: int,
+        outcome: Outcome,
+        times: tuple[int, int, int, int],
+        *,
+        error: ErrorKind = ErrorKind.NONE,
+        status: int = 0,
+        flags: int = 0,
+        peak_memory_mb: float = float("nan"),
+        received: int = 0,
+        milestones: Milestones = NO_JOB,
+    ) -> None:
+        """Add the row of one request; `times` are scheduled, sent, first byte, done (ns)."""
+        ending = (self._sender, status, outcome, error, flags, peak_memory_mb)
+        row = _ROW.pack(index, *ending, *times, received, *milestones)
+        self._rows.append(row)
+        self._arm()
+
+    def note(self, index: int, note: Note) -> None:
+        """Add what does not fit a row."""
+        self._notes.append((index, self._hidden(note)))
+        self._arm()
+
+    def explain(self, index: int, error: str, example: str) -> None:
+        """Give an example of an error, once for each kind."""
+        if error not in self._explained:
+            self._explained.add(error)
+            self.note(index, {"error": error, "example": example})
+
+    def _hidden(self, note: Note) -> Note:
+        """The note as it may be kept; cut after hiding, for half a secret is one too."""
+        if stages := note.get("stages"):
+            note = {**note, "stages": {self._hide_name(name): duration_s for name, duration_s in stages.items()}}
+        if example := note.get("example"):
+            note = {**note, "example": self._hide(example)[:EXAMPLE_CHARS]}
+        if after := note.get("retry_after"):
+            note = {**note, "retry_after": self._hide(after)[:EXAMPLE_CHARS]}
+        return note
+
+    def _arm(self) -> None:
+        if not self._armed:
+            self._armed = True
+            self._loop.call_later(FLUSH_S, self.flush)
+
+    def flush(self) -> None:
+        """Send what has gathered. The socket has no limit, so this never blocks."""
+        self._armed = False
+        if self._notes:  # first, so that whoever has all records has all notes too
+            self._socket.send(pack_notes(self._notes), zmq.NOBLOCK)
+            self._notes.clear()
+        if self._rows:
+            self._socket.send(RECORDS + b"".join(self._rows), zmq.NOBLOCK)
+            self._rows.clear()

@@ -1,0 +1,207 @@
+"""The sender process: an event loop, the sockets of one sender, and its control line.
+
+python -m loadgen.engine.sender_process CHANNEL
+"""
+
+import asyncio
+import os
+import sys
+from typing import Any, Final
+
+import numpy as np
+import uvloop
+import zmq
+
+from collector.records import shared_memory
+from collector.records.control_channel import Channel, Closed, Message
+from collector.records.record import Outcome
+from collector.records.shared_counters import Board
+from loadgen.backends import Endpoint, JobEndpoint, endpoint
+from loadgen.capture.answer_capture import Gallery
+from loadgen.capture.ring_buffer import Ring
+from loadgen.clock import now_ns
+from loadgen.engine.answer_handler import Asked, Intake, error_of
+from loadgen.engine.budget import Budget
+from loadgen.engine.jobs import Jobs
+from loadgen.engine.record_sender import EXAMPLE_CHARS, Outbox
+from loadgen.engine.sender import Sender
+from loadgen.media.verification import HeaderVerifier
+from loadgen.options import JobOptions
+from loadgen.planning.request_store import Store
+from loadgen.secrets import Secrets
+from loadgen.system.cpu_affinity import settle
+from loadgen.system.process_tuning import quieten
+from loadgen.transport import make_transport
+from loadgen.transport.interface import Answer, Transport
+from loadgen.transport.replicas import Replicas
+from loadgen.transport.target import Target
+
+_FOREVER_S: Final = 1e8
+
+
+class SenderProcess:
+    """Builds a sender from the parent's setup message and passes messages and tokens on to it."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._loop = asyncio.get_running_loop()
+        self._jobs: list[Jobs] = []
+        self.ended = self._loop.create_future()
+        self._loop.add_reader(channel.fileno(), self._hear)
+
+    def _hear(self) -> None:
+        try:
+            for message in self._channel.receive():
+                self._obey(message)
+        except Closed:
+            self._end()
+
+    def _obey(self, message: Message) -> None:
+        match message["kind"]:
+            case "setup":
+                self._starting = self._loop.create_task(self._set_up(message))
+                self._starting.add_done_callback(self._set_up_done)
+            case "open":
+                self._opening = self._loop.create_task(self._open(tell="opened"))
+            case "warmup":
+                self._warm_up(message["entry"], message["replica"], message["size"])
+            case "start":
+                quieten()
+                self._intake.start()
+                self._sender.start()
+            case "stop":
+                self._sender.stop()
+            case "abandon":
+                self._sender.abandon(Outcome[message["outcome"]])
+            case "exit":
+                self._end()
+
+    async def _set_up(self, setup: dict[str, Any]) -> None:
+        placed = settle(setup)
+        self._context = zmq.Context()  # its thread inherits the cores
+        number, targets = setup["number"], [Target.from_message(each) for each in setup["targets"]]
+        self._store = Store.attach(setup["store"])
+        entries = shared_memory.attach(setup["entries"], np.int32).data
+        board = Board.attach(setup["board"])
+        budget = Budget(board, number, setup["max_concurrency"], setup["bells"])
+        self._hide = Secrets(tuple(targets[0].secrets)).hide  # those of all of them
+        outbox = Outbox(self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number, self._hide)
+        gallery = Gallery(Ring(setup["ring"]), setup["saver_bell"]) if setup["ring"] else None
+        dialect = endpoint(setup["backend"], setup["task"], setup["n"])
+        self._transport = self._make_transport(dialect, targets, setup)
+        sizes = shared_memory.attach(setup["shapes"], np.int32).data
+        asked = Asked(setup["task"], setup["n"], lambda index: (sizes[4 * index], sizes[4 * index + 1]))
+        verifier = None if setup["verify"] == "none" else HeaderVerifier(setup["task"])
+        self._intake = Intake(dialect, asked, outbox, gallery, verifier)
+        self._sender = Sender(
+            self._loop,
+            self._transport,
+            lambda index: self._store.request(entries[index], index % len(targets)),
+            budget,
+            board.posts(number),
+            self._intake,
+            self._timeout_s,
+            setup["spin_us"],
+        )
+        self._sender.on_idle = self._go_idle
+        self._watch_bell(setup["bell"])
+        self._tokens = self._connect(zmq.PULL, f"ipc://{setup['folder']}/tokens-{number}")
+        self._loop.add_reader(self._tokens.fileno(), self._take_tokens)
+        self._connections: int = setup["connections"]
+        opened = await self._transport.open(self._connections)
+        self._channel.send("ready", opened=opened, alarm=self._sender.alarm, transport=self._transport.name, **placed)
+
+    def _make_transport(self, dialect: Endpoint, targets: list[Target], setup: dict[str, Any]) -> Transport:
+        """Make one for each server; where requests are whole jobs, one that carries jobs over it."""
+        self._timeout_s: float | None = setup["timeout_s"]
+        found: list[Transport] = [make_transport(setup["transport"], target) for target in targets]
+        if isinstance(dialect, JobEndpoint):
+            options, request_timeout_s = JobOptions(**setup["jobs"]), self._timeout_s
+            self._timeout_s = options.timeout_s
+            seeds = (f"polls {setup['seed']} {setup['number']} {replica}" for replica in range(len(found)))
+            pairs = zip(found, seeds, strict=True)
+            self._jobs = [Jobs(each, dialect, options, request_timeout_s, seed) for each, seed in pairs]
+            found = [*self._jobs]
+        return found[0] if len(found) == 1 else Replicas(found)
+
+    def _go_idle(self) -> None:
+        self._idling = self._loop.create_task(self._tell_idle())
+
+    async def _tell_idle(self) -> None:
+        settled = await asyncio.gather(*(jobs.settle() for jobs in self._jobs))
+        undeleted = {"undeleted": sum(each["undeleted"] for each in settled)} if settled else {}
+        self._channel.send("idle", **undeleted, **self._intake.close(), **self._sender.vitals())
+
+    async def _open(self, tell: str) -> None:
+        self._channel.send(tell, opened=await self._transport.open(self._connections))
+
+    def _set_up_done(self, task: "asyncio.Task[None]") -> None:
+        """A sender that cannot be built must die loudly, not sit there."""
+        if error := task.exception():
+            self.ended.set_exception(error)
+
+    def _connect(self, kind: int, address: str) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = self._context.socket(kind)
+        socket.set_hwm(0)
+        socket.setsockopt(zmq.LINGER, 2000)
+        socket.connect(address)
+        return socket
+
+    def _watch_bell(self, bell: int) -> None:
+        def ring() -> None:
+            os.read(bell, 4096)
+            self._sender.rung()
+
+        os.set_blocking(bell, False)
+        self._loop.add_reader(bell, ring)
+
+    def _take_tokens(self) -> None:
+        """The descriptor tells of a change only, so read until there is nothing more."""
+        while True:
+            try:
+                message = self._tokens.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._sender.take(message)
+
+    def _warm_up(self, entry: int, replica: int, size: list[int]) -> None:
+        """Send one request outside the plan, for media of a size in pixels, and report it to the parent."""
+
+        def done(answer: Answer) -> None:
+            deadline.cancel()
+            reply = self._intake.judge(answer, (size[0], size[1]))
+            if answer.overdue:
+                return tell("timeout", "a request of the job took longer than --timeout", answer.done_ns)
+            error = error_of(reply, answer) if reply.error else None
+            return tell(error, reply.detail, answer.done_ns, len(answer.body))
+
+        def overdue() -> None:
+            exchange.abandon()
+            tell("timeout", f"no answer in {self._timeout_s:g} s", now_ns())
+
+        def tell(error: str | None, detail: str, done_ns: int, received: int = 0) -> None:
+            took = {"latency_ns": done_ns - exchange.sent_ns, "received": received}
+            shown = self._hide(detail)[:EXAMPLE_CHARS]
+            self._channel.send("warmed", entry=entry, error=error, detail=shown, **took)
+
+        exchange = self._transport.send(self._store.request(entry, replica), done)
+        deadline = self._loop.call_later(_FOREVER_S if self._timeout_s is None else self._timeout_s, overdue)
+
+    def _end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    async def close(self) -> None:
+        """Let records that are on their way arrive; leave the connections to the system."""
+        if hasattr(self, "_context"):
+            self._context.destroy(linger=2000)
+
+
+async def _live(channel: Channel) -> None:
+    process = SenderProcess(channel)
+    await process.ended
+    await process.close()
+
+
+if __name__ == "__main__":
+    uvloop.run(_live(Channel.inherited(int(sys.argv[1]))))

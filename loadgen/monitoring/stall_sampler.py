@@ -1,0 +1,114 @@
+"""The sampler process: sleeps on each core that the run uses, and writes down when it was woken late.
+
+    python -m loadgen.monitoring.stall_sampler CHANNEL
+
+It does no work of its own, so what it sees is the machine: other programs, a hypervisor, the kernel. Where the system
+lets it, it runs at real-time priority, so that our own processes cannot be what delays it.
+"""
+
+import errno
+import os
+import sys
+import threading
+import time
+from bisect import bisect_left
+from contextlib import suppress
+from typing import Any, Final
+
+import numpy as np
+
+from collector.records.control_channel import Channel, Closed, readable
+from collector.records.stalls import HICCUP
+from loadgen.clock import now_ns
+from loadgen.system.process_tuning import quieten
+
+PERIOD_S: Final = 0.01  # 100 looks a second and core, some 0.7 % of one; a shorter stall may fall in between
+LATE_NS: Final = 1_000_000  # from here on a waking is a hiccup
+KEPT: Final = 100_000  # hiccups, some 2 MB
+_EDGES: Final = np.geomspace(1e3, 1e10, 281).tolist()  # ns; 6 % a bucket
+
+
+class Sampler:
+    """One thread a core. The histogram holds every lateness, the file only the late ones."""
+
+    def __init__(self, cores: list[int], descriptor: int) -> None:
+        self._descriptor, self._left = descriptor, KEPT
+        self._counts = {core: [0] * (len(_EDGES) + 1) for core in cores}  # a thread each, so no lock
+        self._max_ns = dict.fromkeys(cores, 0)
+        self.realtime = False
+        self.unwritten: str | None = None
+        self._threads = [threading.Thread(target=self._sleep, args=(core,), daemon=True) for core in cores]
+
+    def start(self) -> None:
+        """Begin to sleep."""
+        for thread in self._threads:
+            thread.start()
+
+    def _sleep(self, core: int) -> None:
+        with suppress(AttributeError, OSError):
+            os.sched_setaffinity(0, [core])
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
+            self.realtime = True
+        while True:
+            due_ns = now_ns() + int(PERIOD_S * 1e9)
+            time.sleep(PERIOD_S)
+            self._note(core, due_ns, now_ns() - due_ns)
+
+    def _note(self, core: int, due_ns: int, late_ns: int) -> None:
+        self._counts[core][bisect_left(_EDGES, late_ns)] += 1
+        self._max_ns[core] = max(self._max_ns[core], late_ns)
+        if late_ns >= LATE_NS and self._left > 0 and self.unwritten is None:
+            self._left -= 1
+            self._write(np.array([(core, due_ns, late_ns)], HICCUP).tobytes())
+
+    def _write(self, row: bytes) -> None:
+        try:
+            if os.write(self._descriptor, row) != len(row):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self.unwritten = f"hiccups: {error.strerror}"
+
+    def report(self) -> dict[str, Any]:
+        """Lateness of all wakings: how many, percentiles in seconds to 10 %, how many were hiccups."""
+        ranks = np.cumsum(np.sum(list(self._counts.values()), axis=0))
+        total, max_ns = int(ranks[-1]), max(self._max_ns.values())
+
+        def percentile(p: float) -> float | None:
+            if not total:
+                return None
+            edge = min(int(np.searchsorted(ranks, np.ceil(p * total))), len(_EDGES) - 1)
+            return min(float(_EDGES[edge]), max_ns) / 1e9
+
+        return {
+            "samples": total,
+            "p50": percentile(0.5),
+            "p99": percentile(0.99),
+            "max": max_ns / 1e9,
+            "hiccups": KEPT - self._left,
+            "realtime": self.realtime,
+        }
+
+
+def main(descriptor: int) -> None:
+    """Live until the parent says `exit` or goes away; report when it says `stop`."""
+    channel = Channel.inherited(descriptor)
+    sampler: Sampler | None = None
+    with suppress(Closed):
+        while True:
+            readable([channel.fileno()])
+            for message in channel.receive():
+                kind = message["kind"]
+                if kind == "setup":
+                    sampler = Sampler(message["sampled"], message["hiccups"])
+                    channel.send("ready")
+                elif kind == "start" and sampler:
+                    quieten()
+                    sampler.start()
+                elif kind == "stop" and sampler:
+                    channel.send("idle", **sampler.report(), unwritten=sampler.unwritten)
+                elif kind == "exit":
+                    return
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,181 @@
+"""The group: our child processes, their control lines, and the news from them, deaths included."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from collector.records.control_channel import Channel, Closed, Message, readable
+from collector.records.shared_memory import Descriptor
+from loadgen.errors import ProcessError, UsageError
+from loadgen.system.interrupts import Interrupts
+
+# What the parent was told in confidence and no child needs: senders get what they need over their control line.
+_IN_CONFIDENCE = {"openai_api_key", "http_proxy", "https_proxy", "all_proxy"}  # in lower case
+_SOCKET_PATH_LIMIT = 100  # of the 107 bytes that a unix socket's address can have, what we may need
+
+
+# -P keeps the folder of the caller out of what the children import; this is where we were imported from ourselves.
+_OURS = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+
+
+class Member:
+    """One child process: its name, its control line, and what it wrote to standard error."""
+
+    def __init__(self, name: str, module: str, inherit: Sequence[int], hide: Callable[[str], str]) -> None:
+        self.name, self.alive, self.released, self._hide = name, True, False, hide
+        self.channel, theirs = Channel.pair()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
+        with theirs:
+            self.process = self._start(module, theirs, inherit)
+
+    def _start(self, module: str, end: socket.socket, inherit: Sequence[int]) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", module, str(end.fileno())],
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=self._errors,
+            stderr=self._errors,
+            pass_fds=[end.fileno(), *inherit],
+            process_group=0,  # a Ctrl-C at the terminal is for the parent, which stops the others in order
+        )
+
+    def release(self) -> None:
+        """Let the process go: its end is no death any more."""
+        self.released = True
+        self.channel.send("exit")
+
+    def wake(self) -> None:
+        """Let the process go on, if somebody paused it (SIGSTOP): stopped, it could not even end."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def last_words(self) -> str:
+        """Last line that the process wrote before it died, and how it ended."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(1)
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        ending = f"exit code {self.process.returncode}"
+        return self._hide(f"{ending}: {lines[-1]}") if lines else ending
+
+
+class Group:
+    """Child processes that live no longer than this; a private 0700 folder holds their `sockets`, if they have some.
+
+    The collector removes it where the parent is killed, so only its group may have one, and it has to be the first
+    that is started: the folder is made when there is somebody to tell of it. `hide` takes secrets out of what a child
+    said before it died.
+    """
+
+    def __init__(self, hide: Callable[[str], str] = lambda text: text, *, sockets: bool = True) -> None:
+        self._hide = hide
+        self._sockets = sockets
+        self.folder: Path | None = None
+        self.members: list[Member] = []
+        self.watched: list[Member] = []  # of another group, which ends them; their deaths are news here too
+
+    def __enter__(self) -> "Group":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with Interrupts() as interrupts:
+            interrupts.arm()  # a second Ctrl-C would leave something behind
+            self._put_away()
+
+    def _put_away(self) -> None:
+        for member in self.members:
+            member.wake()
+            member.release()
+            member.channel.close()
+        deadline = time.monotonic() + 3
+        for member in self.members:
+            try:
+                member.process.wait(max(deadline - time.monotonic(), 0.01))
+            except subprocess.TimeoutExpired:
+                member.process.kill()
+                member.process.wait()
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, name: str, module: str, **setup: Any) -> Member:
+        """Start `python -m MODULE CHANNEL` and send it `setup`; it inherits every Descriptor in there.
+
+        ProcessError where the system does not let us.
+        """
+        try:
+            member = Member(name, module, list(_descriptors(setup)), self._hide)
+            self.members.append(member)
+            if self._sockets and self.folder is None:
+                self.folder = _private_folder()
+        except OSError as error:  # no process, descriptor or temporary file to be had
+            raise ProcessError(f"{name} cannot be started: {error}; see to ulimit -a, and to room in $TMPDIR") from None
+        member.channel.send("setup", folder=str(self.folder) if self.folder else None, **setup)
+        return member
+
+    def news(self, timeout_s: float | None, wake: Sequence[int] = ()) -> Iterator[tuple[Member, Message]]:
+        """Wait for messages; a death is the message `died`. A descriptor in `wake` ends the waiting too."""
+        living = {member.channel.fileno(): member for member in [*self.members, *self.watched] if member.alive}
+        for descriptor in readable([*living, *wake], timeout_s):
+            if member := living.get(descriptor):
+                try:
+                    for message in member.channel.receive():
+                        yield member, message
+                except Closed:
+                    member.alive = False
+                    if not member.released:
+                        yield member, {"kind": "died"}
+
+    def wait_for(self, kind: str, members: Sequence[Member], timeout_s: float) -> dict[Member, Message]:
+        """Wait until each of `members` has sent a message of this kind; a death or silence is a ProcessError."""
+        answers: dict[Member, Message] = {}
+        deadline = time.monotonic() + timeout_s
+        while missing := [member for member in members if member not in answers]:
+            if time.monotonic() > deadline:
+                names = ", ".join(member.name for member in missing)
+                raise ProcessError(
+                    f"{names} did not get {kind} within {timeout_s:g} s; the machine may be overloaded, try again"
+                )
+            for member, message in self.news(0.5):
+                if message["kind"] == "died":
+                    raise ProcessError(f"{member.name} died before the start ({member.last_words()})")
+                if message["kind"] == kind:
+                    answers[member] = message
+        return answers
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a child: the target comes over its control line, secrets included."""
+    kept = {name: value for name, value in os.environ.items() if name.lower() not in _IN_CONFIDENCE}
+    return {**kept, "PYTHONPATH": _OURS}
+
+
+def _descriptors(value: Any) -> Iterator[int]:
+    """Find every Descriptor in a message."""
+    if isinstance(value, Descriptor):
+        yield value.fileno()
+    elif isinstance(value, Mapping):
+        yield from _descriptors(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _descriptors(each)
+
+
+def _private_folder() -> Path:
+    """Make the folder for sockets, where their paths are short enough for the system."""
+    for parent in (None, "/tmp"):  # noqa: S108  (mkdtemp makes it 0700)
+        folder = Path(tempfile.mkdtemp(prefix="loadgen-", dir=parent))
+        if len(os.fsencode(folder)) < _SOCKET_PATH_LIMIT - len("/tokens-999"):
+            return folder
+        folder.rmdir()
+    raise UsageError("TMPDIR is too long for unix sockets; set it to a shorter path, such as /tmp")

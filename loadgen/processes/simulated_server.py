@@ -1,0 +1,47 @@
+"""`--simulate`: an embedded server on a free loopback port, for as long as one command runs."""
+
+import dataclasses
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from collector.cli.parser import Parser
+from loadgen.errors import UsageError
+from loadgen.processes.child_processes import Group, Member
+from loadgen.simulator.engine import options as simulator
+
+_START_S = 30.0
+
+
+class _Parser(Parser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"--simulate: {message}; see `loadgen serve --help` for what it takes")
+
+
+def parse_simulator(text: str, media: str) -> simulator.SimulatorOptions:
+    """Read the flags of `loadgen serve` out of the value of `--simulate`; `media` is what the task asks for."""
+    parser = _Parser(add_help=False)
+    simulator.add_arguments(parser)
+    parser.set_defaults(port=0, media=media)
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--simulate {text!r}: {error}") from None
+    return simulator.from_arguments(parser.parse_args(words))
+
+
+@contextmanager
+def simulated(options: simulator.SimulatorOptions) -> Iterator[str]:
+    """Run a simulated server; give its base URL."""
+    with attended(options) as (url, _):
+        yield url
+
+
+@contextmanager
+def attended(options: simulator.SimulatorOptions) -> Iterator[tuple[str, Member]]:
+    """Run a simulated server; give its base URL, and its process for a run to keep an eye on."""
+    with Group(sockets=False) as group:
+        server = group.start("simulator", "loadgen.simulator", options=dataclasses.asdict(options))
+        ready = group.wait_for("ready", [server], _START_S)[server]
+        yield f"{options.scheme}://{options.host}:{ready['port']}", server

@@ -1,0 +1,97 @@
+"""The folder of `--run-dir`: made before the run, described at its start, summed up at its end."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.records import shared_memory
+from collector.records.record import RECORD
+from collector.records.shared_memory import Descriptor
+from collector.records.stalls import HICCUP
+from collector.report import json
+from collector.saved import run_folder
+from collector.saved.run_folder_writer import NEW
+from loadgen.errors import UsageError
+from loadgen.planning.plan import Plan
+
+_DTYPES: Final = {run_folder.PLAN: run_folder.PLANNED, run_folder.RECORDS: RECORD, run_folder.HICCUPS: HICCUP}
+
+
+class RunDir:
+    """Writes a run folder; collector/saved/run_folder.py says what is in it, and reads it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder; UsageError where that fails, or where it holds a run already."""
+        self.folder = folder
+        try:
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            taken = any(os.path.lexists(folder / name) for name in run_folder.FILES)
+            shared_by_all = folder.stat().st_mode & stat.S_IWOTH
+        except OSError as error:
+            raise UsageError(f"--run-dir {folder}: {error.strerror}; name a folder that can be made") from None
+        if taken:
+            raise UsageError(f"--run-dir {folder}: holds a run already, which is never overwritten; name a new folder")
+        if shared_by_all:
+            raise UsageError(f"--run-dir {folder}: everybody may write in it, records too; name a folder of your own")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UsageError(f"--run-dir {folder}: may not be written; choose another place or change its permissions")
+
+    def open(self, name: str) -> Descriptor:
+        """Open a new file of the folder for appending."""
+        try:
+            return Descriptor(os.open(self.folder / name, os.O_RDWR | os.O_APPEND | NEW, 0o600))
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    def begin(self, plan: Plan, slo_ms: NDArray[np.float64], facts: Mapping[str, Any]) -> None:
+        """Write what is known before the start; `facts` has `started_ns`, `terms` and the circumstances.
+
+        Raises UsageError where there is no room.
+        """
+        rows = np.empty(len(plan), run_folder.PLANNED)
+        rows["arrival_ns"], rows["slo_ms"] = plan.arrivals_ns, slo_ms
+        for column, name in enumerate(("width", "height", "frames", "steps")):
+            rows[name] = plan.shapes[plan.entries, column]
+        about = {"requests": len(plan), "digest": digest(plan), "source": plan.source}
+        dtypes = {name: run_folder.describe(dtype) for name, dtype in _DTYPES.items()}
+        run = {"layout": run_folder.LAYOUT, **facts, "plan": about, "dtypes": dtypes}
+        try:
+            self._replace(run_folder.PLAN, rows.tobytes())
+            self._replace(run_folder.RUN, json.dump(run))
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    def finish(self, result: Mapping[str, Any]) -> list[str]:
+        """Write the summary, which says that the run came to its end; return what is wrong where that fails."""
+        try:
+            self._replace(run_folder.SUMMARY, json.dump(result))
+        except OSError as error:
+            return [f"{run_folder.SUMMARY}: {error.strerror}"]
+        return []
+
+    def _unusable(self, error: OSError) -> UsageError:
+        return UsageError(f"--run-dir {self.folder}: {error.strerror}; make room, or name another place")
+
+    def _replace(self, name: str, content: bytes) -> None:
+        draft = self.folder / f".{name}"
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | NEW, 0o644), "wb") as file:
+                file.write(content)
+            draft.replace(self.folder / name)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def digest(plan: Plan) -> str:
+    """SHA-256 of what will be sent and when: two runs with the same one did the same work."""
+    hasher = hashlib.sha256(plan.arrivals_ns.tobytes())
+    hasher.update(plan.entries.tobytes())
+    for name in ("offsets", "bodies"):
+        hasher.update(shared_memory.attach(plan.store[name].fileno(), np.uint8).data)
+    return hasher.hexdigest()

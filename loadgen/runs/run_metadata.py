@@ -1,0 +1,75 @@
+"""The circumstances of a run: what was asked, of whom, where and with what. No secret ever comes in here."""
+
+import dataclasses
+import platform
+import socket
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Final
+
+from loadgen.monitoring import metrics_urls
+from loadgen.options import BenchOptions
+from loadgen.planning.plan import Plan
+from loadgen.runs.targets import Targets
+from loadgen.runs.warmups import Warmup
+from loadgen.system.cpu_affinity import usable_cores
+from loadgen.transport.target import redacted
+
+_PACKAGES: Final = (
+    "diffusion-loadgen",
+    "aiohttp",
+    "httptools",
+    "numpy",
+    "orjson",
+    "prometheus_client",
+    "pyzmq",
+    "uvloop",
+)
+
+
+def circumstances(plan: Plan, options: BenchOptions, warmups: list[Warmup], targets: Targets) -> dict[str, Any]:
+    """Everything that a result says besides its figures, known before time zero."""
+    return {
+        "config": config(options),
+        "environment": {**environment(), "source": plan.source},
+        "warmup": _warmup(warmups),
+        "slo": targets.about,
+        "backend": options.target.backend,
+        "model": options.target.model,
+        "dataset": options.data.dataset,
+        "task": options.data.task,
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Versions, cores and host."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": socket.gethostname(),
+        "system": platform.platform(),
+        "cores": len(usable_cores()),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def config(options: BenchOptions) -> dict[str, Any]:
+    """The options as they were used, without secrets: of headers only the names are kept."""
+    shown = dataclasses.asdict(options)
+    target = shown["target"]
+    del target["api_key"]
+    target["base_url"] = redacted(target["base_url"])
+    target["further_urls"] = [redacted(url) for url in target["further_urls"]]
+    target["proxy"] = redacted(target["proxy"]) if target["proxy"] else None
+    target["server_metrics"] = list(map(metrics_urls.shown, target["server_metrics"]))
+    target["headers"] = sorted(target["headers"])
+    return shown
+
+
+def _warmup(warmups: list[Warmup]) -> dict[str, Any]:
+    return {
+        "requests": len(warmups),
+        "ok": sum(warmup.error is None for warmup in warmups),
+        "latency_s": [warmup.latency_ms / 1e3 if warmup.error is None else None for warmup in warmups],
+        "errors": [f"{warmup.error}: {warmup.detail}" for warmup in warmups if warmup.error is not None],
+    }

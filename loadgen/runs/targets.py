@@ -1,0 +1,131 @@
+"""Targets: how many milliseconds each request may take, by its own word, a flat one, or a model of the warm-ups."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.statistics import affine
+from collector.summary import slo as work
+from loadgen.errors import UsageError, WarmupError
+from loadgen.options import SloOptions
+from loadgen.planning.plan import Plan
+from loadgen.runs.warmups import Warmup
+
+LARGE_RESIDUAL: Final = 0.25  # of what the model predicts
+FAR: Final = 2.0  # times the largest warm-up: beyond, a prediction is a guess
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """`slo_ms` float64[n], nan where there is none; `about` says where they come from, JSON-native."""
+
+    slo_ms: NDArray[np.float64]
+    about: Mapping[str, Any]
+
+
+def check(plan: Plan, options: SloOptions) -> None:
+    """Raise UsageError where targets are to be taken from warm-ups that were turned off, or are too much alike."""
+    if not _needs_warmups(plan, options):
+        return
+    if not plan.warmups:
+        missing = int(np.isnan(plan.slo_ms).sum())
+        raise UsageError(
+            f"--warmup-requests 0: {missing} of {len(plan)} requests have no slo_ms of their own, and --slo"
+            " takes theirs from warm-ups; give --warmup-requests 1 or more, or a flat --slo-ms"
+        )
+    sizes = len(np.unique(_units(plan.shapes[list(plan.warmups)])))
+    if options.model == "affine" and sizes < affine.LEAST_SIZES:
+        raise UsageError(
+            f"--slo-model affine: {len(plan.warmups)} warm-ups of {sizes} distinct sizes, and it takes"
+            f" {affine.LEAST_SIZES} of each or more; give more --warmup-requests, a workload of more sizes (width x"
+            " height x frames x steps), or --slo-model linear"
+        )
+
+
+def targets(plan: Plan, warmups: list[Warmup], options: SloOptions) -> Targets:
+    """Find the target of each request; WarmupError where warm-ups are needed and too few succeeded."""
+    own = plan.slo_ms
+    if not options.enabled:
+        return Targets(own, {})
+    if options.flat_ms is not None:
+        return Targets(np.where(np.isnan(own), options.flat_ms, own), {"model": "flat", "flat_ms": options.flat_ms})
+    if not _needs_warmups(plan, options):
+        return Targets(own, {"model": "own"})
+    if options.unit_ms is not None:
+        return _earlier(plan, options.unit_ms, options)
+    good = [warmup for warmup in warmups if warmup.error is None]
+    if not good:
+        last = warmups[-1]
+        raise WarmupError(
+            f"no warm-up succeeded, so --slo has nothing to go by (the last one: {last.error}: {last.detail})"
+        )
+    return _affine(plan, good, options) if options.model == "affine" else _linear(plan, good, options)
+
+
+def _earlier(plan: Plan, unit_ms: float, options: SloOptions) -> Targets:
+    """Targets of a model that an earlier run found; linear has no fixed cost."""
+    predicted_ms = options.fixed_ms + unit_ms * _planned(plan)
+    slo_ms = np.where(np.isnan(plan.slo_ms), predicted_ms * options.scale, plan.slo_ms)
+    about = {"model": options.model, "fixed_ms": options.fixed_ms, "unit_ms": unit_ms, "from": "an earlier run"}
+    return Targets(slo_ms, about)
+
+
+def _linear(plan: Plan, good: list[Warmup], options: SloOptions) -> Targets:
+    unit_ms = work.linear_unit_ms([warmup.latency_ms for warmup in good], _warmed(good))
+    assert unit_ms is not None
+    slo_ms = work.linear_slo_ms(plan.slo_ms, _planned(plan), unit_ms, options.scale)
+    return Targets(slo_ms, {"model": "linear", "unit_ms": unit_ms})
+
+
+def _affine(plan: Plan, good: list[Warmup], options: SloOptions) -> Targets:
+    units, latency_ms = _warmed(good), np.array([warmup.latency_ms for warmup in good])
+    if (sizes := len(np.unique(units))) < affine.LEAST_SIZES:
+        raise WarmupError(
+            f"--slo-model affine needs {affine.LEAST_SIZES} distinct sizes, and warm-ups of only {sizes} succeeded;"
+            " see to the server, or give more --warmup-requests"
+        )
+    model, planned = affine.fit(latency_ms, units), _planned(plan)
+    predicted_ms = model.latency_ms(units)
+    fits = [
+        {"units": float(u), "latency_ms": float(y), "predicted_ms": float(f), "residual_ms": float(y - f)}
+        for u, y, f in zip(units, latency_ms, predicted_ms, strict=True)
+    ]
+    off = float(np.max(np.abs(latency_ms - predicted_ms) / predicted_ms))
+    far = float(planned.max() / units.max())
+    about = {"model": "affine", "fixed_ms": model.fixed_ms, "unit_ms": model.unit_ms, "fit": fits}
+    slo_ms = np.where(np.isnan(plan.slo_ms), model.latency_ms(planned) * options.scale, plan.slo_ms)
+    return Targets(slo_ms, {**about, "warnings": _warnings(off, far)})
+
+
+def _warnings(off: float, far: float) -> list[str]:
+    warnings = []
+    if off > LARGE_RESIDUAL:
+        warnings.append(
+            f"A warm-up is off by {off:.0%} of what the affine model predicts, so targets are rough: give more"
+            " --warmup-requests, or a flat --slo-ms."
+        )
+    if far > FAR:
+        warnings.append(
+            f"The largest request has {far:.3g} times the work of the largest warm-up, so its target is a guess: leave"
+            " --warmup-num-inference-steps and --warmup-num-frames out."
+        )
+    return warnings
+
+
+def _needs_warmups(plan: Plan, options: SloOptions) -> bool:
+    return options.enabled and options.flat_ms is None and bool(np.isnan(plan.slo_ms).any())
+
+
+def _units(shapes: NDArray[np.int32]) -> NDArray[np.float64]:
+    return work.units(*shapes.T)
+
+
+def _warmed(good: list[Warmup]) -> NDArray[np.float64]:
+    return _units(np.array([warmup.shape for warmup in good], np.int32))
+
+
+def _planned(plan: Plan) -> NDArray[np.float64]:
+    return _units(plan.shapes[plan.entries])

@@ -1,0 +1,59 @@
+"""Warm-ups: a few requests before time zero, one at a time, through the senders that will do the work."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from loadgen.errors import ProcessError
+from loadgen.planning.plan import Plan
+from loadgen.processes.child_processes import Group
+from loadgen.runs.process_pool import Crew
+
+REMIND_S: Final = 10.0  # how often a warm-up without an answer is mentioned
+
+
+@dataclass(frozen=True, slots=True)
+class Warmup:
+    """How one warm-up went; `error` is None for a success. `shape` is width, height, frames, steps.
+
+    `received` is the size of the answer's body in bytes.
+    """
+
+    latency_ms: float
+    shape: tuple[int, int, int, int]
+    error: str | None
+    detail: str
+    received: int = 0
+
+
+def warm_up(crew: Crew, plan: Plan, urls: int, tell: Callable[[str], None]) -> list[Warmup]:
+    """Send the plan's warm-ups to each of so many URLs, one at a time, the senders taking turns."""
+    done: list[Warmup] = []
+    turns = [(entry, replica) for entry in plan.warmups for replica in range(urls)]
+    for turn, (entry, replica) in enumerate(turns):
+        what = f"warm-up {turn + 1} of {len(turns)}"
+        tell(what)
+        sender = crew.senders[turn % len(crew.senders)]
+        sender.channel.send("warmup", entry=entry, replica=replica, size=plan.shapes[entry, :2].tolist())
+        message = wait_for_answer(crew.group, sender.name, what, tell)
+        width, height, frames, steps = plan.shapes[entry].tolist()
+        shape, latency_ms = (width, height, frames, steps), message["latency_ns"] / 1e6
+        done.append(Warmup(latency_ms, shape, message["error"], message["detail"], message["received"]))
+    return done
+
+
+def wait_for_answer(
+    group: Group, name: str, what: str, tell: Callable[[str], None], every_s: float = REMIND_S
+) -> dict[str, Any]:
+    """Wait for the answer to a warm-up and say now and then that there is none; ProcessError for a death meanwhile."""
+    began_s = reminded_s = time.monotonic()
+    while True:
+        for member, message in group.news(every_s):
+            if message["kind"] == "died":
+                raise ProcessError(f"{member.name} died during the warm-up of {name} ({member.last_words()})")
+            if message["kind"] == "warmed":
+                return message
+        if time.monotonic() - reminded_s >= every_s:
+            reminded_s = time.monotonic()
+            tell(f"{what} is unanswered for {reminded_s - began_s:.0f} s")

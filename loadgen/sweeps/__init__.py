@@ -1,0 +1,1 @@
+"""One workload at one rate after another: the runner, the sweep, its folder."""

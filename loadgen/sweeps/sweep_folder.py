@@ -1,0 +1,138 @@
+"""The folder of `--sweep-dir`: sweep.json, and a run folder a rate. An interrupted sweep goes on from it."""
+
+import fcntl
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from collector.report import json
+from collector.saved.json_files import read_object
+from collector.saved.run_folder import RUN, SavedRun, read_run
+from loadgen.errors import UsageError
+
+LAYOUT: Final = 1
+SWEEP: Final = "sweep.json"
+UNFINISHED: Final = "unfinished"  # runs that were cut off are kept in there, and made again
+_FLAG: Final = "--sweep-dir"
+
+
+class SweepDir:
+    """Reads and writes a sweep folder. `saved` is the sweep.json that was there, empty for a new folder.
+
+    `config` is that of the sweep, as JSON has it.
+    """
+
+    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
+        """Make the folder or go on in it; UsageError where it is of another config, in use, or cannot be written."""
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{_FLAG} {folder}: another sweep is at work in it; wait for it, or name a new") from None
+        except OSError as error:
+            raise UsageError(f"{_FLAG} {folder}: {error.strerror}; name a folder that can be made") from None
+        try:
+            self.saved = read_object(folder / SWEEP) or {}
+            self.config: dict[str, Any] = json.native(config)  # type: ignore[assignment]
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let others into the folder."""
+        os.close(self._lock)
+
+    @property
+    def slo(self) -> Mapping[str, Any] | None:
+        """Where the targets of the sweep came from, once its first run has found out."""
+        found: Mapping[str, Any] | None = self.saved.get("slo")
+        return found
+
+    def finished(self, rate: float) -> SavedRun | None:
+        """Give the run at a rate if it came to its end; one that was cut off is put aside."""
+        folder = self.run_folder(rate)
+        if not folder.exists():
+            return None
+        run = read_run(folder) if (folder / RUN).exists() else None
+        if run is not None and run.summary is not None and not run.summary.get("partial"):
+            return run
+        self.put_aside(rate)
+        return None
+
+    def run_folder(self, rate: float) -> Path:
+        """Where the run at a rate is."""
+        return self.folder / f"rate-{rate:.6g}"
+
+    def write(self, sweep: Mapping[str, Any]) -> None:
+        """Write sweep.json, whole or not at all; UsageError where there is no room."""
+        draft = self.folder / f".{SWEEP}"
+        try:
+            draft.write_bytes(json.dump({"layout": LAYOUT, **sweep}))
+            draft.replace(self.folder / SWEEP)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise UsageError(f"{_FLAG} {self.folder}: {error.strerror}; make room, and go on from there") from None
+
+    def put_aside(self, rate: float) -> None:
+        """Keep a run that did not come to its end, if there is one, where no other is made over it."""
+        folder, aside, number = self.run_folder(rate), self.folder / UNFINISHED, 1
+        if not folder.exists():
+            return
+        try:
+            aside.mkdir(exist_ok=True)
+            while (place := aside / f"{folder.name}-{number}").exists():
+                number += 1
+            folder.rename(place)
+        except OSError as error:
+            raise UsageError(f"{_FLAG} {self.folder}: {error.strerror}; make room, and go on from there") from None
+
+    def _check(self) -> None:
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise UsageError(f"{_FLAG} {self.folder}: may not be written; change its permissions, or name another")
+        if not self.saved:
+            if any(self.folder.iterdir()):
+                raise UsageError(f"{_FLAG} {self.folder}: is not empty and no sweep; name a new folder")
+            return
+        path = self.folder / SWEEP
+        if self.saved.get("layout") != LAYOUT:
+            raise UsageError(
+                f"{path}: layout {self.saved.get('layout')} is not {LAYOUT}; use the version that wrote it"
+            )
+        known = self.saved.get("config")
+        if not (isinstance(known, dict) and _are_rates(self.saved.get("rates")) and _is_slo(self.saved.get("slo"))):
+            raise UsageError(f"{path}: is damaged (no config, or odd rates or targets); name a new folder")
+        if differing := list(differences(known, self.config)):
+            shown = "; ".join(differing[:3])
+            raise UsageError(f"{_FLAG} {self.folder}: holds a sweep of another config ({shown}); name a new folder")
+
+
+def _are_rates(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(rate, int | float) and 0 < rate <= 1e9 for rate in value)
+
+
+def _is_slo(value: Any) -> bool:
+    """Whether a later run can have the targets of the first one from it."""
+    if value is None or not isinstance(value, dict):
+        return value is None
+    modelled = value.get("model") in ("linear", "affine")
+    numbers = (value.get("unit_ms"), value.get("fixed_ms", 0.0)) if modelled else ()
+    return all(isinstance(number, int | float) and 0 <= number < math.inf for number in numbers)
+
+
+def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
+    """Name the leaves in which two JSON values differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted({*one, *other}):
+            yield from differences(one.get(key), other.get(key), f"{path}.{key}" if path else key)
+    elif one != other:
+        yield f"{path} was {one!r} and is {other!r}"
+
+
+def read_rates(saved: Mapping[str, Any], asked: Sequence[float]) -> list[float]:
+    """All rates of a sweep that goes on, ascending: those it had, and those that are asked for now."""
+    return sorted({*(float(rate) for rate in saved.get("rates", [])), *asked})

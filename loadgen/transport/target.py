@@ -1,0 +1,147 @@
+"""The target: the server as senders need it, its name looked up and its common headers decided before time zero."""
+
+import base64
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from collector.text.printable import printable
+from loadgen import __version__
+from loadgen.backends import named
+from loadgen.errors import UnreachableError, UsageError
+from loadgen.options import MAX_BODY_BYTES, TargetOptions
+from loadgen.secrets import Secrets, split_userinfo
+
+KNOCK_S: Final = 2.0  # to find the address that listens, where a name has several
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where requests go. `headers` hold secrets, so they never show in a repr, a report or an argument list."""
+
+    scheme: str
+    host: str
+    port: int
+    prefix: str
+    address: str
+    headers: dict[str, str] = field(repr=False)
+    ca_file: str | None = None
+    insecure: bool = False
+    proxy: str | None = field(default=None, repr=False)
+    proxy_address: str | None = None
+    max_body_bytes: int = MAX_BODY_BYTES
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    answer_headers: tuple[str, ...] = ()  # what an Answer carries, in lower case
+
+    @property
+    def origin(self) -> str:
+        """`scheme://host:port`, without credentials."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> "Target":
+        """Read back what `dataclasses.asdict` made."""
+        return cls(**{**message, "answer_headers": tuple(message["answer_headers"])})
+
+
+def resolve_all(options: TargetOptions) -> tuple[Target, ...]:
+    """Return a target for each base URL, in their order; each knows the secrets of all."""
+    alone = (replace(options, base_url=url, further_urls=()) for url in options.base_urls)
+    return tuple(replace(resolve(one), secrets=Secrets.of(options).texts) for one in alone)
+
+
+def resolve(options: TargetOptions) -> Target:
+    """Take the first `--base-url` apart and look its host up, once, so that no look-up falls into the run."""
+    url, port = _split(options.base_url, "--base-url", {"http": 80, "https": 443})
+    assert url.hostname is not None
+    if url.query or url.fragment:
+        raise UsageError("--base-url: takes no query or fragment; give http://HOST:PORT/PREFIX")
+    headers = {"User-Agent": f"diffusion-loadgen/{__version__}", "Accept": "*/*"}
+    if url.username is not None:
+        pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    if options.api_key:
+        headers["Authorization"] = f"Bearer {options.api_key}"
+    elif named(options.backend).needs_authorization and not _authorizes(headers | dict(options.headers)):
+        headers["Authorization"] = "Bearer EMPTY"
+    headers.update(options.headers)
+    proxy_address = _proxy_address(options.proxy) if options.proxy else None
+    # behind a proxy the name is looked up there
+    address = url.hostname if options.proxy else look_up(url.hostname, port, "--base-url")
+    return Target(
+        scheme=url.scheme,
+        host=url.hostname,
+        port=port,
+        prefix=url.path.rstrip("/"),
+        address=address,
+        headers=headers,
+        ca_file=options.ca_file,
+        insecure=options.insecure,
+        proxy=options.proxy,
+        proxy_address=proxy_address,
+        max_body_bytes=options.max_body_bytes,
+        secrets=Secrets.of(options).texts,
+        answer_headers=tuple(named(options.backend).headers),
+    )
+
+
+def _authorizes(headers: Mapping[str, str]) -> bool:
+    return any(name.lower() == "authorization" for name in headers)
+
+
+def _proxy_address(proxy: str) -> str:
+    url, port = _split(proxy, "--proxy", {"http": 80})
+    assert url.hostname is not None
+    return look_up(url.hostname, port, "--proxy")
+
+
+def _split(text: str, flag: str, ports: Mapping[str, int]) -> tuple[SplitResult, int]:
+    """Take a URL apart that has a host and one of the schemes of `ports`; return its port too, UsageError else."""
+    shown = printable(redacted(text))
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise UsageError(f"{flag} {shown}: has characters that no URL can hold; write them as %XX")
+    try:
+        url = urlsplit(text)
+        port = url.port or ports[url.scheme]
+    except (KeyError, ValueError):
+        forms = " or ".join(f"{scheme}://HOST:PORT" for scheme in ports)
+        raise UsageError(f"{flag} {shown}: give {forms}") from None
+    if not url.hostname:
+        raise UsageError(f"{flag}: has no host; give {url.scheme}://HOST:PORT")
+    return url, port
+
+
+def look_up(host: str, port: int, flag: str) -> str:
+    """Return the first address of `host` that takes a connection, IPv4 before IPv6; the first of all where none does.
+
+    `flag` named the host. UnreachableError where it has no address.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:  # UnicodeError: no name at all, such as "a..b"
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise UnreachableError(f"{flag}: cannot look up the host {host} ({reason}); check the name") from None
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return addresses[0] if len(addresses) == 1 else _listening(addresses, port)
+
+
+def _listening(addresses: list[str], port: int) -> str:
+    deadline = time.monotonic() + KNOCK_S
+    for address in addresses:
+        left_s = deadline - time.monotonic()
+        with suppress(OSError):
+            if left_s > 0:
+                socket.create_connection((address, port), min(left_s, KNOCK_S / 2)).close()
+                return address
+    return addresses[0]
+
+
+def redacted(base_url: str) -> str:
+    """The URL as it may be shown: without user name and password."""
+    return split_userinfo(base_url)[1]

@@ -1,0 +1,222 @@
+"""The table of endpoints: what it drives, what is put over every sample, and how users add their own."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from loadgen.backends import ENDPOINTS, Endpoint, JobEndpoint, endpoint, named
+from loadgen.bodies.extra_fields import check, overlaid
+from loadgen.datasets.input_images import synthetic_png
+from loadgen.datasets.sample import Sample
+from loadgen.errors import UsageError
+from loadgen.options import IMAGE_INPUT_TASKS, TargetOptions
+from loadgen.transport.target import resolve
+from tests.backends.test_image_edits import fields
+from tests.support.commands import T2I, bench, run, server
+
+PAIRS = [(one, task) for one in ENDPOINTS.values() for task in one.tasks]
+IDS = [f"{one.name}-{task}" for one, task in PAIRS]
+EVERYTHING = '{"guidance_scale":4.5,"num_inference_steps":7,"seed":null}'
+
+
+def sample_for(task: str, **extra: Any) -> Sample:
+    images = (synthetic_png(8, 4, 0),) if task in IMAGE_INPUT_TASKS else ()
+    return Sample("a cat", width=64, height=32, num_inference_steps=50, seed=3, images=images, extra=extra)
+
+
+def sent_fields(one: Endpoint, sample: Sample, task: str) -> dict[str, Any]:
+    """The fields of a request beside the message, as values of JSON."""
+    request = one.encode(sample, "sd3", task)
+    if request.content_type != "application/json":
+        return {key: orjson.loads(text) if text[:1].isdigit() and "x" not in text else text
+                for key, text in fields(request).items()}  # fmt: skip
+    payload: dict[str, Any] = orjson.loads(request.body)
+    return {**payload, **payload.pop("extra_body", {})}
+
+
+# The table
+
+
+@pytest.mark.parametrize(("one", "task"), PAIRS, ids=IDS)
+def test_every_endpoint_encodes_every_task_it_lists_and_is_found_by_its_name(one: Endpoint, task: str) -> None:
+    assert endpoint(one.name, task) is one
+    request = one.encode(sample_for(task), "sd3", task)
+    assert (request.method, request.path) == ("POST", one.path)
+    assert request.body
+
+
+def test_the_table_names_every_backend_and_its_tasks_in_the_help() -> None:
+    _, text, _ = run("bench", "--help", COLUMNS="1000")
+    assert all(f"{name} ({' '.join(one.tasks)})" in text for name, one in ENDPOINTS.items())
+
+
+@pytest.mark.parametrize(
+    ("backend", "task", "n", "named_words"),
+    [
+        ("nonesuch", "t2i", 1, ("--backend nonesuch", "vllm-omni", "openai", "v1/images/edits")),
+        ("openai", "t2v", 1, ("--task t2v", "--backend openai", "t2i")),
+        ("v1/images/edits", "t2i", 1, ("--task t2i", "i2i, ti2i")),
+        ("vllm-omni", "t2i", 2, ("--n 2", "--backend vllm-omni", "openai, v1/images/edits")),
+    ],
+)
+def test_what_does_not_go_together_is_named_with_what_would(
+    backend: str, task: str, n: int, named_words: tuple[str, ...]
+) -> None:
+    with pytest.raises(UsageError) as fault:
+        endpoint(backend, task, n)
+    assert all(word in str(fault.value) for word in named_words)
+
+
+# --extra-body and --n
+
+
+@pytest.mark.parametrize(("one", "task"), PAIRS, ids=IDS)
+def test_an_extra_body_wins_over_rows_and_flags_in_every_dialect(one: Endpoint, task: str) -> None:
+    target = TargetOptions(backend=one.name, extra_body=orjson.loads(EVERYTHING))
+    (sample,) = overlaid([sample_for(task, guidance_scale=1.0, seed=4, negative_prompt="blur")], target)
+    sent = sent_fields(one, sample, task)
+    assert (sent["guidance_scale"], sent["num_inference_steps"], sent["negative_prompt"]) == (4.5, 7, "blur")
+    assert "seed" not in sent
+
+
+def test_steps_and_frames_of_an_extra_body_are_known_to_warm_ups_and_the_slo() -> None:
+    target = TargetOptions(extra_body={"num_inference_steps": 7, "num_frames": 5, "width": 9})
+    (sample,) = overlaid([Sample("a", width=64, num_inference_steps=50, extra={"num_frames": 3})], target)
+    assert (sample.num_inference_steps, sample.num_frames, sample.width) == (7, 5, 64)
+    assert sample.extra == {"width": 9}
+
+
+@pytest.mark.parametrize("steps", ["many", 0, True, 2.5])
+def test_an_extra_body_that_no_server_may_like_is_sent_as_it_stands(steps: object) -> None:
+    (sample,) = overlaid([sample_for("t2i")], TargetOptions(extra_body={"num_inference_steps": steps}))
+    assert sent_fields(named("openai"), sample, "t2i")["num_inference_steps"] == steps
+
+
+def test_without_flags_the_samples_stay_the_very_same() -> None:
+    samples = [sample_for("t2i")]
+    assert overlaid(samples, TargetOptions()) is samples
+
+
+@pytest.mark.parametrize(("one", "task"), [pair for pair in PAIRS if pair[0].takes_n])
+def test_n_goes_along_where_an_endpoint_takes_it(one: Endpoint, task: str) -> None:
+    (sample,) = overlaid([sample_for(task)], TargetOptions(n=3, extra_body={"seed": 1}))
+    assert sent_fields(one, sample, task)["n"] == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "flag"), [("prompt", "--dataset"), ("messages", "--dataset"), ("model", "--model"), ("n", "--n")]
+)
+def test_what_has_a_flag_of_its_own_is_no_extra(key: str, flag: str) -> None:
+    with pytest.raises(UsageError, match=f"--extra-body: {key} .*{flag}"):
+        check({"seed": 1, key: "x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "named_word"),
+    [("[1]", "object"), ("7", "object"), ("{", "JSON"), ("seed=1", "JSON"), ('{"model":"x"}', "--model")],
+)
+def test_an_extra_body_that_is_no_object_is_bad_usage(text: str, named_word: str) -> None:
+    code, _, err = run("bench", *T2I, "--extra-body", text)
+    assert code == 2
+    assert err.startswith("loadgen: --extra-body")
+    assert named_word in err
+
+
+# Authorization
+
+
+@pytest.mark.parametrize(
+    ("options", "authorization"),
+    [
+        ({"backend": "openai"}, "Bearer EMPTY"),
+        ({"backend": "v1/images/edits"}, "Bearer EMPTY"),
+        ({"backend": "vllm-omni"}, None),
+        ({"backend": "openai", "api_key": "sk-1"}, "Bearer sk-1"),
+        ({"backend": "vllm-omni", "api_key": "sk-1"}, "Bearer sk-1"),
+        ({"backend": "openai", "headers": {"authorization": "Token 7"}}, "Token 7"),
+        ({"backend": "openai", "base_url": "http://me:pw@127.0.0.1:1"}, "Basic bWU6cHc="),
+    ],
+)
+def test_a_bearer_token_goes_along_where_servers_want_one(options: dict[str, Any], authorization: str | None) -> None:
+    headers = resolve(TargetOptions(**{"base_url": "http://127.0.0.1:1", **options})).headers
+    assert [value for name, value in headers.items() if name.lower() == "authorization"] == [
+        one for one in (authorization,) if one
+    ]
+
+
+# Endpoints of others
+
+
+MODULE = """
+from loadgen.backends import image_generations as images
+name, path, tasks = "mine", images.path, ("t2i",)
+needs_authorization, takes_n, headers, asked_size = True, False, (), images.asked_size
+def encode(sample, model, task):
+    return images.encode(sample, "mine:" + model, task)
+read, media = images.read, images.media
+"""
+
+
+def install(folder: Path, module: str, source: str, backend: str = "mine") -> None:
+    """What pip leaves behind: the module, and a dist-info that names its entry point."""
+    (folder / f"{module}.py").write_text(source)
+    about = folder / f"{module}-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[loadgen.backends]\n{backend} = {module}\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Path]:
+    sys.path.insert(0, str(tmp_path))
+    yield tmp_path
+    sys.path.remove(str(tmp_path))
+
+
+def test_an_endpoint_of_an_installed_package_carries_a_run(tmp_path: Path) -> None:
+    install(tmp_path, "carrying_endpoint", MODULE)
+    with server(base_ms=1, unit_ms=0) as url:
+        result = bench(*T2I, "--base-url", url, "--backend", "mine", "--num-prompts", "3", PYTHONPATH=str(tmp_path))
+    assert (result["completed_requests"], result["backend"]) == (3, "mine")
+
+
+def test_an_installed_endpoint_is_loaded_only_when_it_is_named(site: Path) -> None:
+    install(site, "lazy_endpoint", MODULE)
+    endpoint("openai", "t2i")
+    assert "lazy_endpoint" not in sys.modules
+    with pytest.raises(UsageError, match=r"nonesuch.*mine"):
+        endpoint("nonesuch", "t2i")
+    assert "lazy_endpoint" not in sys.modules
+    assert bytes(endpoint("mine", "t2i").encode(Sample("a"), "sd3", "t2i").body).startswith(b'{"n":1')
+    assert "lazy_endpoint" in sys.modules
+
+
+def test_an_installed_endpoint_has_jobs_if_it_can_poll_them(site: Path) -> None:
+    install(site, "job_endpoint", "from loadgen.backends.videos import *\nname = 'mine'\n")
+    assert isinstance(endpoint("mine", "t2v"), JobEndpoint)
+    assert [one.name for one in ENDPOINTS.values() if isinstance(one, JobEndpoint)] == ["v1/videos"]
+
+
+def test_an_installed_endpoint_does_not_replace_one_of_ours(site: Path) -> None:
+    install(site, "impostor_endpoint", MODULE, backend="openai")
+    assert endpoint("openai", "t2i") is ENDPOINTS["openai"]
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "problem"),
+    [
+        ("broken_endpoint", "raise RuntimeError('no weights')", "cannot import broken_endpoint .*no weights"),
+        ("partial_endpoint", "name = 'mine'; tasks = ()", "partial_endpoint has no path, .*asked_size, encode, read"),
+        ("jobless_endpoint", MODULE + "poll = images.read\n", "jobless_endpoint has no read_job, content, delete; add"),
+    ],
+)
+def test_an_installed_endpoint_that_cannot_serve_is_named_with_what_it_lacks(
+    site: Path, module: str, source: str, problem: str
+) -> None:
+    install(site, module, source)
+    with pytest.raises(UsageError, match=f"--backend mine: {problem}"):
+        endpoint("mine", "t2i")

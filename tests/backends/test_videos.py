@@ -1,0 +1,187 @@
+"""The dialect `v1/videos`: the form that creates a job, and what each answer on the way says."""
+
+import math
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.records.record import ErrorKind
+from loadgen.backends import Endpoint, videos, videos_sync
+from loadgen.backends.videos import Job, State, read_job
+from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.server_figures import with_headers
+from loadgen.datasets.input_images import synthetic_png
+from loadgen.datasets.sample import Sample
+from loadgen.errors import UsageError
+from loadgen.simulator.engine.mp4 import mp4
+from tests.backends.test_image_edits import fields, parts
+
+PICTURE = synthetic_png(8, 4, 0)
+NO_WORD = "the job is {}, and no error says why"
+
+
+@pytest.mark.parametrize("endpoint", [videos, videos_sync])
+@pytest.mark.parametrize(
+    ("sample", "expected"),
+    [
+        (Sample("a cat"), {"prompt": "a cat"}),
+        (Sample("a cat", width=64), {"prompt": "a cat"}),
+        (
+            Sample("a cat", "r1", 64, 32, 81, 50, 0, 16),
+            {"prompt": "a cat", "width": "64", "height": "32", "num_frames": "81", "num_inference_steps": "50",
+             "seed": "0", "fps": "16"},
+        ),
+        (Sample("a cat", fps=8, extra={"fps": 7.5, "lora": {"a": 1}, "seed": None, "prompt": "y"}),
+         {"prompt": "a cat", "fps": "7.5", "lora": '{"a":1}'}),
+    ],
+    ids=["bare", "width alone", "all fields", "extras win, never over the prompt"],
+)  # fmt: skip
+def test_a_form_holds_exactly_what_the_sample_says(endpoint: object, sample: Sample, expected: dict[str, str]) -> None:
+    made = (videos if endpoint is videos else videos_sync).encode(sample, "wan", "t2v")
+    assert (made.method, made.path) == ("POST", "/v1/videos" if endpoint is videos else "/v1/videos/sync")
+    assert fields(made) == expected
+
+
+@pytest.mark.parametrize(("task", "files"), [("t2v", []), ("i2v", [PICTURE]), ("ti2v", [PICTURE])])
+def test_an_input_reference_goes_along_where_the_task_takes_an_image(task: str, files: list[bytes]) -> None:
+    made = videos.encode(Sample("a cat", images=(PICTURE,)), "wan", task)
+    assert [part for part in parts(made) if part[1]] == [
+        ("input_reference", "image.png", "image/png", data) for data in files
+    ]
+
+
+def test_more_than_one_image_is_refused_rather_than_dropped() -> None:
+    with pytest.raises(UsageError, match=r"req-7.*2 images"):
+        videos.encode(Sample("a", request_id="req-7", images=(PICTURE, PICTURE)), "wan", "i2v")
+
+
+def test_a_job_is_polled_fetched_and_deleted_by_its_id_which_cannot_leave_its_place() -> None:
+    assert [make("v1")[:2] for make in (videos.poll, videos.content, videos.delete)] == [
+        ("GET", "/v1/videos/v1"), ("GET", "/v1/videos/v1/content"), ("DELETE", "/v1/videos/v1"),
+    ]  # fmt: skip
+    assert videos.poll("../a b?c#é")[1] == "/v1/videos/..%2Fa%20b%3Fc%23%C3%A9"
+
+
+def failed(kind: ErrorKind, detail: str, job_id: str = "v1") -> Job:
+    return Job(job_id, State.FAILED, Reply(kind, detail))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"id": "v1", "status": "queued"}, Job("v1", State.PENDING)),
+        ({"id": "v1", "status": "in_progress", "error": None, "progress": 5}, Job("v1", State.PENDING)),
+        ({"id": "v1", "status": "warming up", "error": "slow"}, Job("v1", State.PENDING)),
+        ({"status": "queued"}, Job("v1", State.PENDING)),
+        ({"id": "v1", "status": "failed", "error": {"message": "oom"}}, failed(ErrorKind.JOB_FAILED, "oom")),
+        ({"id": "v1", "status": "failed", "error": "oom"}, failed(ErrorKind.JOB_FAILED, "oom")),
+        ({"id": "v1", "status": "failed"}, failed(ErrorKind.JOB_FAILED, NO_WORD.format("failed"))),
+        ({"id": "v1", "status": "expired"}, failed(ErrorKind.JOB_FAILED, NO_WORD.format("expired"))),
+        ({"error": {"message": "no such job"}}, failed(ErrorKind.SERVER_ERROR, "no such job")),
+        ({"id": "v1"}, failed(ErrorKind.INVALID_BODY, "status is None, not a text")),
+        ({"id": "v1", "status": 3}, failed(ErrorKind.INVALID_BODY, "status is 3, not a text")),
+        ({"id": "v2", "status": "queued"}, failed(ErrorKind.INVALID_BODY, "id is 'v2', not v1")),
+        ([], failed(ErrorKind.INVALID_BODY, "not a JSON object")),
+    ],
+)  # fmt: skip
+def test_a_poll_is_read_as_how_far_the_job_is(answer: object, expected: Job) -> None:
+    found = read_job(orjson.dumps(answer), "v1")
+    assert (found.id, found.state, found.reply.error, found.reply.detail) == (
+        expected.id, expected.state, expected.reply.error, expected.reply.detail,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "found", [None, "", ".", "..", 7, "x" * 257, "a\nb", "a\0b"], ids=lambda found: repr(found)[:12]
+)
+def test_a_created_job_needs_an_id_that_a_path_can_hold(found: object) -> None:
+    job = read_job(orjson.dumps({"id": found, "status": "queued"}))
+    assert (job.id, job.state, job.reply.error) == ("", State.FAILED, ErrorKind.INVALID_BODY)
+    assert job.reply.detail.startswith("id is ")
+
+
+def test_a_state_is_known_in_capitals_too() -> None:
+    assert read_job(b'{"id": "v1", "status": "COMPLETED"}').state is State.COMPLETED
+    assert read_job(b'{"id": "v1", "status": "Failed"}').state is State.FAILED
+
+
+def test_a_created_job_says_its_id() -> None:
+    assert read_job(b'{"id":"video_1","status":"queued"}').id == "video_1"
+
+
+@pytest.mark.parametrize(
+    ("top", "stages", "peak"),
+    [
+        ({"stage_durations": {"dit": 2}, "peak_memory_mb": 9}, {"dit": 2.0}, 9.0),
+        ({"metrics": {"stage_durations": {"dit": 3}, "peak_memory_mb": 8}}, {"dit": 3.0}, 8.0),
+        ({}, {}, math.nan),
+    ],
+)
+def test_a_completed_job_brings_its_figures(top: dict[str, object], stages: dict[str, float], peak: float) -> None:
+    job = read_job(orjson.dumps({"id": "v1", "status": "completed", **top}), "v1")
+    assert (job.state, job.reply.error, job.reply.stage_durations) == (State.COMPLETED, ErrorKind.NONE, stages)
+    assert job.reply.peak_memory_mb == pytest.approx(peak, nan_ok=True)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text() | st.sampled_from(["v1", "completed", "failed"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "status", "error", "message", "metrics", "stage_durations"]), inner)
+    ),
+    max_leaves=10,
+)
+
+
+@given(st.binary() | JSON.map(orjson.dumps), st.sampled_from([None, "v1"]))
+def test_nothing_makes_reading_a_job_raise_and_its_id_stays_in_its_place(body: bytes, expected: str | None) -> None:
+    job = read_job(body, expected)
+    assert job.id in (expected or job.id, "")
+    assert (job.state is State.FAILED) == bool(job.reply.error)
+    if job.id:
+        assert videos.poll(job.id).path.count("/") == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "detail"),
+    [
+        (mp4(64, 32, 2), ErrorKind.NONE, ""),
+        (memoryview(mp4(64, 32, 2)), ErrorKind.NONE, ""),
+        (b"", ErrorKind.NO_MEDIA, "no byte"),
+        (b'{"error":"gone"}', ErrorKind.NO_MEDIA, "gone"),
+        (PICTURE, ErrorKind.NO_MEDIA, "no MP4"),
+    ],
+)
+def test_content_is_an_mp4_or_a_failure(body: bytes, error: ErrorKind, detail: str) -> None:
+    for reply in (videos.read(body, "t2v"), videos_sync.read(body, "t2v")):
+        assert reply.error is error
+        assert detail in reply.detail
+        assert bool(reply.detail) == (error is not ErrorKind.NONE)
+
+
+@pytest.mark.parametrize("endpoint", [videos, videos_sync])
+def test_a_video_is_saved_as_it_stands(endpoint: Endpoint) -> None:
+    assert list(endpoint.media(mp4(8, 8, 1))) == [mp4(8, 8, 1)]
+
+
+@pytest.mark.parametrize(
+    ("header", "stages"),
+    [
+        ("1.5", {"inference": 1.5}),
+        ("0", {"inference": 0.0}),
+        *((wrong, {}) for wrong in ("", "soon", "-1", "nan", "true", '"1.5"')),
+    ],
+)
+def test_the_inference_time_of_a_header_becomes_a_stage(header: str, stages: dict[str, float]) -> None:
+    assert with_headers(Reply(), {"x-inference-time-s": header}).stage_durations == stages
+
+
+def test_stages_and_memory_of_headers_are_taken_where_they_are_figures() -> None:
+    told = {"x-stage-durations": '{"vae": 0.5, "text": "long"}', "x-peak-memory-mb": "812.5", "x-inference-time-s": "2"}
+    reply = with_headers(Reply(), told)
+    assert (reply.stage_durations, reply.peak_memory_mb) == ({"vae": 0.5, "inference": 2.0}, 812.5)
+    nothing = with_headers(Reply(), {"x-stage-durations": "[1]", "x-peak-memory-mb": "much"})
+    assert nothing.stage_durations == {}
+    assert math.isnan(nothing.peak_memory_mb)

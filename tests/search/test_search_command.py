@@ -1,0 +1,132 @@
+"""`loadgen search` as people run it, against the simulated server, and the deadline that keeps its budget."""
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from loadgen.options import ArrivalOptions, BenchOptions, DataOptions
+from loadgen.planning.plan import Plan
+from loadgen.runs.run import Measured
+from loadgen.search.deadline import Deadline
+from loadgen.search.limits import Terms
+from loadgen.search.search import Search
+from tests.support.commands import LIMIT_S, T2I, command, run
+from tests.support.folders import write_run
+
+SEARCH = ("search", *T2I, "--arrival", "poisson", "--slo-ms", "200", "--min-attainment", "0.9")
+QUICK = "--simulate=--base-ms 5 --unit-ms 0 --service exponential"
+
+
+def test_a_search_never_takes_longer_than_its_budget_even_where_the_server_never_answers() -> None:
+    hanging = command(*SEARCH, "--simulate=--base-ms 3600000", "--budget", "15", "--output-file", "-")
+    stuck = command(
+        *SEARCH, "--simulate=--base-ms 3600000", "--budget", "15", "--start-rate", "5", "--warmup-requests", "0",
+        "--output-file", "-",
+    )  # fmt: skip
+    for process in (hanging, stuck):
+        out, err = process.communicate(timeout=LIMIT_S)
+        found = orjson.loads(out)
+        assert found["bracket"] == [None, None]
+        assert found["ended"] == "budget"
+        assert found["took_s"] <= found["budget_s"] == 15
+        assert "no rate was shown to hold, none was shown to fail" in err
+
+
+def test_a_search_says_what_it_looked_at(tmp_path: Path) -> None:
+    words = (QUICK, "--budget", "20", "--start-rate", "20", "--search-dir", str(tmp_path / "runs"))
+    code, out, err = run(*SEARCH, *words, "--output-file", str(tmp_path / "found.json"))
+    found = orjson.loads((tmp_path / "found.json").read_bytes())
+    assert code == 0, err
+    assert found["looks"][0]["rate"] == 20
+    assert found["took_s"] <= 20
+    assert found["needs_n"] == 73  # log 0.001 / log 0.9 / 0.9 = 72.8
+    runs = sorted(path.name for path in (tmp_path / "runs").iterdir())
+    assert runs[0] == "run-001-rate-20"
+    assert len(runs) >= sum(len(look["runs"]) for look in found["looks"])
+    assert "20.0/s" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--budget", "5"), "--budget 5"),
+        (("--budget", "60", "--num-prompts", "5"), "--num-prompts"),
+        (("--budget", "60", "--request-rate", "5"), "--request-rate"),
+        (("--budget", "60", "--rate-series", "0:1,5:2"), "--rate-series"),
+        (("--budget", "60", "--precision", "1"), "--precision"),
+        (("--budget", "60", "--min-attainment", "0.5"), "--min-attainment 0.5"),
+        (("--budget", "60", "--search-dir", str(Path(__file__).parent)), "--search-dir"),
+    ],
+)
+def test_a_search_that_cannot_be_is_one_clear_line(words: tuple[str, ...], says: str) -> None:
+    code, _, err = run(*SEARCH, *words)
+    assert code == 2
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_a_search_without_a_target_is_bad_usage() -> None:
+    code, _, err = run("search", *T2I, QUICK, "--min-attainment", "0.9", "--budget", "30", "--start-rate", "20")
+    assert code == 2
+    assert "no request has a target; give --slo, or --slo-ms" in err
+
+
+def test_a_deadline_interrupts_what_is_under_way_and_says_that_it_was_it() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with Deadline(time.monotonic() + 0.05) as deadline:
+        time.sleep(30)
+    assert deadline.over
+    assert signal.getsignal(signal.SIGALRM) == before
+
+
+def test_a_deadline_lets_other_interrupts_through() -> None:
+    with pytest.raises(KeyboardInterrupt), Deadline(time.monotonic() + 60) as deadline:
+        raise KeyboardInterrupt
+    assert not deadline.over
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_a_deadline_does_not_cut_the_clean_up_short() -> None:
+    cleaned = False
+    with Deadline(time.monotonic() + 0.05):
+        try:
+            time.sleep(30)
+        finally:
+            time.sleep(1)  # longer than until the second ring
+            cleaned = True
+    assert cleaned
+
+
+def test_a_fault_ends_a_search_that_keeps_what_it_found(tmp_path: Path) -> None:
+    def carry_out(plan: Plan, _options: BenchOptions, folder: Path | None) -> Measured:
+        assert folder is not None
+        if "002" in folder.name:
+            return Measured(result, interrupted=False, died=(), unwritten="records: No space left on device")
+        write_run(folder, np.arange(len(plan)) / 20, np.full(len(plan), 0.01), slo_ms=200)
+        return Measured(result, interrupted=False, died=())
+
+    result: Any = {"slo": {"requests": 100}}
+    options = BenchOptions(DataOptions(dataset="random", task="t2i"), ArrivalOptions("poisson", 1.0))
+    terms, told = Terms(0.9, 60, time.monotonic(), start_rate=20), list[str]()
+    search = Search(terms, options, carry_out, tmp_path, told.append)
+    search.go(lambda _: options)
+    found = search.found({})
+    assert found["ended"] == "fault"
+    assert [look["rate"] for look in found["looks"]] == [20]
+    assert "No space left on device" in told[-1]
+
+
+def test_a_deadline_ends_a_search_in_the_background_too_where_a_shell_has_ctrl_c_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Deadline(time.monotonic() + 0.05) as deadline:
+            time.sleep(60)
+        assert deadline.over
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
