@@ -32,13 +32,13 @@ def options() -> Iterator[api.BenchOptions]:
 
 
 @pytest.fixture(scope="module")
-def swept(options: api.BenchOptions, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, api.Swept]:
+def swept(options: api.BenchOptions, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, api.CompletedSweep]:
     folder = tmp_path_factory.mktemp("sweeps") / "one"
     return folder, api.sweep(options, RATES, sweep_dir=folder, cool_down_s=0)
 
 
 def test_a_sweep_has_a_point_a_rate_and_goes_on_from_its_folder(
-    options: api.BenchOptions, swept: tuple[Path, api.Swept]
+    options: api.BenchOptions, swept: tuple[Path, api.CompletedSweep]
 ) -> None:
     folder, found = swept
     assert [point["rate"] for point in found.result["points"]] == list(RATES)
@@ -50,7 +50,7 @@ def test_a_sweep_has_a_point_a_rate_and_goes_on_from_its_folder(
     assert again.result["points"] == found.result["points"]
 
 
-def test_a_report_asks_a_saved_run_other_questions(swept: tuple[Path, api.Swept], tmp_path: Path) -> None:
+def test_a_report_asks_a_saved_run_other_questions(swept: tuple[Path, api.CompletedSweep], tmp_path: Path) -> None:
     folder = swept[0] / "rate-50"
     as_it_was = api.report(folder)
     assert as_it_was.result["response"] == orjson.loads((folder / "summary.json").read_bytes())["response"]
@@ -63,12 +63,12 @@ def test_a_report_asks_a_saved_run_other_questions(swept: tuple[Path, api.Swept]
 
 
 @pytest.mark.parametrize("asked", [{"latency_from": "done"}, {"slo_ms": 0}, {"confidence": 1}])
-def test_a_question_that_makes_no_sense_is_named(swept: tuple[Path, api.Swept], asked: dict[str, Any]) -> None:
+def test_a_question_that_makes_no_sense_is_named(swept: tuple[Path, api.CompletedSweep], asked: dict[str, Any]) -> None:
     with pytest.raises(api.RunError, match=next(iter(asked))):
         api.report(swept[0] / "rate-50", **asked)
 
 
-def test_two_sweeps_are_compared_rate_by_rate(swept: tuple[Path, api.Swept]) -> None:
+def test_two_sweeps_are_compared_rate_by_rate(swept: tuple[Path, api.CompletedSweep]) -> None:
     found = api.compare(swept[0], swept[0])
     assert [one["rate"] for one in found.comparisons] == list(RATES)
     assert {figure["difference"] for one in found.comparisons for figure in one["figures"]} == {0.0}

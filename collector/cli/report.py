@@ -86,7 +86,7 @@ def _report(folder: Path, arguments: argparse.Namespace, people: Console) -> Non
     people.rule(Text(printable(str(folder))))
     people.print(drawn, highlight=False)
     if further:
-        people.print(percentiles.table(further, found.facts.confidence))
+        people.print(percentiles.table(further, found.info.confidence))
     for line in told:
         people.print(printable(line), markup=False, soft_wrap=True)
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from collector.comparison.difference import Difference, Known, difference
 from collector.comparison.figures import ATTAINMENT, ERROR_SHARE, FIGURES, Estimate, estimates
-from collector.comparison.paired_bootstrap import Pair
-from collector.comparison.sample_series import observe
+from collector.comparison.paired_bootstrap import PairedBootstrap
+from collector.comparison.sample_series import sample_series
 from collector.comparison.source import Source
 from collector.errors import RunError
 from collector.saved.run_folder import SavedRun
@@ -107,7 +107,7 @@ def _same_plan(a: Source, b: Source) -> bool:
 def _notes(a: Source, b: Source) -> list[str]:
     if not (a.saved and b.saved):
         return ["without the records of both, throughput and errors have no interval, nor are targets made the same"]
-    ours, theirs = a.saved.facts, b.saved.facts
+    ours, theirs = a.saved.info, b.saved.info
     if not _same_plan(a, b):
         return ["the plans are not the same, so requests are not paired, and each run has its own targets"]
     if ours.slo_enabled and not np.array_equal(ours.slo_ms, theirs.slo_ms, equal_nan=True):
@@ -131,23 +131,23 @@ def _with_targets_of(a: Source, b: Source) -> Source:
     """Hold both runs of a plan against the same targets: a slow server's warm-ups must not make for lenient ones."""
     if not (a.saved and b.saved and _same_plan(a, b)):
         return b
-    facts = replace(b.saved.facts, slo_ms=a.saved.facts.slo_ms, slo_enabled=a.saved.facts.slo_enabled)
-    return replace(b, saved=replace(b.saved, facts=facts))
+    info = replace(b.saved.info, slo_ms=a.saved.info.slo_ms, slo_enabled=a.saved.info.slo_enabled)
+    return replace(b, saved=replace(b.saved, info=info))
 
 
 def _result(source: Source, confidence: float) -> Mapping[str, Any]:
     result: Mapping[str, Any] = source.result or {}
     if source.saved is not None:
         saved = source.saved
-        result = summarise(saved.records, replace(saved.facts, confidence=confidence), saved.notes)
+        result = summarise(saved.records, replace(saved.info, confidence=confidence), saved.notes)
     if not result["completed_requests"] + result["failed_requests"]:
         raise RunError(f"{source.path}: no request was sent in this run; there is nothing to compare")
     return result
 
 
-def _pair(a: SavedRun, b: SavedRun, *, same_plan: bool) -> Pair:
-    ours, theirs = observe(a), observe(b)
-    return Pair(ours, theirs, paired=same_plan and np.array_equal(ours.index, theirs.index))
+def _pair(a: SavedRun, b: SavedRun, *, same_plan: bool) -> PairedBootstrap:
+    ours, theirs = sample_series(a), sample_series(b)
+    return PairedBootstrap(ours, theirs, paired=same_plan and np.array_equal(ours.index, theirs.index))
 
 
 def _side(source: Source, result: Mapping[str, Any]) -> Side:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from collector.comparison.difference import Intervals, Known
 from collector.comparison.figures import KINDS, SHARES, THROUGHPUT
-from collector.comparison.sample_series import Observed, needs
+from collector.comparison.sample_series import SampleSeries, needs
 from collector.statistics import bootstrap
 from collector.statistics.bootstrap import Resamples
 
@@ -17,15 +17,15 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PairedBootstrap:
     """Runs `a` and `b`, resampled as one where they are `paired`: where both sent the same requests at the same times.
 
     Then a resample has the same requests of both, so that what a request costs in either run does not blur the
     difference.
     """
 
-    a: Observed
-    b: Observed
+    a: SampleSeries
+    b: SampleSeries
     paired: bool
 
     def intervals(self, confidence: float, rounds: int = bootstrap.ROUNDS) -> dict[str, Known]:

@@ -10,7 +10,7 @@ from collector.errors import RunError
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class MatchedRuns:
     """A comparison for each pair of runs, by rate ascending; `unmatched` says which rates only one sweep has."""
 
     comparisons: list[Comparison]
@@ -25,14 +25,14 @@ class _Pairs:
     unmatched: list[str]
 
 
-def compare(a: str | Path, b: str | Path, *, confidence: float | None = None, force: bool = False) -> Compared:
+def compare(a: str | Path, b: str | Path, *, confidence: float | None = None, force: bool = False) -> MatchedRuns:
     """Hold `b` against `a`: run folders, folders of these (of a sweep), or files of `--output-file`.
 
     `confidence` is that of every interval (None: what the runs were made with). Raises RunError where one cannot be
     read, or where they are of different workloads, unless `force`.
     """
     pairs = _pairs(Path(a), Path(b))
-    return Compared([_compared(*pair, confidence, force) for pair in pairs.runs], pairs.unmatched)
+    return MatchedRuns([_compared(*pair, confidence, force) for pair in pairs.runs], pairs.unmatched)
 
 
 def _pairs(a: Path, b: Path) -> _Pairs:

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class SampleSeries:
     """One entry for each of n sent requests, except in `met`.
 
     `index`, `latency` and `failed` are in schedule order. `latency` maps "response" and "service" to seconds, inf where
@@ -68,27 +68,27 @@ class Observed:
         return Estimate(float(values.mean()), share_interval(values.sum() / each, found.n / each, confidence))
 
 
-def observe(saved: SavedRun) -> Observed:
+def sample_series(saved: SavedRun) -> SampleSeries:
     """Lay out the requests that were sent; there must be one."""
-    facts = saved.facts
-    records = clock.first_records(saved.records, facts.planned)
-    times = clock.of_run(records, facts)
+    info = saved.info
+    records = clock.first_records(saved.records, info.planned)
+    times = clock.of_run(records, info)
     endless = np.isin(times.outcome, ENDLESS)
     latency = {
         kind: np.where(times.ok, seconds(ns), np.where(endless, np.inf, np.nan))
         for kind, ns in (("response", times.response_ns), ("service", times.service_ns))
     }
-    counted, met = slo.judged(times, facts)
-    judged = met[counted & facts.slo_enabled].astype(np.float64)
+    counted, met = slo.judged(times, info)
+    judged = met[counted & info.slo_enabled].astype(np.float64)
     failed = (~times.ok).astype(np.float64)
     gap_s, ended_ok = np.zeros(len(times.index)), np.zeros(len(times.index))
     order = np.argsort(records["done_ns"], kind="stable")
-    gap_s[: len(order)] = np.diff(records["done_ns"][order], prepend=facts.started_ns) / NS_PER_S
+    gap_s[: len(order)] = np.diff(records["done_ns"][order], prepend=info.started_ns) / NS_PER_S
     ended_ok[: len(order)] = records["outcome"][order] == Outcome.OK
     series = {kind: values[np.isfinite(values)] for kind, values in latency.items()}
     series |= {"failed": failed, "met": judged, "gap": gap_s}
     memory = {name: correlation(values) for name, values in series.items()}
-    return Observed(times.index, latency, failed, judged, gap_s, ended_ok, memory)
+    return SampleSeries(times.index, latency, failed, judged, gap_s, ended_ok, memory)
 
 
 def needs(n: int) -> str:

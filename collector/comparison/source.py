@@ -36,8 +36,8 @@ def read(path: Path) -> Source:
     saved = read_run(path)
     digest = saved.run["plan"].get("digest")
     known = digest if isinstance(digest, str) and digest else None
-    config, facts = saved.run.get("config", {}), saved.facts
-    return Source(path, config, facts.planned, known, facts.confidence, saved=saved)
+    config, info = saved.run.get("config", {}), saved.info
+    return Source(path, config, info.planned, known, info.confidence, saved=saved)
 
 
 def runs_by_rate(path: Path) -> dict[float, Path] | None:

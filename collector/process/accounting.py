@@ -9,15 +9,15 @@ import numpy as np
 from collector.records import shared_memory
 from collector.records.messages import Note
 from collector.records.record import ErrorKind, error_name
-from collector.records.record_file import Ledger
-from collector.records.shared_counters import Board
-from collector.records.stalls import HICCUP
+from collector.records.record_file import RecordFile
+from collector.records.shared_counters import SharedCounters
+from collector.records.stalls import STALL
 from collector.summary.result import Figures
-from collector.summary.run_info import Facts, Notes, read_terms
+from collector.summary.run_info import RunInfo, RunNotes, read_terms
 from collector.summary.summary import summarise
 
 
-class Books:
+class Accounting:
     """Open in the collector; the parent can open them too, should the collector die."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
@@ -25,9 +25,9 @@ class Books:
         self._arrivals = shared_memory.attach(setup["arrivals"], np.int64)
         self._slo_ms = shared_memory.attach(setup["slo_ms"], np.float64)
         self._shapes = shared_memory.attach(setup["shapes"], np.int32).reshape(-1, 4)
-        self.board = Board.attach(setup["board"])
-        self.ledger = Ledger(setup["ledger"])
-        self.notes = Notes()
+        self.shared_counters = SharedCounters.attach(setup["shared_counters"])
+        self.record_file = RecordFile(setup["record_file"])
+        self.notes = RunNotes()
 
     @property
     def planned(self) -> int:
@@ -41,13 +41,13 @@ class Books:
 
     def complete(self) -> bool:
         """Whether every planned request has its record."""
-        return self.ledger.count >= self.planned
+        return self.record_file.count >= self.planned
 
     def refuse(self, refused: Sequence[tuple[int, str]]) -> Note | None:
         """Make failures of answers, by plan index, that were found to be wrong after the run; return what to note."""
         if not refused:
             return None
-        self.ledger.refuse([index for index, _ in refused])
+        self.record_file.refuse([index for index, _ in refused])
         note = {"error": error_name(ErrorKind.WRONG_MEDIA, 200), "example": refused[0][1]}
         self.notes.take(note)
         return note
@@ -58,16 +58,16 @@ class Books:
         `ending` is what the parent knows: `stopped_ns`, `drained_ns`, `died`, `busiest_sender`, as Facts says.
         """
         setup = self._setup
-        facts = Facts(
+        info = RunInfo(
             scheduled_ns=self._arrivals + started_ns,
             slo_ms=np.array(self._slo_ms),
-            marked_ns=np.array(self.board.marks),
-            counted_sent=self.board.sent(),
+            marked_ns=np.array(self.shared_counters.marks),
+            counted_sent=self.shared_counters.sent(),
             shapes=self._shapes,
             started_ns=started_ns,
             **read_terms(setup["terms"]),
             ended_ns=time.monotonic_ns(),
             **{**ending, "died": tuple(ending["died"])},
-            hiccups=shared_memory.rows(setup["hiccups"], HICCUP),
+            stalls=shared_memory.rows(setup["stalls"], STALL),
         )
-        return summarise(self.ledger.records(), facts, self.notes)
+        return summarise(self.record_file.records(), info, self.notes)

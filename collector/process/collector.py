@@ -19,12 +19,12 @@ import numpy as np
 import orjson
 import zmq
 
-from collector.process.accounting import Books
+from collector.process.accounting import Accounting
 from collector.process.live_figures import LiveFigures
 from collector.records.control_channel import Channel, Closed, Message
 from collector.records.messages import NOTES, RECORDS
 from collector.records.record import RECORD
-from collector.records.resource_usage import Vitals
+from collector.records.resource_usage import ResourceUsage
 from collector.saved.run_folder_writer import RunFolder
 
 SNAPSHOT_S: Final = 0.2
@@ -37,12 +37,12 @@ class Collector:
 
     def __init__(self, setup: dict[str, Any], channel: Channel) -> None:
         self._setup, self._channel = setup, channel
-        self.books = Books(setup)
+        self.accounting = Accounting(setup)
         self._live: LiveFigures | None = None
         self._folder = RunFolder(Path(setup["run_dir"])) if setup["run_dir"] else None
         self._started_ns = 0
         self._told_complete = False
-        self._vitals, self._most_at_once = Vitals(), 0
+        self._vitals, self._most_at_once = ResourceUsage(), 0
         self._next_snapshot = 0.0
         self._context = zmq.Context()
         self.socket: zmq.Socket[bytes] = self._context.socket(zmq.PULL)
@@ -54,13 +54,13 @@ class Collector:
         self._started_ns = started_ns
         terms = self._setup["terms"]
         self._live = LiveFigures(
-            planned=self.books.planned,
+            planned=self.accounting.planned,
             asked_rate=float(terms["asked_rate"]),
-            last_arrival_s=self.books.last_arrival_s,
+            last_arrival_s=self.accounting.last_arrival_s,
             started_ns=started_ns,
             latency_from=terms["latency_from"],
         )
-        self._vitals = Vitals()
+        self._vitals = ResourceUsage()
         gc.collect()
         gc.freeze()
 
@@ -78,19 +78,19 @@ class Collector:
                 self._note(orjson.loads(memoryview(message)[1:]))
 
     def _record(self, batch: np.ndarray[Any, np.dtype[np.void]]) -> None:
-        self.books.ledger.append(batch)
+        self.accounting.record_file.append(batch)
         if self._live:
             self._live.add(batch)
 
     def _note(self, notes: list[tuple[int, dict[str, Any]]]) -> None:
         for index, note in notes:
-            self.books.notes.take(note)
+            self.accounting.notes.take(note)
             if self._folder:
                 self._folder.note(index, note)
 
     def report(self) -> None:
         """Tell the parent how far the run is, now and then, and once that it is complete."""
-        complete = self.books.complete() and not self._told_complete
+        complete = self.accounting.complete() and not self._told_complete
         if self._live and (complete or time.monotonic() >= self._next_snapshot):
             self._next_snapshot = time.monotonic() + SNAPSHOT_S
             self._tell_progress(self._live)
@@ -99,25 +99,32 @@ class Collector:
             self._channel.send("complete")
 
     def _tell_progress(self, live: LiveFigures) -> None:
-        board = self.books.board
-        sent = board.sent()
-        self._channel.send("snapshot", **live.snapshot(time.monotonic_ns(), sent, board.finished(), board.marks))
+        shared_counters = self.accounting.shared_counters
+        sent = shared_counters.sent()
+        self._channel.send(
+            "snapshot", **live.snapshot(time.monotonic_ns(), sent, shared_counters.finished(), shared_counters.marks)
+        )
         if self._folder:
-            self._folder.save_marks(board.marks, sent)
+            self._folder.save_marks(shared_counters.marks, sent)
 
     def finish(self, ending: Mapping[str, Any], refused: list[tuple[int, str]]) -> None:
         """Wait for records that were counted but have not come, then close the books and send the figures."""
         deadline = time.monotonic() + (STRAGGLERS_S / 3 if ending["died"] else STRAGGLERS_S)
-        while self.books.ledger.count < self.books.board.finished() and time.monotonic() < deadline:
+        while (
+            self.accounting.record_file.count < self.accounting.shared_counters.finished()
+            and time.monotonic() < deadline
+        ):
             self.socket.poll(50)
             self.take()
         if self._folder:
-            self._folder.save_marks(self.books.board.marks, self.books.board.sent(), all_of_them=True)
-        if (note := self.books.refuse(refused)) and self._folder:
+            self._folder.save_marks(
+                self.accounting.shared_counters.marks, self.accounting.shared_counters.sent(), all_of_them=True
+            )
+        if (note := self.accounting.refuse(refused)) and self._folder:
             self._folder.note(refused[0][0], note)
-        figures = self.books.close(self._started_ns, ending)
+        figures = self.accounting.close(self._started_ns, ending)
         vitals = {**self._vitals.signs(), "most_at_once": self._most_at_once}
-        faults = [self.books.ledger.fault, self._folder.fault if self._folder else None]
+        faults = [self.accounting.record_file.fault, self._folder.fault if self._folder else None]
         unwritten = ", ".join(filter(None, faults)) or None
         self._channel.send("figures", figures=figures, vitals=vitals, unwritten=unwritten)
 

@@ -14,7 +14,7 @@ from collector.records import shared_memory
 from collector.records.record import RECORD, ErrorKind, Outcome
 
 
-class Ledger:
+class RecordFile:
     """Records in order of coming, as bytes of RECORD, in a file known by its descriptor; `fault`: why not all are."""
 
     def __init__(self, descriptor: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypedDict
 
 
-class VitalSigns(TypedDict):
+class ResourceFigures(TypedDict):
     """`cpu_share` is of one core, over `wall_s`; switches away from the core, asked for or not; peak memory is RSS."""
 
     cpu_s: float
@@ -18,19 +18,19 @@ class VitalSigns(TypedDict):
     peak_memory_mb: float
 
 
-class Vitals:
+class ResourceUsage:
     """Counts from when it is made."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._usage = resource.getrusage(resource.RUSAGE_SELF)
 
-    def signs(self) -> VitalSigns:
+    def signs(self) -> ResourceFigures:
         """What has come together since."""
         then, usage = self._usage, resource.getrusage(resource.RUSAGE_SELF)
         wall_s = time.monotonic() - self._began
         cpu_s = usage.ru_utime - then.ru_utime + usage.ru_stime - then.ru_stime
-        return VitalSigns(
+        return ResourceFigures(
             cpu_s=cpu_s,
             wall_s=wall_s,
             cpu_share=cpu_s / wall_s if wall_s else 0.0,

@@ -20,7 +20,7 @@ NOTHING: Final = (1 << 63) - 1  # AWAITED of a sender that waits for no permit
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class SharedCounters:
     """`counters`: int64[senders * STRIDE]; `marks`: int64[planned], when a request was sent (ns), 0 if never."""
 
     counters: NDArray[np.int64]
@@ -34,15 +34,15 @@ class Board:
         return {"counters": shared_memory.share(counters), "marks": shared_memory.allocate(planned, np.int64)}
 
     @classmethod
-    def attach(cls, descriptors: Mapping[str, int]) -> "Board":
+    def attach(cls, descriptors: Mapping[str, int]) -> "SharedCounters":
         """See the board that the parent made."""
         return cls(
             *(shared_memory.attach(descriptors[name], np.int64, writable=True) for name in ("counters", "marks"))
         )
 
-    def posts(self, sender: int) -> "Posts":
+    def sender_counters(self, sender: int) -> "SenderCounters":
         """Where sender number `sender` posts what it has sent."""
-        return Posts(self.counters.data, self.marks.data, sender * STRIDE + SENT)
+        return SenderCounters(self.counters.data, self.marks.data, sender * STRIDE + SENT)
 
     def sent(self) -> int:
         """Requests sent so far, over all senders."""
@@ -54,7 +54,7 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True)
-class Posts:
+class SenderCounters:
     """One sender's cells for what it has sent."""
 
     counters: memoryview

@@ -5,22 +5,22 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-HICCUP: Final = np.dtype(
+STALL: Final = np.dtype(
     [("core", "<u2"), ("at_ns", "<i8"), ("late_ns", "<i8")]
 )  # due at `at_ns`, woken `late_ns` later
 
-Hiccups = NDArray[Any]
+Stalls = NDArray[Any]
 
 
-def stalled_ns(hiccups: Hiccups, from_ns: NDArray[np.int64], until_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+def stalled_ns(stalls: Stalls, from_ns: NDArray[np.int64], until_ns: NDArray[np.int64]) -> NDArray[np.int64]:
     """How much of each span [from, until] lies within hiccups, of any core, or within the time to catch up with them.
 
     What piled up during a stall takes as long again to send where the sender has twice the speed that it needs, so a
     hiccup counts from when the sleeper was due until as long after its waking as it was late.
     """
-    if not len(hiccups):
+    if not len(stalls):
         return np.zeros(len(from_ns), np.int64)
-    begins, ends = _merged(hiccups["at_ns"], hiccups["at_ns"] + 2 * hiccups["late_ns"])
+    begins, ends = _merged(stalls["at_ns"], stalls["at_ns"] + 2 * stalls["late_ns"])
     return _covered(begins, ends, until_ns) - _covered(begins, ends, from_ns)
 
 

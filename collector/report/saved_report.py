@@ -18,7 +18,7 @@ from collector.saved import export, metrics_series
 from collector.saved.run_folder import RUN, SUMMARY, SavedRun, read_run
 from collector.summary import times as clock
 from collector.summary.result import Result
-from collector.summary.run_info import Facts
+from collector.summary.run_info import RunInfo
 from collector.summary.summary import summarise
 
 LATENCIES: Final = ("scheduled", "sent")
@@ -29,22 +29,22 @@ class Report:
     """A saved run, its facts as they were asked for, and the `result` (the JSON of the report) that comes of them."""
 
     saved: SavedRun
-    facts: Facts
+    info: RunInfo
     result: Result
 
     def page(self) -> bytes:
         """Write the report as one HTML file in UTF-8 that asks no network."""
         with shown_of(self.saved.folder):
-            return page_of(self.result, self.saved, self.facts)
+            return page_of(self.result, self.saved, self.info)
 
     def percentiles(self, shares: Mapping[str, float]) -> Percentiles:
         """Give further percentiles with their intervals, in seconds, by name: `{"99.5": 0.995}`."""
-        times = clock.of_run(clock.first_records(self.saved.records, self.facts.planned), self.facts)
-        return percentiles.of(times, shares, self.facts.confidence)
+        times = clock.of_run(clock.first_records(self.saved.records, self.info.planned), self.info)
+        return percentiles.of(times, shares, self.info.confidence)
 
     def export(self, form: str, place: Path) -> int:
         """Write a row a planned request to a new file, as csv, jsonl or parquet; return how many rows."""
-        return export.write(self.saved, self.facts, form, place)
+        return export.write(self.saved, self.info, form, place)
 
 
 def report(
@@ -61,22 +61,22 @@ def report(
     """
     _check(latency_from, slo_ms, confidence)
     saved = read_run(Path(folder))
-    facts = saved.facts
+    info = saved.info
     if latency_from is not None:
-        facts = replace(facts, latency_from=latency_from)
+        info = replace(info, latency_from=latency_from)
     if confidence is not None:
-        facts = replace(facts, confidence=confidence)
+        info = replace(info, confidence=confidence)
     if slo_ms is not None:
-        facts = replace(facts, slo_enabled=True, slo_ms=np.full(facts.planned, float(slo_ms)))
-    return Report(saved, facts, again(saved, facts, {"model": "flat", "flat_ms": slo_ms} if slo_ms else None))
+        info = replace(info, slo_enabled=True, slo_ms=np.full(info.planned, float(slo_ms)))
+    return Report(saved, info, again(saved, info, {"model": "flat", "flat_ms": slo_ms} if slo_ms else None))
 
 
-def again(saved: SavedRun, facts: Facts, slo: Mapping[str, object] | None = None) -> Result:
+def again(saved: SavedRun, info: RunInfo, slo: Mapping[str, object] | None = None) -> Result:
     """Compute the result of a saved run anew; `slo` says where targets come from, if not from where they did."""
-    run, figures = saved.run, summarise(saved.records, facts, saved.notes)
+    run, figures = saved.run, summarise(saved.records, info, saved.notes)
     return json.assemble(
         figures,
-        server_metrics=metrics_series.of_run(saved.scrapes, facts.started_ns, figures),
+        server_metrics=metrics_series.of_run(saved.scrapes, info.started_ns, figures),
         config=run.get("config", {}),
         environment=run.get("environment", {}),
         warmup=run.get("warmup", {}),
@@ -90,10 +90,10 @@ def again(saved: SavedRun, facts: Facts, slo: Mapping[str, object] | None = None
     )
 
 
-def page_of(result: Result, saved: SavedRun, facts: Facts) -> bytes:
+def page_of(result: Result, saved: SavedRun, info: RunInfo) -> bytes:
     """Draw the page of a result from the records that it comes of."""
-    moved = metrics_series.moved(saved.scrapes, facts.started_ns)
-    return page(result, Series.of_run(saved.records, facts, facts.hiccups), moved)
+    moved = metrics_series.moved(saved.scrapes, info.started_ns)
+    return page(result, Series.of_run(saved.records, info, info.stalls), moved)
 
 
 @contextmanager

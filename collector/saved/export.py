@@ -16,7 +16,7 @@ from collector.records.record import Outcome, error_names
 from collector.saved.run_folder import SavedRun
 from collector.summary import slo
 from collector.summary import times as clock
-from collector.summary.run_info import Facts
+from collector.summary.run_info import RunInfo
 from collector.summary.times import Times
 
 ROWS_AT_ONCE: Final = 50_000
@@ -27,65 +27,65 @@ Columns = Mapping[str, NDArray[Any]]
 Writer = Callable[[Columns, IO[bytes]], None]
 
 
-def columns(saved: SavedRun, facts: Facts) -> Columns:
+def columns(saved: SavedRun, info: RunInfo) -> Columns:
     """Columns of n rows; times are seconds from time zero, nan and "" where there is nothing to tell.
 
     `wait_s`, `lag_s`, `service_s` and `response_s` are those of the report. `met` is None where a request has no target
     or was not due before an interrupt. Nobody knows when a lost request was done.
     """
-    records = clock.first_records(saved.records, facts.planned)
-    times = clock.of_run(records, facts)
+    records = clock.first_records(saved.records, info.planned)
+    times = clock.of_run(records, info)
     ended = times.outcome != Outcome.LOST
 
     def spread(values_ns: NDArray[np.int64], known: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.float64]:
-        column = np.full(facts.planned, math.nan)
+        column = np.full(info.planned, math.nan)
         column[times.index[known]] = values_ns[known] / 1e9
         return column
 
-    urls = np.array(facts.urls or ("",), object)
+    urls = np.array(info.urls or ("",), object)
     return {
-        "index": np.arange(facts.planned),
-        "scheduled_s": (facts.scheduled_ns - facts.started_ns) / 1e9,
-        "sent_s": spread(times.sent_ns - facts.started_ns),
-        "done_s": spread(times.done_ns - facts.started_ns, ended),
+        "index": np.arange(info.planned),
+        "scheduled_s": (info.scheduled_ns - info.started_ns) / 1e9,
+        "sent_s": spread(times.sent_ns - info.started_ns),
+        "done_s": spread(times.done_ns - info.started_ns, ended),
         "wait_s": spread(times.wait_ns),
         "lag_s": spread(times.lag_ns),
         "service_s": spread(times.service_ns, ended),
         "response_s": spread(times.response_ns, ended),
         "completion_width_s": spread(times.width_ns),
-        **_endings(records, times, facts),
-        "slo_s": facts.slo_ms / 1e3,
-        "met": _met(times, facts),
-        **({"url": urls[np.arange(facts.planned) % len(urls)]} if len(urls) > 1 else {}),
-        **{name: facts.shapes[:, k] for k, name in enumerate(("width", "height", "frames", "steps"))},
+        **_endings(records, times, info),
+        "slo_s": info.slo_ms / 1e3,
+        "met": _met(times, info),
+        **({"url": urls[np.arange(info.planned) % len(urls)]} if len(urls) > 1 else {}),
+        **{name: info.shapes[:, k] for k, name in enumerate(("width", "height", "frames", "steps"))},
     }
 
 
-def _endings(records: NDArray[Any], times: Times, facts: Facts) -> dict[str, NDArray[Any]]:
-    outcome, error = np.full(facts.planned, "unsent", object), np.full(facts.planned, "", object)
+def _endings(records: NDArray[Any], times: Times, info: RunInfo) -> dict[str, NDArray[Any]]:
+    outcome, error = np.full(info.planned, "unsent", object), np.full(info.planned, "", object)
     outcome[times.index] = _NAMES[times.outcome]
     failed = records[records["outcome"] == Outcome.ERROR]
     error[failed["index"]] = error_names(failed)
-    status = np.zeros(facts.planned, np.int64)
+    status = np.zeros(info.planned, np.int64)
     status[records["index"]] = records["status"]
     return {"outcome": outcome, "error": error, "status": status}
 
 
-def _met(times: Times, facts: Facts) -> NDArray[Any]:
+def _met(times: Times, info: RunInfo) -> NDArray[Any]:
     """True, False or None, by the rule of `slo.judged`."""
-    column = np.full(facts.planned, None, object)
-    if facts.slo_enabled:
-        counted, met = slo.judged(times, facts)
+    column = np.full(info.planned, None, object)
+    if info.slo_enabled:
+        counted, met = slo.judged(times, info)
         column[counted] = met[counted]
     return column
 
 
-def write(saved: SavedRun, facts: Facts, form: str, place: Path) -> int:
+def write(saved: SavedRun, info: RunInfo, form: str, place: Path) -> int:
     """Write the rows to a new file and return how many.
 
     RunError where that fails, and then nothing is left behind, or where the file is there already.
     """
-    found = columns(saved, facts)
+    found = columns(saved, info)
     try:
         with place.open("xb") as file:
             _whole_or_not_at_all(_WRITERS[form], found, file, place)
@@ -93,7 +93,7 @@ def write(saved: SavedRun, facts: Facts, form: str, place: Path) -> int:
         raise RunError(f"--export-file {place}: is there already and is not overwritten; name another file") from None
     except OSError as error:
         raise RunError(f"--export-file {place}: {error.strerror}; name a file that can be written") from None
-    return facts.planned
+    return info.planned
 
 
 def _whole_or_not_at_all(write_rows: Writer, found: Columns, file: IO[bytes], place: Path) -> None:

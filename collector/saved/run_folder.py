@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from collector.errors import RunError
 from collector.records.record import JOB_TIMES, RECORD
-from collector.records.stalls import HICCUP
+from collector.records.stalls import STALL
 from collector.saved import json_files
 from collector.saved.metrics_log import Scrapes
-from collector.summary.run_info import Facts, Notes, read_terms
+from collector.summary.run_info import RunInfo, RunNotes, read_terms
 
 LAYOUT: Final = 4
 _LATEST_NS: Final = 1 << 62  # of any time or count in a run
@@ -64,13 +64,13 @@ PLANNED: Final = np.dtype(
         ("steps", "<i4"),
     ]
 )
-RUN, PLAN, RECORDS, MARKS, HICCUPS, ERRORS, STAGES, METRICS, SUMMARY = (
+RUN, PLAN, RECORDS, MARKS, STALLS, ERRORS, STAGES, METRICS, SUMMARY = (
     *("run.json", "plan.bin", "records.bin", "marks.bin", "hiccups.bin", "errors.jsonl", "stages.jsonl"),
     *("metrics.jsonl", "summary.json"),
 )
-FILES: Final = (RUN, PLAN, RECORDS, MARKS, HICCUPS, ERRORS, STAGES, METRICS, SUMMARY)
+FILES: Final = (RUN, PLAN, RECORDS, MARKS, STALLS, ERRORS, STAGES, METRICS, SUMMARY)
 _MARK: Final = np.dtype("<i8")
-_CIRCUMSTANCES: Final = ("config", "environment", "warmup", "slo")
+_RUN_METADATA: Final = ("config", "environment", "warmup", "slo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ class SavedRun:
 
     folder: Path
     run: Mapping[str, Any]
-    facts: Facts
+    info: RunInfo
     records: NDArray[Any]
-    notes: Notes
+    notes: RunNotes
     scrapes: Scrapes | None
     summary: Mapping[str, Any] | None
 
@@ -111,18 +111,18 @@ def read_run(folder: Path) -> SavedRun:
     marks = _read_marks(folder / MARKS, len(plan), records, whole=whole)
     if end is None and not marks.any():
         raise RunError(f"{folder}: the run ended before its first request; there is nothing to report")
-    facts = Facts(
+    info = RunInfo(
         scheduled_ns=plan["arrival_ns"] + run["started_ns"],
         slo_ms=np.ascontiguousarray(plan["slo_ms"]),
         marked_ns=marks,
         shapes=np.stack([plan[name] for name in ("width", "height", "frames", "steps")], axis=1),
         started_ns=run["started_ns"],
-        hiccups=json_files.read_rows(folder / HICCUPS, HICCUP, whole=False),
+        stalls=json_files.read_rows(folder / STALLS, STALL, whole=False),
         **_terms(folder / RUN, run),
         **(_torn(records, marks) if end is None else end),
     )
     return SavedRun(
-        folder, run, facts, records, _read_notes(folder, whole=whole), _read_scrapes(folder / METRICS), summary
+        folder, run, info, records, _read_notes(folder, whole=whole), _read_scrapes(folder / METRICS), summary
     )
 
 
@@ -133,7 +133,7 @@ def _read_about(path: Path) -> dict[str, Any]:
     if run.get("layout") != LAYOUT:
         layout = f"{run.get('layout')!r:.20}"
         raise RunError(f"{path}: layout {layout} is not {LAYOUT}; use the version that wrote it")
-    for name in _CIRCUMSTANCES:
+    for name in _RUN_METADATA:
         if not isinstance(run.get(name, {}), dict):
             raise json_files.damaged(path, f"{name} is no object")
     _checked(path, run, "plan", {"requests": int})
@@ -187,8 +187,8 @@ def _check_times(path: Path, rows: NDArray[Any], names: tuple[str, ...]) -> None
             raise json_files.damaged(path, f"row {odd[0]}: {name} is no time")
 
 
-def _read_notes(folder: Path, *, whole: bool) -> Notes:
-    notes = Notes()
+def _read_notes(folder: Path, *, whole: bool) -> RunNotes:
+    notes = RunNotes()
     for name in (STAGES, ERRORS):
         try:
             for line in json_files.read_lines(folder / name, whole=whole):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from collector.statistics.gamma import gamma_cdf
 from collector.summary.result import ArrivalAudit, SecondCount, SecondCounts
-from collector.summary.run_info import Facts
+from collector.summary.run_info import RunInfo
 from collector.summary.times import Times
 from collector.text import quantity
 
@@ -29,28 +29,28 @@ _HALF_NS: Final = 0.5e-9  # planned times are whole nanoseconds, so each is know
 _KNOTS: Final = 4096  # of the distribution function; between them it is as good as straight
 
 
-def audit(times: Times, facts: Facts) -> ArrivalAudit:
+def audit(times: Times, info: RunInfo) -> ArrivalAudit:
     """Judge the planned gaps, and count sends against the plan."""
-    planned_s = (facts.scheduled_ns - facts.started_ns) / 1e9
-    shape = facts.burstiness if facts.arrival == "gamma" else 1.0
-    judged = facts.arrival in _RANDOM and not facts.closed_loop and facts.planned >= _FEWEST and shape > 0
-    distance = gap_distance(planned_s, shape, _expected(facts)) if judged else None
-    p = None if distance is None else distance_p(distance, facts.planned)
+    planned_s = (info.scheduled_ns - info.started_ns) / 1e9
+    shape = info.burstiness if info.arrival == "gamma" else 1.0
+    judged = info.arrival in _RANDOM and not info.closed_loop and info.planned >= _FEWEST and shape > 0
+    distance = gap_distance(planned_s, shape, _expected(info)) if judged else None
+    p = None if distance is None else distance_p(distance, info.planned)
     return ArrivalAudit(
-        process=facts.arrival,
-        gaps=facts.planned if judged else 0,
+        process=info.arrival,
+        gaps=info.planned if judged else 0,
         distance=distance,
         p=p,
-        per_second=None if facts.closed_loop or not facts.planned else _per_second(times, facts),
-        warning=_unlikely(facts, p) if p is not None and p < ALPHA else None,
+        per_second=None if info.closed_loop or not info.planned else _per_second(times, info),
+        warning=_unlikely(info, p) if p is not None and p < ALPHA else None,
     )
 
 
-def _expected(facts: Facts) -> Expected:
+def _expected(info: RunInfo) -> Expected:
     """The integral of the asked rate: its area up to a time, be it a level or a series of straight lines."""
-    if not facts.rate_series:
-        return lambda t: facts.asked_rate * t
-    at_s, rate = np.array(facts.rate_series).T
+    if not info.rate_series:
+        return lambda t: info.asked_rate * t
+    at_s, rate = np.array(info.rate_series).T
     areas = np.concatenate([[0.0], np.cumsum(np.diff(at_s) * (rate[1:] + rate[:-1]) / 2)])
 
     def area(t: Floats) -> Floats:
@@ -109,18 +109,18 @@ def kolmogorov_tail(x: float) -> float:
     return 2 * sum((-1.0) ** (k - 1) * math.exp(-2 * (k * x) ** 2) for k in range(1, 6))
 
 
-def _unlikely(facts: Facts, p: float) -> str:
+def _unlikely(info: RunInfo, p: float) -> str:
     return (
-        f"The planned gaps do not look like {facts.arrival} at {quantity.rate(facts.asked_rate)} (Kolmogorov-Smirnov, "
+        f"The planned gaps do not look like {info.arrival} at {quantity.rate(info.asked_rate)} (Kolmogorov-Smirnov, "
         f"p = {p:.2g}). One seed in {1 / ALPHA:,.0f} looks so by chance: try another --arrival-seed, and report it if "
         "it repeats."
     )
 
 
-def _per_second(times: Times, facts: Facts) -> SecondCounts:
+def _per_second(times: Times, info: RunInfo) -> SecondCounts:
     """Counts in whole seconds from time zero; `worst` is the second where the sends were furthest from the plan."""
-    due_at, due = np.unique((facts.scheduled_ns - facts.started_ns) // SECOND_NS, return_counts=True)
-    sent_at, sent = np.unique((times.sent_ns - facts.started_ns) // SECOND_NS, return_counts=True)
+    due_at, due = np.unique((info.scheduled_ns - info.started_ns) // SECOND_NS, return_counts=True)
+    sent_at, sent = np.unique((times.sent_ns - info.started_ns) // SECOND_NS, return_counts=True)
     at = np.union1d(due_at, sent_at)
     planned, found = np.zeros(len(at), np.int64), np.zeros(len(at), np.int64)
     planned[np.searchsorted(at, due_at)], found[np.searchsorted(at, sent_at)] = due, sent

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from collector.statistics.intervals import share_interval
 from collector.summary import slo
 from collector.summary.result import BinAttainment, ClassAttainment
-from collector.summary.run_info import Facts
+from collector.summary.run_info import RunInfo
 from collector.summary.times import Times
 
 MOST_CLASSES: Final = 20  # rows; the rarest classes share the last one
@@ -16,19 +16,19 @@ _MOST_BINS, _BIN_REQUESTS = 50, 20  # a bin has about so many requests at least
 _NS: Final = 1e9
 
 
-def by_class(times: Times, facts: Facts) -> list[ClassAttainment]:
+def by_class(times: Times, info: RunInfo) -> list[ClassAttainment]:
     """Attainment of each class that has a target, the most frequent first; empty where the shapes are not known."""
-    if len(facts.shapes) != facts.planned:
+    if len(info.shapes) != info.planned:
         return []
-    counted, met = slo.judged(times, facts)
-    shapes, kind = _distinct(facts.shapes[counted])
+    counted, met = slo.judged(times, info)
+    shapes, kind = _distinct(info.shapes[counted])
     order = np.argsort(-np.bincount(kind, minlength=len(shapes)), kind="stable")
     whole = len(order) <= MOST_CLASSES
     shown = order if whole else order[: MOST_CLASSES - 1]
-    rows = [_class(class_name(shapes[k].tolist()), met[counted][kind == k], facts.confidence) for k in shown]
+    rows = [_class(class_name(shapes[k].tolist()), met[counted][kind == k], info.confidence) for k in shown]
     if not whole:
         others = ~np.isin(kind, shown)
-        rows.append(_class(f"{len(order) - len(shown)} others", met[counted][others], facts.confidence))
+        rows.append(_class(f"{len(order) - len(shown)} others", met[counted][others], info.confidence))
     return rows
 
 
@@ -39,22 +39,22 @@ def class_name(shape: list[int]) -> str:
     return ", ".join([size, *([f"{frames} frames"] if frames > 1 else []), *([f"{steps} steps"] if steps else [])])
 
 
-def over_time(times: Times, facts: Facts) -> list[BinAttainment]:
+def over_time(times: Times, info: RunInfo) -> list[BinAttainment]:
     """Attainment in stretches of equal length, by when requests were due (in a closed loop: were sent)."""
-    counted, met = slo.judged(times, facts)
+    counted, met = slo.judged(times, info)
     if not counted.any():
         return []
-    at_ns = facts.scheduled_ns.copy()
-    if facts.closed_loop:
+    at_ns = info.scheduled_ns.copy()
+    if info.closed_loop:
         at_ns[times.index] = times.sent_ns
-    at_s = (at_ns[counted] - facts.started_ns) / _NS
+    at_s = (at_ns[counted] - info.started_ns) / _NS
     bins = int(np.clip(len(at_s) // _BIN_REQUESTS, 1, _MOST_BINS))
     edges = np.linspace(at_s.min(), at_s.max(), bins + 1)
     place = np.clip(np.searchsorted(edges, at_s, side="right") - 1, 0, bins - 1)
     requests = np.bincount(place, minlength=bins)
     hits = np.bincount(place, weights=met[counted], minlength=bins).astype(int)
-    whole = slo.attainment(times, facts)
-    return [_bin(*row, whole, facts.confidence) for row in zip(edges, edges[1:], requests, hits, strict=False)]
+    whole = slo.attainment(times, info)
+    return [_bin(*row, whole, info.confidence) for row in zip(edges, edges[1:], requests, hits, strict=False)]
 
 
 def _class(name: str, met: NDArray[np.bool_], confidence: float) -> ClassAttainment:

@@ -8,15 +8,15 @@ from collector.records.record import Outcome
 from collector.statistics import order_statistics
 from collector.summary import slo
 from collector.summary.result import Outcomes, UrlFigures
-from collector.summary.run_info import Facts
+from collector.summary.run_info import RunInfo
 from collector.summary.times import Times
 
 
-def by_url(times: Times, facts: Facts, duration_s: float) -> list[UrlFigures]:
+def by_url(times: Times, info: RunInfo, duration_s: float) -> list[UrlFigures]:
     """Give the figures of each URL in their order; none where there is one, which has those of the run."""
-    if len(facts.urls) < 2:
+    if len(info.urls) < 2:
         return []
-    return [_figures(number, times, facts, duration_s) for number in range(len(facts.urls))]
+    return [_figures(number, times, info, duration_s) for number in range(len(info.urls))]
 
 
 def outcomes(times: Times) -> Outcomes:
@@ -35,14 +35,14 @@ def outcomes(times: Times) -> Outcomes:
     )
 
 
-def _figures(number: int, times: Times, facts: Facts, duration_s: float) -> UrlFigures:
-    own = _only(times, number, len(facts.urls))
+def _figures(number: int, times: Times, info: RunInfo, duration_s: float) -> UrlFigures:
+    own = _only(times, number, len(info.urls))
     ended = outcomes(own)
-    planned = np.arange(facts.planned) % len(facts.urls) == number
-    targets = replace(facts, slo_ms=np.where(planned, facts.slo_ms, np.nan))
-    met = slo.attainment(times, targets) if facts.slo_enabled else None
+    planned = np.arange(info.planned) % len(info.urls) == number
+    targets = replace(info, slo_ms=np.where(planned, info.slo_ms, np.nan))
+    met = slo.attainment(times, targets) if info.slo_enabled else None
     return UrlFigures(
-        url=facts.urls[number],
+        url=info.urls[number],
         planned=int(planned.sum()),
         sent=len(own.index),
         completed_requests=ended["ok"],
@@ -50,11 +50,9 @@ def _figures(number: int, times: Times, facts: Facts, duration_s: float) -> UrlF
         throughput_qps=ended["ok"] / duration_s if duration_s > 0 else None,
         outcomes=ended,
         max_in_flight=own.max_in_flight,
-        service=order_statistics.spread(
-            order_statistics.seconds(own.service_ns[own.ok]), own.endless, facts.confidence
-        ),
+        service=order_statistics.spread(order_statistics.seconds(own.service_ns[own.ok]), own.endless, info.confidence),
         response=order_statistics.spread(
-            order_statistics.seconds(own.response_ns[own.ok]), own.endless, facts.confidence
+            order_statistics.seconds(own.response_ns[own.ok]), own.endless, info.confidence
         ),
         slo_attainment_rate=met.rate if met else None,
         slo_met_success=met.met if met else None,

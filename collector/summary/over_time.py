@@ -12,7 +12,7 @@ from collector.statistics import order_statistics
 from collector.statistics.order_statistics import seconds
 from collector.summary import slo
 from collector.summary.result import Stretch
-from collector.summary.run_info import Facts
+from collector.summary.run_info import RunInfo
 from collector.summary.times import Times
 
 Seconds = NDArray[np.float64]
@@ -21,17 +21,17 @@ _REQUESTS: Final = 20  # that a stretch has about, at least
 _NS: Final = 1e9
 
 
-def over_time(times: Times, facts: Facts) -> list[Stretch]:
+def over_time(times: Times, info: RunInfo) -> list[Stretch]:
     """Cut the time of the rate series into equal stretches; empty for a run whose rate does not change.
 
     A request belongs to where it was due, a success of `throughput` to where it ended.
     """
-    if not facts.rate_series:
+    if not info.rate_series:
         return []
-    bins = int(np.clip(facts.planned // _REQUESTS, 1, MOST))
-    edges = np.linspace(0, facts.rate_series[-1][0], bins + 1)
-    counts = _Counts.of(times, facts)
-    return [_row(*pair, counts, times, facts) for pair in pairwise(edges.tolist())]
+    bins = int(np.clip(info.planned // _REQUESTS, 1, MOST))
+    edges = np.linspace(0, info.rate_series[-1][0], bins + 1)
+    counts = _Counts.of(times, info)
+    return [_row(*pair, counts, times, info) for pair in pairwise(edges.tolist())]
 
 
 def asked_rate(series: tuple[tuple[float, float], ...], from_s: float, to_s: float) -> float:
@@ -61,12 +61,11 @@ class _Counts:
     met: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, times: Times, facts: Facts) -> "_Counts":
+    def of(cls, times: Times, info: RunInfo) -> "_Counts":
         due, begun, ended, planned = (
-            (ns - facts.started_ns) / _NS
-            for ns in (times.scheduled_ns, times.sent_ns, times.done_ns, facts.scheduled_ns)
+            (ns - info.started_ns) / _NS for ns in (times.scheduled_ns, times.sent_ns, times.done_ns, info.scheduled_ns)
         )
-        counted, met = slo.judged(times, facts) if facts.slo_enabled else (np.zeros(facts.planned, np.bool_),) * 2
+        counted, met = slo.judged(times, info) if info.slo_enabled else (np.zeros(info.planned, np.bool_),) * 2
         return cls(due, np.sort(begun), np.sort(ended), np.sort(ended[times.ok]), planned[counted], met[counted])
 
     def most_in_flight(self, from_s: float, to_s: float) -> int:
@@ -77,21 +76,21 @@ class _Counts:
         return int((np.searchsorted(self.begun, at, side="right") - gone).max())
 
 
-def _row(from_s: float, to_s: float, counts: _Counts, times: Times, facts: Facts) -> Stretch:
-    due = slice(*np.searchsorted(counts.due, _ends(from_s, to_s, facts)))
+def _row(from_s: float, to_s: float, counts: _Counts, times: Times, info: RunInfo) -> Stretch:
+    due = slice(*np.searchsorted(counts.due, _ends(from_s, to_s, info)))
     here = Times(**{field.name: getattr(times, field.name)[due] for field in fields(Times)})
-    met = counts.met[slice(*np.searchsorted(counts.aimed, _ends(from_s, to_s, facts)))]
+    met = counts.met[slice(*np.searchsorted(counts.aimed, _ends(from_s, to_s, info)))]
     ok, endless, length_s = here.ok, here.endless, to_s - from_s
     return Stretch(
         from_s=from_s,
         to_s=to_s,
-        asked_rate=asked_rate(facts.rate_series, from_s, to_s),
+        asked_rate=asked_rate(info.rate_series, from_s, to_s),
         achieved_rate=_between(counts.begun, from_s, to_s) / length_s,
         throughput=_between(counts.succeeded, from_s, to_s) / length_s,
         requests=len(ok),
         failed=int((~ok).sum()),
         in_flight=counts.most_in_flight(from_s, to_s),
-        latency=order_statistics.spread(seconds(here.latency_ns(facts.latency_from)[ok]), endless, facts.confidence),
+        latency=order_statistics.spread(seconds(here.latency_ns(info.latency_from)[ok]), endless, info.confidence),
         service_p50=order_statistics.percentile(seconds(here.service_ns[ok]), 0.5, endless),
         wait_p99=order_statistics.percentile(seconds(here.wait_ns), 0.99),
         lag_p99=order_statistics.percentile(seconds(here.lag_ns), 0.99),
@@ -99,9 +98,9 @@ def _row(from_s: float, to_s: float, counts: _Counts, times: Times, facts: Facts
     )
 
 
-def _ends(from_s: float, to_s: float, facts: Facts) -> list[float]:
+def _ends(from_s: float, to_s: float, info: RunInfo) -> list[float]:
     """Both ends of a stretch; the last one takes what was due at its very end, or by rounding a little after."""
-    return [from_s, math.inf if to_s >= facts.rate_series[-1][0] else to_s]
+    return [from_s, math.inf if to_s >= info.rate_series[-1][0] else to_s]
 
 
 def _between(at_s: Seconds, from_s: float, to_s: float) -> int:

@@ -9,7 +9,7 @@ _SHOWN: Final = 60  # characters of a value
 
 
 @dataclass(slots=True)
-class Patience:
+class RetryAfterCounts:
     """Counts the values of Retry-After as they come; memory stays flat whatever a server sends."""
 
     count: int = 0

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.records.stalls import HICCUP, Hiccups
-from collector.summary.retry_after import Patience
+from collector.records.stalls import STALL, Stalls
+from collector.summary.retry_after import RetryAfterCounts
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RunInfo:
     """The plan and what the other processes counted; arrays have one entry per planned request.
 
     All `_ns` are CLOCK_MONOTONIC nanoseconds of one host. `marked_ns` is what the senders wrote to shared memory when
@@ -44,7 +44,7 @@ class Facts:
     urls: tuple[str, ...] = ()  # base URLs, which requests went round
     busiest_sender: float | None = None  # share of a core, waiting awake left out; None where nobody said
     shapes: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 4), np.int32))
-    hiccups: Hiccups = field(default_factory=lambda: np.empty(0, HICCUP))  # what the sampler saw of the machine
+    stalls: Stalls = field(default_factory=lambda: np.empty(0, STALL))  # what the sampler saw of the machine
 
     @property
     def planned(self) -> int:
@@ -63,12 +63,12 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Notes:
+class RunNotes:
     """What does not fit into fixed-size records: seconds per server stage, a text per error name, Retry-After."""
 
     stage_durations: dict[str, MutableSequence[float]] = field(default_factory=dict)  # 8 bytes each
     error_examples: dict[str, str] = field(default_factory=dict)
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryAfterCounts = field(default_factory=RetryAfterCounts)
 
     def take(self, note: Mapping[str, Any]) -> None:
         """Add one note as it comes from a sender or a saved run."""

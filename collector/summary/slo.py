@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from collector.statistics.autocorrelation import Correlation, correlation
 from collector.statistics.intervals import share_interval
 from collector.statistics.order_statistics import percentile
-from collector.summary.run_info import Facts
+from collector.summary.run_info import RunInfo
 from collector.summary.times import Times
 
 PIXELS_PER_UNIT = 256
@@ -67,42 +67,42 @@ def linear_slo_ms(own_ms: ArrayLike, units: ArrayLike, unit_ms: float, scale: fl
     return np.where(np.isnan(own), unit_ms * np.asarray(units, dtype=np.float64) * scale, own)
 
 
-def attainment(times: Times, facts: Facts) -> Attainment:
+def attainment(times: Times, info: RunInfo) -> Attainment:
     """Count met against planned requests that have a target, in schedule order; see `judged`."""
-    counted, met = judged(times, facts)
+    counted, met = judged(times, info)
     return Attainment.of(met[counted])
 
 
-def judged(times: Times, facts: Facts) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def judged(times: Times, info: RunInfo) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Tell of each planned request whether it counts, having a target, and whether it met it: both bool[n].
 
     Met is OK with a latency of at most the target. What failed, never ended or was never sent is not met. Of an
     interrupted run only what was `due` counts.
     """
-    target_ns = facts.slo_ms * NS_PER_MS
-    met = np.zeros(facts.planned, np.bool_)
-    met[times.index] = times.ok & (times.latency_ns(facts.latency_from) <= target_ns[times.index])  # nan: False
-    return due(times, facts) & ~np.isnan(target_ns), met
+    target_ns = info.slo_ms * NS_PER_MS
+    met = np.zeros(info.planned, np.bool_)
+    met[times.index] = times.ok & (times.latency_ns(info.latency_from) <= target_ns[times.index])  # nan: False
+    return due(times, info) & ~np.isnan(target_ns), met
 
 
-def undecided(times: Times, facts: Facts) -> int:
+def undecided(times: Times, info: RunInfo) -> int:
     """Count the successful jobs whose target lies inside what is known of their completion: they are not `met`."""
-    latency_ns = times.latency_ns(facts.latency_from)
-    target_ns = facts.slo_ms[times.index] * NS_PER_MS
+    latency_ns = times.latency_ns(info.latency_from)
+    target_ns = info.slo_ms[times.index] * NS_PER_MS
     return int(np.sum(times.ok & (latency_ns - times.width_ns <= target_ns) & (target_ns < latency_ns)))
 
 
-def due(times: Times, facts: Facts) -> NDArray[np.bool_]:
+def due(times: Times, info: RunInfo) -> NDArray[np.bool_]:
     """Tell which planned requests had to be sent: all, or those due before the stop of an interrupted run.
 
     In a closed loop a request is due when its permit comes free, so there it is those that were sent.
     """
-    wanted = np.zeros(facts.planned, dtype=np.bool_)
+    wanted = np.zeros(info.planned, dtype=np.bool_)
     wanted[times.index] = True
-    if not facts.interrupted:
+    if not info.interrupted:
         wanted[:] = True
-    elif not facts.closed_loop and facts.stopped_ns is not None:
-        wanted |= facts.scheduled_ns <= facts.stopped_ns
+    elif not info.closed_loop and info.stopped_ns is not None:
+        wanted |= info.scheduled_ns <= info.stopped_ns
     return wanted
 
 

@@ -12,59 +12,59 @@ from collector.statistics.order_statistics import Spread
 from collector.summary import arrival_audit, attainment, by_url, over_time, slo, verdict
 from collector.summary import times as clock
 from collector.summary.result import ErrorCount, Figures, Headline, Offered, ServerFigures, SloFigures
-from collector.summary.run_info import Facts, Notes
+from collector.summary.run_info import RunInfo, RunNotes
 from collector.summary.times import Times
 
-__all__ = ["Facts", "Notes", "summarise"]
+__all__ = ["RunInfo", "RunNotes", "summarise"]
 
 
-def summarise(records: NDArray[np.void], facts: Facts, notes: Notes) -> Figures:
+def summarise(records: NDArray[np.void], info: RunInfo, notes: RunNotes) -> Figures:
     """Compute the figures of a run from all records that came (dtype `record.RECORD`, in any order).
 
     Lag and wait are over all sent requests, since leaving failures out would hide lateness; service and response are
     over those that succeeded, with the ones that never ended ranking as +infinity.
     """
-    kept = clock.first_records(records, facts.planned)
-    times = clock.of_run(kept, facts)
+    kept = clock.first_records(records, info.planned)
+    times = clock.of_run(kept, info)
     service, response = (
-        _of_successes(times, times.service_ns, facts.confidence),
-        _of_successes(times, times.response_ns, facts.confidence),
+        _of_successes(times, times.service_ns, info.confidence),
+        _of_successes(times, times.response_ns, info.confidence),
     )
-    duration_s = _duration_s(kept, facts)
-    latency = response if facts.latency_from == "scheduled" else service
+    duration_s = _duration_s(kept, info)
+    latency = response if info.latency_from == "scheduled" else service
     return {
         **_headline(times, duration_s, latency),
         **_server(kept, notes),
-        **_slo(times, facts),
-        "offered": _offered(times, facts),
-        "lag": order_statistics.spread(order_statistics.seconds(times.lag_ns), confidence=facts.confidence),
-        "wait": order_statistics.spread(order_statistics.seconds(times.wait_ns), confidence=facts.confidence),
+        **_slo(times, info),
+        "offered": _offered(times, info),
+        "lag": order_statistics.spread(order_statistics.seconds(times.lag_ns), confidence=info.confidence),
+        "wait": order_statistics.spread(order_statistics.seconds(times.wait_ns), confidence=info.confidence),
         "service": service,
         "response": response,
-        "completion_width": _completion_width(kept, times, facts),
-        "latency_from": facts.latency_from,
+        "completion_width": _completion_width(kept, times, info),
+        "latency_from": info.latency_from,
         "outcomes": by_url.outcomes(times),
         "errors": _errors(kept, notes),
-        "confidence": facts.confidence,
+        "confidence": info.confidence,
         "retry_after": notes.patience.figures(),
         "retried": int(np.count_nonzero(kept["flags"] & RETRIED)),
         "max_in_flight": times.max_in_flight,
         "stationarity": stationarity.judge(
-            order_statistics.seconds(times.latency_ns(facts.latency_from)[times.ok]), changing=bool(facts.rate_series)
+            order_statistics.seconds(times.latency_ns(info.latency_from)[times.ok]), changing=bool(info.rate_series)
         ),
-        "arrival_audit": arrival_audit.audit(times, facts),
-        "over_time": over_time.over_time(times, facts),
-        "by_url": by_url.by_url(times, facts, duration_s),
+        "arrival_audit": arrival_audit.audit(times, info),
+        "over_time": over_time.over_time(times, info),
+        "by_url": by_url.by_url(times, info, duration_s),
         "end": {
-            "counted_sent": facts.counted_sent,
-            "stopped_ns": facts.stopped_ns,
-            "drained_ns": facts.drained_ns,
-            "ended_ns": facts.ended_ns,
-            "died": list(facts.died),
-            "busiest_sender": facts.busiest_sender,
+            "counted_sent": info.counted_sent,
+            "stopped_ns": info.stopped_ns,
+            "drained_ns": info.drained_ns,
+            "ended_ns": info.ended_ns,
+            "died": list(info.died),
+            "busiest_sender": info.busiest_sender,
         },
-        "partial": facts.interrupted or bool(facts.died),
-        "verdict": verdict.judge(kept, times, facts, verdict.conservation(records, times, facts)),
+        "partial": info.interrupted or bool(info.died),
+        "verdict": verdict.judge(kept, times, info, verdict.conservation(records, times, info)),
     }
 
 
@@ -83,7 +83,7 @@ def _headline(times: Times, duration_s: float, latency: Spread) -> Headline:
     )
 
 
-def _server(kept: NDArray[np.void], notes: Notes) -> ServerFigures:
+def _server(kept: NDArray[np.void], notes: RunNotes) -> ServerFigures:
     memory = kept["peak_memory_mb"][kept["outcome"] == Outcome.OK].astype(np.float64)
     memory = memory[np.isfinite(memory)]
     stages = {stage: np.array(values, dtype=np.float64) for stage, values in notes.stage_durations.items()}
@@ -97,22 +97,22 @@ def _server(kept: NDArray[np.void], notes: Notes) -> ServerFigures:
     )
 
 
-def _slo(times: Times, facts: Facts) -> SloFigures:
-    met = slo.attainment(times, facts) if facts.slo_enabled else None
-    undecided = slo.undecided(times, facts) if met else 0
+def _slo(times: Times, info: RunInfo) -> SloFigures:
+    met = slo.attainment(times, info) if info.slo_enabled else None
+    undecided = slo.undecided(times, info) if met else 0
     return SloFigures(
         slo_attainment_rate=met.rate if met else None,
         slo_met_success=met.met if met else None,
-        slo_scale=facts.slo_scale,
+        slo_scale=info.slo_scale,
         slo={
-            "enabled": facts.slo_enabled,
+            "enabled": info.slo_enabled,
             "requests": met.requests if met else None,
             "undecided": undecided if met else None,
             "attainment_upper": met.upper(undecided) if met else None,
-            "ci": met.interval(facts.confidence) if met else None,
+            "ci": met.interval(info.confidence) if met else None,
             "n_effective": met.found.effective if met else None,
-            "by_class": attainment.by_class(times, facts) if met else [],
-            "over_time": attainment.over_time(times, facts) if met else [],
+            "by_class": attainment.by_class(times, info) if met else [],
+            "over_time": attainment.over_time(times, info) if met else [],
         },
     )
 
@@ -121,16 +121,16 @@ def _of_successes(times: Times, part_ns: NDArray[np.int64], confidence: float) -
     return order_statistics.spread(order_statistics.seconds(part_ns[times.ok]), times.endless, confidence)
 
 
-def _completion_width(kept: NDArray[np.void], times: Times, facts: Facts) -> Spread | None:
+def _completion_width(kept: NDArray[np.void], times: Times, info: RunInfo) -> Spread | None:
     """Describe how well the completions of the successful jobs are known; None where there were no jobs."""
     if not np.any(kept["accepted_ns"]):
         return None
-    return order_statistics.spread(order_statistics.seconds(times.width_ns[times.ok]), confidence=facts.confidence)
+    return order_statistics.spread(order_statistics.seconds(times.width_ns[times.ok]), confidence=info.confidence)
 
 
-def _duration_s(kept: NDArray[np.void], facts: Facts) -> float:
+def _duration_s(kept: NDArray[np.void], info: RunInfo) -> float:
     """Seconds from time zero to the last completion on record, 0 where there is none."""
-    return max(int(kept["done_ns"].max()) - facts.started_ns, 0) / order_statistics.NS_PER_S if len(kept) else 0.0
+    return max(int(kept["done_ns"].max()) - info.started_ns, 0) / order_statistics.NS_PER_S if len(kept) else 0.0
 
 
 def _per_stage(
@@ -139,20 +139,20 @@ def _per_stage(
     return {stage: figure(values) for stage, values in durations.items()}
 
 
-def _offered(times: Times, facts: Facts) -> Offered:
+def _offered(times: Times, info: RunInfo) -> Offered:
     sent = len(times.index)
     span_s = int(np.ptp(times.sent_ns)) / order_statistics.NS_PER_S if sent else 0.0
     return Offered(
-        planned=facts.planned,
+        planned=info.planned,
         sent=sent,
-        unsent=facts.planned - sent,
-        due=int(slo.due(times, facts).sum()),
-        asked_rate="inf" if facts.closed_loop else facts.asked_rate,
+        unsent=info.planned - sent,
+        due=int(slo.due(times, info).sum()),
+        asked_rate="inf" if info.closed_loop else info.asked_rate,
         achieved_rate=(sent - 1) / span_s if span_s > 0 else None,
     )
 
 
-def _errors(kept: NDArray[np.void], notes: Notes) -> dict[str, ErrorCount]:
+def _errors(kept: NDArray[np.void], notes: RunNotes) -> dict[str, ErrorCount]:
     """Error kinds, the most frequent first."""
     failed = kept[kept["outcome"] == Outcome.ERROR]
     counts = Counter(error_names(failed))

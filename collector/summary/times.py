@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.records.record import Outcome
-from collector.summary.run_info import Facts
+from collector.summary.run_info import RunInfo
 
 Ns = NDArray[np.int64]
 
@@ -86,24 +86,24 @@ def first_records(records: NDArray[np.void], planned: int) -> NDArray[np.void]:
     return kept
 
 
-def of_run(records: NDArray[np.void], facts: Facts) -> Times:
+def of_run(records: NDArray[np.void], info: RunInfo) -> Times:
     """Build the times of all that was sent, from `first_records`.
 
     A request with a mark and no record is LOST: sent when it was marked, done when the books were closed.
     """
     index = records["index"].astype(np.int64)
-    sent_ns, done_ns = facts.marked_ns.copy(), np.full(facts.planned, facts.ended_ns, dtype=np.int64)
-    outcome = np.full(facts.planned, Outcome.LOST, dtype=np.uint8)
+    sent_ns, done_ns = info.marked_ns.copy(), np.full(info.planned, info.ended_ns, dtype=np.int64)
+    outcome = np.full(info.planned, Outcome.LOST, dtype=np.uint8)
     sent_ns[index], done_ns[index], outcome[index] = records["sent_ns"], records["done_ns"], records["outcome"]
-    known = facts.marked_ns != 0
+    known = info.marked_ns != 0
     known[index] = True
     sent = np.flatnonzero(known)
-    scheduled_ns = facts.scheduled_ns[sent]
-    permit_ns = permits(scheduled_ns, sent, records["done_ns"], facts.max_concurrency)
-    if facts.died:  # what a dead process held came free when it was buried, and no completion dates that
+    scheduled_ns = info.scheduled_ns[sent]
+    permit_ns = permits(scheduled_ns, sent, records["done_ns"], info.max_concurrency)
+    if info.died:  # what a dead process held came free when it was buried, and no completion dates that
         permit_ns = np.minimum(permit_ns, sent_ns[sent])
     released_ns = np.maximum(scheduled_ns, permit_ns)
-    width_ns = np.zeros(facts.planned, dtype=np.int64)
+    width_ns = np.zeros(info.planned, dtype=np.int64)
     width_ns[index] = np.where(records["completed_ns"], records["completed_ns"] - records["pending_ns"], 0)
     return Times(sent, outcome[sent], scheduled_ns, released_ns, sent_ns[sent], done_ns[sent], width_ns[sent])
 

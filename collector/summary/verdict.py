@@ -10,7 +10,7 @@ from collector.records.record import ErrorKind, Outcome
 from collector.records.stalls import stalled_ns as stalled
 from collector.statistics.order_statistics import percentile, seconds
 from collector.summary.result import Reason, Verdict
-from collector.summary.run_info import Facts
+from collector.summary.run_info import RunInfo
 from collector.summary.slo import due
 from collector.summary.times import Times
 from collector.text import quantity
@@ -22,47 +22,47 @@ SIMULATOR = "simulator"  # how the process of --simulate is called among those t
 SPAN_LEAST = 100  # requests from which on a span is worth judging
 
 
-def judge(records: NDArray[np.void], times: Times, facts: Facts, breaches: list[str]) -> Verdict:
+def judge(records: NDArray[np.void], times: Times, info: RunInfo, breaches: list[str]) -> Verdict:
     """Decide the state and give all its reasons; `breaches` are those of `conservation`. INVALID outranks CAPPED."""
-    capped = _capped(times, facts)
+    capped = _capped(times, info)
     invalid = [
-        *_died(times, facts),
+        *_died(times, info),
         *_own_faults(records),
         *_unbalanced(breaches),
-        *_late(times, facts),
-        *_off_rate(times, facts, bool(capped)),
+        *_late(times, info),
+        *_off_rate(times, info, bool(capped)),
     ]
     state: Literal["VALID", "CAPPED", "INVALID"] = "INVALID" if invalid else "CAPPED" if capped else "VALID"
-    return Verdict(state=state, reasons=[*invalid, *capped, *_interrupted(times, facts), *_drained(times, facts)])
+    return Verdict(state=state, reasons=[*invalid, *capped, *_interrupted(times, info), *_drained(times, info)])
 
 
-def conservation(records: NDArray[np.void], times: Times, facts: Facts) -> list[str]:
+def conservation(records: NDArray[np.void], times: Times, info: RunInfo) -> list[str]:
     """List the equations between independent counts that do not hold, a sentence each; empty where the books balance.
 
     `records` are all that came, before duplicates and strays were put aside.
     """
     index = records["index"].astype(np.int64)
-    strays = int(np.sum(index >= facts.planned))
-    recorded = np.flatnonzero(np.bincount(index[index < facts.planned], minlength=facts.planned))
+    strays = int(np.sum(index >= info.planned))
+    recorded = np.flatnonzero(np.bincount(index[index < info.planned], minlength=info.planned))
     duplicates = len(index) - strays - len(recorded)
-    unmarked = int(np.sum(facts.marked_ns[recorded] == 0))
+    unmarked = int(np.sum(info.marked_ns[recorded] == 0))
     lost, sent = int(np.sum(times.outcome == Outcome.LOST)), len(times.index)
     unnamed = int(np.sum(times.outcome > max(Outcome)))
-    unsent = facts.planned - int(np.count_nonzero(facts.marked_ns))
+    unsent = info.planned - int(np.count_nonzero(info.marked_ns))
     equations = [
         (
-            0 <= sent - facts.counted_sent <= len(facts.died),
-            f"senders counted {facts.counted_sent} sends, records and lost ones make {sent}",
+            0 <= sent - info.counted_sent <= len(info.died),
+            f"senders counted {info.counted_sent} sends, records and lost ones make {sent}",
         ),
         (unmarked == 0, f"{unmarked} records are of requests that no sender marked as sent"),
         (duplicates == 0, f"{duplicates} requests have a second record"),
         (strays == 0, f"{strays} records name a request that is not in the plan"),
         (unnamed == 0, f"{unnamed} records end in an outcome that has no name"),
-        (lost == 0 or bool(facts.died), f"{lost} requests were sent and left no record, though no process died"),
-        (unsent == 0 or _cut(facts), f"{unsent} planned requests were never sent"),
+        (lost == 0 or bool(info.died), f"{lost} requests were sent and left no record, though no process died"),
+        (unsent == 0 or _cut(info), f"{unsent} planned requests were never sent"),
         (
-            lost > 0 or times.max_in_flight <= facts.max_concurrency,
-            f"{times.max_in_flight} requests were in flight where {facts.max_concurrency} were allowed",
+            lost > 0 or times.max_in_flight <= info.max_concurrency,
+            f"{times.max_in_flight} requests were in flight where {info.max_concurrency} were allowed",
         ),
     ]
     return [text for holds, text in equations if not holds]
@@ -72,14 +72,14 @@ def _of_tool(what: str, text: str) -> Reason:
     return Reason(by="tool", what=what, text=text)
 
 
-def _cut(facts: Facts) -> bool:
+def _cut(info: RunInfo) -> bool:
     """Whether the run ended before its plan was through, and somebody knows why."""
-    return bool(facts.died) or facts.stopped_ns is not None or facts.drained_ns is not None
+    return bool(info.died) or info.stopped_ns is not None or info.drained_ns is not None
 
 
-def _died(times: Times, facts: Facts) -> Iterator[Reason]:
-    simulated = [name for name in facts.died if name.startswith(SIMULATOR)]
-    ours = [name for name in facts.died if name not in simulated]
+def _died(times: Times, info: RunInfo) -> Iterator[Reason]:
+    simulated = [name for name in info.died if name.startswith(SIMULATOR)]
+    ours = [name for name in info.died if name not in simulated]
     if simulated:
         text = f"The simulated server died ({', '.join(simulated)}), which ended the run; run again, or use --base-url."
         yield _of_tool("died", text)
@@ -118,69 +118,69 @@ def _unbalanced(breaches: list[str]) -> Iterator[Reason]:
         )
 
 
-def _late(times: Times, facts: Facts) -> Iterator[Reason]:
-    held = _unsent(times, facts)
-    if held > MOVED * (held + len(times.index)) and not (facts.died or _budget_was_full(times, facts)):
+def _late(times: Times, info: RunInfo) -> Iterator[Reason]:
+    held = _unsent(times, info)
+    if held > MOVED * (held + len(times.index)) and not (info.died or _budget_was_full(times, info)):
         yield _of_tool(
             "lag",
-            f"{held} requests that were due had not been sent at the stop, though permits were free. {_remedy(facts)}",
+            f"{held} requests that were due had not been sent at the stop, though permits were free. {_remedy(info)}",
         )
-    moved = None if facts.closed_loop else _moved(times, times.lag_ns)
+    moved = None if info.closed_loop else _moved(times, times.lag_ns)
     if not moved:
         return
-    if _moved(times, times.lag_ns - _stalled_ns(times, facts)):
-        yield _of_tool("lag", f"The tool sent late: without its own lag, {moved}. {_remedy(facts)}")
+    if _moved(times, times.lag_ns - _stalled_ns(times, info)):
+        yield _of_tool("lag", f"The tool sent late: without its own lag, {moved}. {_remedy(info)}")
     else:
         yield Reason(
             by="machine",
             what="lag",
             text=f"The machine stalled, so requests were sent late: without that lag, {moved}. "
-            f"It woke a sleeping process late {len(facts.hiccups)} times, by up to "
-            f"{quantity.seconds(float(facts.hiccups['late_ns'].max()) / 1e9)}. "
+            f"It woke a sleeping process late {len(info.stalls)} times, by up to "
+            f"{quantity.seconds(float(info.stalls['late_ns'].max()) / 1e9)}. "
             "Use a quieter machine, or cores that nothing else uses (--pin).",
         )
 
 
-def _unsent(times: Times, facts: Facts) -> int:
+def _unsent(times: Times, info: RunInfo) -> int:
     """How many requests were due and not sent."""
-    return int(due(times, facts).sum()) - len(times.index)
+    return int(due(times, info).sum()) - len(times.index)
 
 
-def _budget_was_full(times: Times, facts: Facts) -> bool:
+def _budget_was_full(times: Times, info: RunInfo) -> bool:
     """Whether every permit was in use when the run was stopped."""
-    cut_ns = facts.drained_ns if facts.stopped_ns is None else facts.stopped_ns
+    cut_ns = info.drained_ns if info.stopped_ns is None else info.stopped_ns
     if cut_ns is None:
         return False
     flying = (times.sent_ns <= cut_ns) & (times.done_ns > cut_ns)
-    return int(flying.sum()) >= facts.max_concurrency
+    return int(flying.sum()) >= info.max_concurrency
 
 
-def _stalled_ns(times: Times, facts: Facts) -> NDArray[np.int64]:
+def _stalled_ns(times: Times, info: RunInfo) -> NDArray[np.int64]:
     """What part of each lag the machine's hiccups explain."""
-    explained = stalled(facts.hiccups, times.released_ns, times.sent_ns)
+    explained = stalled(info.stalls, times.released_ns, times.sent_ns)
     return np.clip(explained, 0, np.maximum(times.lag_ns, 0))
 
 
-def _remedy(facts: Facts) -> str:
+def _remedy(info: RunInfo) -> str:
     """What would help a tool that is late: that depends on whether its senders had time."""
-    if facts.busiest_sender is not None and facts.busiest_sender < BUSY:
-        share = quantity.share(facts.busiest_sender)
+    if info.busiest_sender is not None and info.busiest_sender < BUSY:
+        share = quantity.share(info.busiest_sender)
         return f"Its busiest sender worked {share} of the time: give each a core of its own (--pin, fewer --senders)."
     return "Use more --senders, a lower --request-rate, or a machine with idle cores."
 
 
-def _capped(times: Times, facts: Facts) -> list[Reason]:
-    if facts.closed_loop:
+def _capped(times: Times, info: RunInfo) -> list[Reason]:
+    if info.closed_loop:
         return []
     moved = _moved(times, times.wait_ns)
-    held = _unsent(times, facts)
-    if not moved and held > MOVED * (held + len(times.index)) and _budget_was_full(times, facts):
+    held = _unsent(times, info)
+    if not moved and held > MOVED * (held + len(times.index)) and _budget_was_full(times, info):
         moved = f"{held} more, due before the stop, would have been sent"
     if not moved:
         return []
     waited = quantity.share(float(np.sum(times.wait_ns > 0)) / max(len(times.index), 1))
     text = (
-        f"These figures describe {facts.max_concurrency} in flight, not the asked {quantity.rate(facts.asked_rate)}: "
+        f"These figures describe {info.max_concurrency} in flight, not the asked {quantity.rate(info.asked_rate)}: "
         f"{waited} of the requests waited for the budget; without their wait, {moved}. "
         "Raise --max-concurrency to measure the asked rate."
     )
@@ -205,12 +205,12 @@ def _moved(times: Times, part_ns: NDArray[np.int64]) -> str | None:
     return None
 
 
-def _off_rate(times: Times, facts: Facts, capped: bool) -> Iterator[Reason]:
+def _off_rate(times: Times, info: RunInfo, capped: bool) -> Iterator[Reason]:
     """Hold the span of sends against the planned one, the budget's doing left out.
 
     That is the span of `released`: the planned one exactly where none waited, and just where a few had to.
     """
-    if facts.closed_loop or capped or len(times.index) < SPAN_LEAST:
+    if info.closed_loop or capped or len(times.index) < SPAN_LEAST:
         return
     planned_s, sent_s = float(np.ptp(times.released_ns)) / 1e9, float(np.ptp(times.sent_ns)) / 1e9
     if planned_s <= 0 or abs(sent_s - planned_s) <= SPAN_OFF * planned_s:
@@ -219,29 +219,29 @@ def _off_rate(times: Times, facts: Facts, capped: bool) -> Iterator[Reason]:
         f"The sends took {quantity.seconds(sent_s)} where the plan has {quantity.seconds(planned_s)}, "
         "so the asked rate was not offered. "
     )
-    unstalled_s = float(np.ptp(times.sent_ns - _stalled_ns(times, facts))) / 1e9
+    unstalled_s = float(np.ptp(times.sent_ns - _stalled_ns(times, info))) / 1e9
     if abs(unstalled_s - planned_s) <= SPAN_OFF * planned_s:
         yield Reason(by="machine", what="rate", text=f"{text}The machine stalled: use a quieter one.")
     else:
-        yield _of_tool("rate", text + _remedy(facts))
+        yield _of_tool("rate", text + _remedy(info))
 
 
-def _interrupted(times: Times, facts: Facts) -> Iterator[Reason]:
-    if facts.interrupted:
+def _interrupted(times: Times, info: RunInfo) -> Iterator[Reason]:
+    if info.interrupted:
         yield Reason(
             by="user",
             what="interrupted",
-            text=f"The run was interrupted after {len(times.index)} of {facts.planned} requests were sent: "
+            text=f"The run was interrupted after {len(times.index)} of {info.planned} requests were sent: "
             "the figures are partial. Let it finish for whole ones.",
         )
 
 
-def _drained(times: Times, facts: Facts) -> Iterator[Reason]:
-    if facts.drained_ns is not None and not facts.died:
-        unfinished, unsent = int(np.sum(times.outcome == Outcome.UNFINISHED)), facts.planned - len(times.index)
+def _drained(times: Times, info: RunInfo) -> Iterator[Reason]:
+    if info.drained_ns is not None and not info.died:
+        unfinished, unsent = int(np.sum(times.outcome == Outcome.UNFINISHED)), info.planned - len(times.index)
         if not unfinished and not unsent:
             return
-        after_s = float(facts.drained_ns - facts.scheduled_ns[-1]) / 1e9
+        after_s = float(info.drained_ns - info.scheduled_ns[-1]) / 1e9
         yield Reason(
             by="user",
             what="drain",

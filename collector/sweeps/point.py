@@ -45,7 +45,7 @@ def point_of(saved: SavedRun, rate: float) -> Point:
     assert saved.summary is not None
     result = saved.summary
     latency = result["response" if result["latency_from"] == "scheduled" else "service"]
-    times = clock.of_run(clock.first_records(saved.records, saved.facts.planned), saved.facts)
+    times = clock.of_run(clock.first_records(saved.records, saved.info.planned), saved.info)
     return Point(
         rate=rate,
         folder=saved.folder.name,
@@ -55,7 +55,7 @@ def point_of(saved: SavedRun, rate: float) -> Point:
         failed=result["failed_requests"],
         achieved_rate=result["offered"]["achieved_rate"],
         max_in_flight=result["max_in_flight"],
-        throughput=Estimate(value=result["throughput_qps"], ci=_throughput(times, saved.facts.confidence)),
+        throughput=Estimate(value=result["throughput_qps"], ci=_throughput(times, saved.info.confidence)),
         attainment=Estimate(value=result["slo_attainment_rate"], ci=result["slo"].get("ci")),
         p50=_percentile(latency, "p50"),
         p99=_percentile(latency, "p99"),

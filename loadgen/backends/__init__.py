@@ -6,12 +6,12 @@ from typing import Final, Protocol, cast, runtime_checkable
 
 from loadgen.backends import chat_completions, image_edits, image_generations, plugins, videos, videos_sync
 from loadgen.backends.videos import Job, State
-from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
 
-__all__ = ["ENDPOINTS", "Endpoint", "Job", "JobEndpoint", "Reply", "Request", "State", "endpoint"]
+__all__ = ["ENDPOINTS", "Endpoint", "Job", "JobEndpoint", "ParsedAnswer", "Request", "State", "endpoint"]
 
 
 class Endpoint(Protocol):
@@ -47,7 +47,7 @@ class Endpoint(Protocol):
     def encode(self, sample: Sample, model: str, task: str) -> Request:
         """Turn a sample, flags already merged in, into bytes; raises UsageError where it cannot be."""
 
-    def read(self, body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
+    def read(self, body: bytes | bytearray | memoryview, task: str, n: int = 1) -> ParsedAnswer:
         """Say what the body of a 200 answer to a request for `n` images (or one video) holds; never raises."""
 
     def media(self, body: bytes) -> Iterable[bytes]:

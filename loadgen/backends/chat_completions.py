@@ -12,7 +12,7 @@ from loadgen.bodies import media_size
 from loadgen.bodies.base64_text import Base64Text, Body
 from loadgen.bodies.fields import dumps, said, shape
 from loadgen.bodies.json_body import DETAIL_CHARS, short, success_object
-from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
 from loadgen.bodies.server_figures import success
 from loadgen.datasets.input_images import read_image
@@ -56,19 +56,19 @@ def _data_url(image: Path | bytes) -> str:
     return f"data:{found.mime};base64,{base64.b64encode(found.data).decode()}"
 
 
-def read(body: Body, task: str, n: int = 1) -> Reply:
+def read(body: Body, task: str, n: int = 1) -> ParsedAnswer:
     """Say what a 200 body holds: a success carries the asked-for medium as a base64 data URL in `image_url.url`.
 
     A link (http...) is no success: the bytes were asked for and did not come. Only the beginning of a data URL is
     looked at, so that a body of megabytes costs little more than the search for its end.
     """
     answer = success_object(body)
-    if isinstance(answer, Reply):
+    if isinstance(answer, ParsedAnswer):
         return answer
     try:
         content = answer["choices"][0]["message"]["content"]
     except (KeyError, IndexError, TypeError):
-        return Reply(ErrorKind.INVALID_BODY, "no choices[0].message.content")
+        return ParsedAnswer(ErrorKind.INVALID_BODY, "no choices[0].message.content")
     return _read_content(content, answer, _PREFIXES[task], body)
 
 
@@ -79,28 +79,28 @@ def media(body: bytes) -> Iterator[bytes]:
             yield base64.b64decode(url[place:])
 
 
-def _read_content(content: object, answer: dict[str, object], prefix: str, body: Body) -> Reply:
+def _read_content(content: object, answer: dict[str, object], prefix: str, body: Body) -> ParsedAnswer:
     if not isinstance(content, list) or not content:
         return _no_list(content)
     places = ((url, _place(url, prefix)) for url in _urls(content))
     found = tuple(Base64Text(url[place:], body) for url, place in places if place)
     if not found:
         held = ", ".join(url[:32] for url in list(_urls(content))[:3]) or "no URL"
-        return Reply(ErrorKind.NO_MEDIA, short(f"no {prefix[5:-1]} in content, but {held}"))
+        return ParsedAnswer(ErrorKind.NO_MEDIA, short(f"no {prefix[5:-1]} in content, but {held}"))
     first = content[0]
     if not isinstance(first, dict):
         first = {}
     if not (first.keys() | answer.keys()) & _FIGURES:
-        return Reply(media=found)
+        return ParsedAnswer(media=found)
     return success((first, answer.get("metrics"), answer), found)
 
 
-def _no_list(content: object) -> Reply:
+def _no_list(content: object) -> ParsedAnswer:
     if isinstance(content, str):
-        return Reply(ErrorKind.NO_MEDIA, short(f"content is text: {content[:DETAIL_CHARS]}"))
+        return ParsedAnswer(ErrorKind.NO_MEDIA, short(f"content is text: {content[:DETAIL_CHARS]}"))
     if not content:
-        return Reply(ErrorKind.NO_MEDIA, "content is empty")
-    return Reply(ErrorKind.INVALID_BODY, "content is not a list")
+        return ParsedAnswer(ErrorKind.NO_MEDIA, "content is empty")
+    return ParsedAnswer(ErrorKind.INVALID_BODY, "content is not a list")
 
 
 def _place(url: str, prefix: str) -> int:

@@ -12,7 +12,7 @@ from loadgen.bodies.base64_elision import B64_JSON
 from loadgen.bodies.base64_text import Base64Text
 from loadgen.bodies.fields import dumps, said, size
 from loadgen.bodies.json_body import short, success_object
-from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
 from loadgen.bodies.server_figures import success
 from loadgen.datasets.sample import Sample
@@ -39,19 +39,19 @@ def encode(sample: Sample, model: str, task: str) -> Request:
     return Request("POST", path, "application/json", dumps(payload, sample))
 
 
-def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
+def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> ParsedAnswer:
     """Say what a 200 body holds: a success carries at least `n` pictures as base64 in `data[*].b64_json`."""
     answer = success_object(body, B64_JSON)
-    if isinstance(answer, Reply):
+    if isinstance(answer, ParsedAnswer):
         return answer
     data = answer.get("data")
     if not isinstance(data, list):
-        return Reply(ErrorKind.INVALID_BODY, "data is not a list")
+        return ParsedAnswer(ErrorKind.INVALID_BODY, "data is not a list")
     pictures = tuple(Base64Text(text, body) for text in _pictures(data))
     if len(pictures) < n:
         held = ", ".join(map(str, data[0])) if data and isinstance(data[0], dict) else "nothing"
         detail = f"{len(pictures)} of {n} images in data, whose first item holds: {held}"
-        return Reply(ErrorKind.NO_MEDIA, short(detail))
+        return ParsedAnswer(ErrorKind.NO_MEDIA, short(detail))
     return success((answer.get("usage"), answer.get("metrics"), answer, data[0]), pictures)
 
 

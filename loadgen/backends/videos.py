@@ -13,7 +13,7 @@ from collector.records.record import ErrorKind
 from loadgen.bodies import media_size, multipart
 from loadgen.bodies.fields import row, said, shape
 from loadgen.bodies.json_body import error_text, json_object, short
-from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
 from loadgen.bodies.server_figures import success
 from loadgen.datasets.input_images import read_image
@@ -48,7 +48,7 @@ class Job:
 
     id: str
     state: State
-    reply: Reply = field(default_factory=Reply)
+    reply: ParsedAnswer = field(default_factory=ParsedAnswer)
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:
@@ -71,7 +71,7 @@ def read_job(body: bytes | bytearray | memoryview, expected: str | None = None) 
     failed job whose reply says why; its id is "" where none is known.
     """
     answer = json_object(body)
-    if isinstance(answer, Reply):
+    if isinstance(answer, ParsedAnswer):
         return Job(expected or "", State.FAILED, answer)
     found, status = answer.get("id", expected), answer.get("status")
     if not _is_id(found) or found != (expected or found):
@@ -81,7 +81,7 @@ def read_job(body: bytes | bytearray | memoryview, expected: str | None = None) 
     status = status.lower()  # some write COMPLETED, and would be polled for ever
     if status in _FAILED:
         why = error_text(answer["error"]) if answer.get("error") else f"the job is {status}, and no error says why"
-        return Job(found, State.FAILED, Reply(ErrorKind.JOB_FAILED, why))
+        return Job(found, State.FAILED, ParsedAnswer(ErrorKind.JOB_FAILED, why))
     if status != "completed":
         return Job(found, State.PENDING)
     return Job(found, State.COMPLETED, success((answer, answer.get("metrics"), answer.get("usage"))))
@@ -95,12 +95,12 @@ def _is_id(found: object) -> TypeGuard[str]:
 
 
 def _unreadable(job_id: str, problem: str) -> Job:
-    return Job(job_id, State.FAILED, Reply(ErrorKind.INVALID_BODY, short(problem)))
+    return Job(job_id, State.FAILED, ParsedAnswer(ErrorKind.INVALID_BODY, short(problem)))
 
 
 def _refused(job_id: str, answer: dict[str, Any]) -> Job | None:
     if error := answer.get("error"):
-        return Job(job_id, State.FAILED, Reply(ErrorKind.SERVER_ERROR, error_text(error)))
+        return Job(job_id, State.FAILED, ParsedAnswer(ErrorKind.SERVER_ERROR, error_text(error)))
     return None
 
 
@@ -123,15 +123,17 @@ def _place(job_id: str) -> str:
     return f"{path}/{quote(job_id, safe='')}"
 
 
-def read_content(body: bytes | bytearray | memoryview) -> Reply:
+def read_content(body: bytes | bytearray | memoryview) -> ParsedAnswer:
     """Say what the 200 answer to a request for content holds: a success is an MP4 as it stands; never raises."""
     found = describe(body[:12])
     if found is not None and found.kind == "video":
-        return Reply(media=(body,))
-    return Reply(ErrorKind.NO_MEDIA, short(f"no MP4, but {bytes(body[:40])!r}" if len(body) else "no MP4, but no byte"))
+        return ParsedAnswer(media=(body,))
+    return ParsedAnswer(
+        ErrorKind.NO_MEDIA, short(f"no MP4, but {bytes(body[:40])!r}" if len(body) else "no MP4, but no byte")
+    )
 
 
-def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
+def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> ParsedAnswer:
     """Say what the content of a job holds."""
     return read_content(body)
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from loadgen.backends import videos
 from loadgen.bodies import server_figures
-from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
 from loadgen.datasets.sample import Sample
 
@@ -23,7 +23,7 @@ def encode(sample: Sample, model: str, task: str) -> Request:
     return videos.encode(sample, model, task)._replace(path=path)
 
 
-def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> Reply:
+def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> ParsedAnswer:
     """Say what a 200 body holds: a success is an MP4 as it stands."""
     return videos.read_content(body)
 

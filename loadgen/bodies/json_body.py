@@ -6,27 +6,27 @@ import orjson
 
 from collector.records.record import ErrorKind
 from loadgen.bodies.base64_elision import DATA_URL, Mark, without_media
-from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.parsed_answer import ParsedAnswer
 
 DETAIL_CHARS: Final = 200
 _LARGE: Final = 1 << 16  # bytes from which on a body is worth cutting
 
 
-def success_object(body: bytes | bytearray | memoryview, mark: Mark = DATA_URL) -> dict[str, Any] | Reply:
+def success_object(body: bytes | bytearray | memoryview, mark: Mark = DATA_URL) -> dict[str, Any] | ParsedAnswer:
     """Return the object that a body holds; a failed Reply where it is none, or has an `error`."""
     answer = json_object(body, mark)
     if isinstance(answer, dict) and (error := answer.get("error")):
-        return Reply(ErrorKind.SERVER_ERROR, error_text(error))
+        return ParsedAnswer(ErrorKind.SERVER_ERROR, error_text(error))
     return answer
 
 
-def json_object(body: bytes | bytearray | memoryview, mark: Mark = DATA_URL) -> dict[str, Any] | Reply:
+def json_object(body: bytes | bytearray | memoryview, mark: Mark = DATA_URL) -> dict[str, Any] | ParsedAnswer:
     """Return the object that a body holds, long base64 texts behind `mark` cut; a failed Reply where it is none."""
     try:
         answer = _parse(body, mark)
     except orjson.JSONDecodeError as fault:
-        return Reply(ErrorKind.INVALID_BODY, short(f"not JSON: {fault}"))
-    return answer if isinstance(answer, dict) else Reply(ErrorKind.INVALID_BODY, "not a JSON object")
+        return ParsedAnswer(ErrorKind.INVALID_BODY, short(f"not JSON: {fault}"))
+    return answer if isinstance(answer, dict) else ParsedAnswer(ErrorKind.INVALID_BODY, "not a JSON object")
 
 
 def _parse(body: bytes | bytearray | memoryview, mark: Mark) -> object:

@@ -8,7 +8,7 @@ from loadgen.media.mp4_atoms import Readable
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ParsedAnswer:
     """What a 200 answer holds. `error` is NONE for a success; `detail` says what is wrong otherwise.
 
     `stage_durations` maps a stage of the server to seconds; `peak_memory_mb` is nan where the server does not say.

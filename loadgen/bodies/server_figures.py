@@ -7,20 +7,20 @@ from typing import Final
 
 import orjson
 
-from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.media.mp4_atoms import Readable
 
 _LARGEST: Final = 1e30  # of any figure: what a record's four-byte float can hold, with room to spare
 HEADERS: Final = ("x-inference-time-s", "x-stage-durations", "x-peak-memory-mb")  # of an answer that is no JSON
 
 
-def success(sources: Sequence[object], media: tuple[Readable, ...] = ()) -> Reply:
+def success(sources: Sequence[object], media: tuple[Readable, ...] = ()) -> ParsedAnswer:
     """Return a success with the figures of the first source that has them; what is no object is passed over."""
     objects = [source for source in sources if isinstance(source, dict)]
-    return Reply(stage_durations=_stage_durations(objects), peak_memory_mb=_peak_memory_mb(objects), media=media)
+    return ParsedAnswer(stage_durations=_stage_durations(objects), peak_memory_mb=_peak_memory_mb(objects), media=media)
 
 
-def with_headers(reply: Reply, headers: Mapping[str, str]) -> Reply:
+def with_headers(reply: ParsedAnswer, headers: Mapping[str, str]) -> ParsedAnswer:
     """Add what the headers of a success say, by lower-case name.
 
     The time that the server says a request took it, X-Inference-Time-S, is the stage `inference`, in seconds.

@@ -3,22 +3,24 @@
 import os
 from contextlib import suppress
 
-from loadgen.capture.ring_buffer import Ring
-from loadgen.capture.write_errors import Losses
+from loadgen.capture.ring_buffer import RingBuffer
+from loadgen.capture.write_errors import WriteErrors
 
 
-class Gallery:
+class AnswerCapture:
     """Puts bodies where the saver finds them, and counts those for which there is no room."""
 
-    def __init__(self, ring: Ring, bell: int) -> None:
-        self._ring, self._bell = ring, bell
-        self.losses = Losses()
-        os.set_blocking(bell, False)
+    def __init__(self, ring: RingBuffer, wakeup: int) -> None:
+        self._ring, self._wakeup = ring, wakeup
+        self.write_errors = WriteErrors()
+        os.set_blocking(wakeup, False)
 
     def keep(self, index: int, body: bytes | memoryview) -> None:
         """Have the body of request `index` saved, soon."""
         if not self._ring.put(index, body):
-            self.losses.add(index, "the disk is slower than the answers, or one of them larger than what may wait")
+            self.write_errors.add(
+                index, "the disk is slower than the answers, or one of them larger than what may wait"
+            )
             return
         with suppress(BlockingIOError):  # full: it is ringing already
-            os.write(self._bell, b"\0")
+            os.write(self._wakeup, b"\0")

@@ -14,22 +14,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from collector.records.control_channel import Channel, Closed, Message, readable
-from collector.records.resource_usage import Vitals
-from loadgen.capture.ring_buffer import Ring
-from loadgen.capture.write_errors import Losses
+from collector.records.resource_usage import ResourceUsage
+from loadgen.capture.ring_buffer import RingBuffer
+from loadgen.capture.write_errors import WriteErrors
 
 SUFFIX: Final = ".answer"
 _NICE: Final = 19
 
 
-class Saver:
+class AnswerWriter:
     """Empties the rings of all senders into a folder."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
         self._folder = Path(setup["answers"])
-        self._rings = [Ring(each) for each in setup["rings"]]
-        self.bell: int = setup["bell"]
-        self._losses, self._vitals = Losses(), Vitals()
+        self._rings = [RingBuffer(each) for each in setup["rings"]]
+        self.wakeup: int = setup["wakeup"]
+        self._write_errors, self._vitals = WriteErrors(), ResourceUsage()
 
     def empty(self) -> None:
         """Save what there is."""
@@ -45,8 +45,8 @@ class Saver:
                 if time.monotonic() < deadline:
                     self._save(index, body)
                 else:
-                    self._losses.add(index, f"the disk took more than {patience_s:g} s after the run")
-        return {"lost": asdict(self._losses), **self._vitals.signs()}
+                    self._write_errors.add(index, f"the disk took more than {patience_s:g} s after the run")
+        return {"lost": asdict(self._write_errors), **self._vitals.signs()}
 
     def _save(self, index: int, body: memoryview) -> None:
         """Write a file under a name of its own until it is whole: half of one must not look like an answer."""
@@ -58,7 +58,7 @@ class Saver:
                     body = body[os.write(file.fileno(), body) :]
             draft.rename(place)
         except OSError as error:
-            self._losses.add(index, f"{self._folder.parent}: {error.strerror}")
+            self._write_errors.add(index, f"{self._folder.parent}: {error.strerror}")
             with suppress(OSError):
                 draft.unlink()
 
@@ -67,26 +67,26 @@ def main(descriptor: int) -> None:
     """Live until the parent says `exit` or goes away."""
     os.nice(_NICE)
     channel = Channel.inherited(descriptor)
-    saver: Saver | None = None
+    writer: AnswerWriter | None = None
     with suppress(Closed):
         while True:
-            ready = readable([channel.fileno(), *([saver.bell] if saver else [])])
+            ready = readable([channel.fileno(), *([writer.wakeup] if writer else [])])
             for message in channel.receive():
-                saver = _obey(message, saver, channel)
-            if saver and saver.bell in ready:
-                os.read(saver.bell, 1 << 16)
-                saver.empty()
+                writer = _obey(message, writer, channel)
+            if writer and writer.wakeup in ready:
+                os.read(writer.wakeup, 1 << 16)
+                writer.empty()
 
 
-def _obey(message: Message, saver: Saver | None, channel: Channel) -> Saver | None:
+def _obey(message: Message, writer: AnswerWriter | None, channel: Channel) -> AnswerWriter | None:
     if message["kind"] == "setup":
-        saver = Saver(message)
+        writer = AnswerWriter(message)
         channel.send("ready")
     elif message["kind"] == "exit":
         raise Closed
-    elif message["kind"] == "stop" and saver:
-        channel.send("idle", **saver.finish(message["patience_s"]))
-    return saver
+    elif message["kind"] == "stop" and writer:
+        channel.send("idle", **writer.finish(message["patience_s"]))
+    return writer
 
 
 if __name__ == "__main__":

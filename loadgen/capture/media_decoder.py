@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from loadgen.capture.answer_writer import SUFFIX
-from loadgen.capture.write_errors import Losses
+from loadgen.capture.write_errors import WriteErrors
 from loadgen.media.headers import describe
 from loadgen.media.verification import decode_fault
 
@@ -20,15 +20,15 @@ Extract = Callable[[bytes], Iterable[bytes]]
 
 
 @dataclass(slots=True)
-class Developed:
+class DecodedMedia:
     """What came of the kept answers.
 
-    `saved` is files, `losses` answers that are in none; `decoded` and `undecoded` are answers; `refused` says by plan
-    index what is wrong with those that could not be decoded. `took_s` is all of it.
+    `saved` counts files, `write_errors` answers that are in no file; `decoded` and `undecoded` count answers; `refused`
+    says by plan index what is wrong with those that could not be decoded. `took_s` is all of it.
     """
 
     saved: int = 0
-    losses: Losses = field(default_factory=Losses)
+    write_errors: WriteErrors = field(default_factory=WriteErrors)
     decoded: int = 0
     undecoded: int = 0
     refused: dict[int, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Developed:
 
 
 @dataclass(frozen=True, slots=True)
-class Darkroom:
+class MediaDecoder:
     """How answers are developed: into which `folder` (None: nowhere), and whether they are to be `decoded` whole.
 
     `extract` gives the media of a body; `name` the id of request `index`, which may be anything.
@@ -47,9 +47,9 @@ class Darkroom:
     extract: Extract
     name: Callable[[int], str]
 
-    def develop(self, answers: Path, tell: Callable[[str], None], stopped: Callable[[], bool]) -> Developed:
+    def develop(self, answers: Path, tell: Callable[[str], None], stopped: Callable[[], bool]) -> DecodedMedia:
         """Develop every kept answer, in plan order, until that is stopped."""
-        done, began = Developed(), time.monotonic()
+        done, began = DecodedMedia(), time.monotonic()
         kept, told = sorted(answers.glob(f"*{SUFFIX}"), key=lambda path: int(path.stem)), began
         for count, path in enumerate(kept):
             if stopped():
@@ -62,12 +62,12 @@ class Darkroom:
         done.took_s = time.monotonic() - began
         return done
 
-    def _leave(self, rest: list[Path], done: Developed) -> None:
+    def _leave(self, rest: list[Path], done: DecodedMedia) -> None:
         done.undecoded += len(rest) if self.decode else 0
         for path in rest if self.folder else ():
-            done.losses.add(int(path.stem), "stopped by Ctrl-C")
+            done.write_errors.add(int(path.stem), "stopped by Ctrl-C")
 
-    def _one(self, index: int, path: Path, done: Developed) -> None:
+    def _one(self, index: int, path: Path, done: DecodedMedia) -> None:
         try:
             media = tuple(self.extract(path.read_bytes()))
         except OSError as error:
@@ -84,26 +84,26 @@ class Darkroom:
             self._save(index, media, self.folder, done)
         path.unlink(missing_ok=True)
 
-    def _refuse(self, index: int, fault: str, done: Developed) -> None:
+    def _refuse(self, index: int, fault: str, done: DecodedMedia) -> None:
         if self.decode:
             done.decoded += 1
             done.refused[index] = fault
         if self.folder:
-            done.losses.add(index, fault)
+            done.write_errors.add(index, fault)
 
-    def _lose(self, index: int, why: str, done: Developed) -> None:
+    def _lose(self, index: int, why: str, done: DecodedMedia) -> None:
         done.undecoded += self.decode
         if self.folder:
-            done.losses.add(index, why)
+            done.write_errors.add(index, why)
 
-    def _save(self, index: int, media: tuple[bytes, ...], folder: Path, done: Developed) -> None:
+    def _save(self, index: int, media: tuple[bytes, ...], folder: Path, done: DecodedMedia) -> None:
         stem = "-".join(filter(None, (f"{index:06}", safe(self.name(index)))))
         try:
             for place, medium in enumerate(media):
                 write(folder, f"{stem}-{place}", medium)
                 done.saved += 1
         except OSError as error:
-            done.losses.add(index, f"{folder}: {error.strerror}")
+            done.write_errors.add(index, f"{folder}: {error.strerror}")
 
 
 def safe(text: str) -> str:

@@ -19,7 +19,7 @@ _GAP: Final = -1  # index of what only fills the ring up to its end
 _FILLED, _EMPTIED = 0, 1
 
 
-class Ring:
+class RingBuffer:
     """One end of a ring: `put` is for the sender, `take` for who empties it."""
 
     def __init__(self, descriptors: Mapping[str, int]) -> None:
@@ -29,7 +29,7 @@ class Ring:
 
     @staticmethod
     def create(size: int = BYTES) -> dict[str, Descriptor]:
-        """Make an empty ring of `size` bytes, a multiple of 16; in a message, it is what `Ring` takes."""
+        """Make an empty ring of `size` bytes, a multiple of 16; in a message, it is what `RingBuffer` takes."""
         return {"memory": shared_memory.allocate(size, np.uint8), "cells": shared_memory.allocate(2, np.int64)}
 
     def put(self, index: int, body: bytes | memoryview) -> bool:

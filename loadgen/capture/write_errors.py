@@ -8,7 +8,7 @@ NAMED: Final = 20  # requests that a report names
 
 
 @dataclass(slots=True)
-class Losses:
+class WriteErrors:
     """How many answers were lost, why the first one, and of which requests (the first 20)."""
 
     count: int = 0

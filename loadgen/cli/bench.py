@@ -15,9 +15,9 @@ from loadgen.cli.exit_codes import exit_code
 from loadgen.cli.session import Session
 from loadgen.options import BenchOptions
 from loadgen.planning.plan import Plan, build_plan
-from loadgen.runs.run import Measured, Tell
+from loadgen.runs.run import CompletedRun, Tell
 from loadgen.system.interrupts import Interrupts
-from loadgen.system.temporary_folder import scratch
+from loadgen.system.temporary_folder import temporary_folder
 
 ENCODED_AT_ONCE: Final = 50_000  # plans longer than this say how far they are
 
@@ -35,15 +35,15 @@ def bench(arguments: argparse.Namespace) -> int:
         return _report(session, measured, run_dir)
 
 
-def _measure(session: Session, run_dir: Path | None, interrupts: Interrupts) -> Measured:
+def _measure(session: Session, run_dir: Path | None, interrupts: Interrupts) -> CompletedRun:
     with ExitStack() as stack:
         options, tell = session.reach_server(stack), session.tell
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup, progress=_encoding(tell))
         _announce(plan, options, tell)
-        return session.carry_out(plan, options, run_dir, interrupts)
+        return session.run_at_rate(plan, options, run_dir, interrupts)
 
 
-def _report(session: Session, measured: Measured, run_dir: Path | None) -> int:
+def _report(session: Session, measured: CompletedRun, run_dir: Path | None) -> int:
     arguments, content = session.arguments, json.dump(measured.result)
     try:
         output_files.write(arguments.output_file, content)
@@ -52,14 +52,14 @@ def _report(session: Session, measured: Measured, run_dir: Path | None) -> int:
     if arguments.html is not None:
         assert run_dir is not None
         saved = read_run(run_dir)
-        output_files.write(arguments.html, page_of(measured.result, saved, saved.facts), output_files.PAGE)
+        output_files.write(arguments.html, page_of(measured.result, saved, saved.info), output_files.PAGE)
     return exit_code(measured.result, measured, arguments.strict, arguments.min_slo_attainment)
 
 
 def _run_dir(arguments: argparse.Namespace, stack: ExitStack) -> Path | None:
     """Where the run is saved: where the user says, or for as long as the page needs it."""
     if arguments.run_dir is None and arguments.html is not None:
-        return stack.enter_context(scratch("loadgen-run-")) / "run"
+        return stack.enter_context(temporary_folder("loadgen-run-")) / "run"
     return None if arguments.run_dir is None else Path(arguments.run_dir)
 
 
@@ -74,7 +74,7 @@ def _announce(plan: Plan, options: BenchOptions, tell: Tell) -> None:
     tell(f"{len(plan)} requests from {plan.source}, {pace}, at most {permits} in flight, {senders} sender(s)")
 
 
-def _print(session: Session, measured: Measured) -> None:
+def _print(session: Session, measured: CompletedRun) -> None:
     run_report.render(measured.result, session.people)
     if measured.unwritten:
         kept = "the figures above are whole, but what is saved there is not; make room and run again"

@@ -27,7 +27,7 @@ from loadgen.options import (
     WarmupOptions,
 )
 from loadgen.planning.rate_series import read_series
-from loadgen.system.cpu_affinity import parse_pins, usable_cores
+from loadgen.system.cpu_affinity import parse_affinity, usable_cores
 
 MOST_SENDERS: Final = 256
 WARMUP_STEPS: Final = 2  # with 1, some models do no step at all
@@ -42,7 +42,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
     a = arguments
     base_url, *further_urls = _base_urls(a)
     shape = Shape(a.width, a.height, a.num_frames, a.num_inference_steps, a.seed, a.fps)
-    parse_pins(a.pin, usable_cores(), a.senders)
+    parse_affinity(a.pin, usable_cores(), a.senders)
     return BenchOptions(
         data=DataOptions(
             dataset=a.dataset,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from collector.summary.result import Result
-from loadgen.runs.run import Measured
+from loadgen.runs.run import CompletedRun
 
 OK: Final = 0
 FAULT: Final = 1  # a process of ours died, or what was to be saved is not; also an unexpected exception
@@ -13,7 +13,7 @@ NOTHING: Final = 4  # no request succeeded
 INTERRUPTED: Final = 130
 
 
-def exit_code(result: Result, measured: Measured, strict: bool, min_slo_attainment: float | None) -> int:
+def exit_code(result: Result, measured: CompletedRun, strict: bool, min_slo_attainment: float | None) -> int:
     """Return what a finished run exits with; gates are `--strict` and `--min-slo-attainment`."""
     if measured.interrupted:
         return INTERRUPTED

@@ -15,8 +15,8 @@ from loadgen.cli.session import Session
 from loadgen.errors import UsageError
 from loadgen.options import BenchOptions
 from loadgen.runs.run_metadata import config
-from loadgen.search.limits import COOL_DOWN_S, PRECISION, Terms
-from loadgen.search.result import Found
+from loadgen.search.limits import COOL_DOWN_S, PRECISION, SearchLimits
+from loadgen.search.result import SearchResult
 from loadgen.search.search import Search, kept_in, without_length
 
 EXAMPLES: Final = """\
@@ -67,7 +67,7 @@ def search(arguments: argparse.Namespace) -> int:
     output_files.check_files(a.output_file, None)
     with ExitStack() as stack:
         session = stack.enter_context(Session.of(a, options))
-        hunted = Search(terms, options, session.carry_out, open_folder(a.search_dir, stack), session.tell)
+        hunted = Search(terms, options, session.run_at_rate, open_folder(a.search_dir, stack), session.tell)
         hunted.go(session.reach_server)
         found = hunted.found({**config(options), "simulate": a.simulate})
         output_files.write(a.output_file, json.dump(found))
@@ -92,11 +92,11 @@ def open_folder(place: str | None, stack: ExitStack) -> Path:
     return stack.enter_context(kept_in(place))
 
 
-def _terms(a: argparse.Namespace, begun_s: float) -> Terms:
-    return Terms(a.min_attainment, a.budget, begun_s, a.confidence, a.precision, a.start_rate, a.cool_down)
+def _terms(a: argparse.Namespace, begun_s: float) -> SearchLimits:
+    return SearchLimits(a.min_attainment, a.budget, begun_s, a.confidence, a.precision, a.start_rate, a.cool_down)
 
 
-def _exit_code(found: Found, strict: bool) -> int:
+def _exit_code(found: SearchResult, strict: bool) -> int:
     if found["ended"] in ("interrupted", "fault"):
         return INTERRUPTED if found["ended"] == "interrupted" else FAULT
     return GATE if strict and None in found["bracket"] else OK

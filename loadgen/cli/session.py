@@ -13,10 +13,10 @@ from collector.text.printable import printable
 from loadgen.cli import output_files
 from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.planning.plan import Plan
-from loadgen.processes.child_processes import Member
+from loadgen.processes.child_processes import ChildProcess
 from loadgen.processes.simulated_server import attended, parse_simulator
 from loadgen.runs.health_check import wait_for_servers
-from loadgen.runs.run import Measured, Tell, run
+from loadgen.runs.run import CompletedRun, Tell, run
 from loadgen.secrets import Secrets
 from loadgen.system.interrupts import Interrupts
 from loadgen.transport.target import resolve_all
@@ -34,7 +34,7 @@ class Session:
     secrets: Secrets
     errors: Console
     people: Console
-    watched: tuple[Member, ...] = ()
+    watched: tuple[ChildProcess, ...] = ()
 
     @classmethod
     @contextmanager
@@ -66,9 +66,9 @@ class Session:
         wait_for_servers(resolve_all(self.options.target), self.arguments.wait_for_server, self.tell)
         return self.options
 
-    def carry_out(
+    def run_at_rate(
         self, plan: Plan, options: BenchOptions, run_dir: Path | None, interrupts: Interrupts | None = None
-    ) -> Measured:
+    ) -> CompletedRun:
         """Run the plan under a progress display that begins at time zero."""
         with ExitStack() as stack:
             display = progress.progress(enabled=not self.arguments.disable_tqdm, console=self.errors)

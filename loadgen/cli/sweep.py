@@ -14,8 +14,8 @@ from loadgen.cli.session import Session
 from loadgen.errors import UsageError
 from loadgen.options import BenchOptions
 from loadgen.runs.run_metadata import config
-from loadgen.sweeps.runner import Stand
-from loadgen.sweeps.sweep import COOL_DOWN_S, Swept, carry_through, kept_in
+from loadgen.sweeps.runner import Runner
+from loadgen.sweeps.sweep import COOL_DOWN_S, CompletedSweep, kept_in, run_all_rates
 from loadgen.sweeps.sweep_folder import SweepDir
 
 EXAMPLES: Final = """\
@@ -82,8 +82,8 @@ def sweep(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         session = stack.enter_context(Session.of(arguments, options))
         folder = open_folder(arguments, options, stack)
-        stand = Stand(session.reach_server(stack), session.carry_out, arguments.cool_down, folder.slo)
-        swept = carry_through(stand, folder, arguments.rates, session.tell)
+        runner = Runner(session.reach_server(stack), session.run_at_rate, arguments.cool_down, folder.slo)
+        swept = run_all_rates(runner, folder, arguments.rates, session.tell)
         output_files.write(arguments.output_file, json.dump(swept.result))
         report.render(swept.result, session.people)
         if arguments.html is not None:
@@ -112,7 +112,7 @@ def open_folder(arguments: argparse.Namespace, options: BenchOptions, stack: Exi
     return stack.enter_context(kept_in(arguments.sweep_dir, {**config(options), "simulate": arguments.simulate}))
 
 
-def _exit_code(swept: Swept, strict: bool) -> int:
+def _exit_code(swept: CompletedSweep, strict: bool) -> int:
     if swept.interrupted or swept.died:
         return INTERRUPTED if swept.interrupted else FAULT
     points = swept.result["points"]

@@ -15,7 +15,7 @@ import orjson
 from loadgen.datasets.input_images import SUFFIXES
 from loadgen.errors import DownloadError
 from loadgen.secrets import Secrets
-from loadgen.system.temporary_folder import scratch
+from loadgen.system.temporary_folder import temporary_folder
 
 TIMEOUT_S: Final = 30.0  # of silence, in each network operation
 MOST_IMAGES: Final = 100_000  # of an archive
@@ -144,7 +144,7 @@ def _fetched(what: str, place: Path, fetch: Callable[[Path], None]) -> Path:
         return place
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with scratch(".part-", place.parent) as part:
+        with temporary_folder(".part-", place.parent) as part:
             target = part / place.name
             fetch(target)
             _publish(target, place)

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from collector.records.record import ErrorKind, Outcome, error_name, job_step
 from loadgen.backends import Endpoint
-from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.server_figures import with_headers
-from loadgen.capture.answer_capture import Gallery
-from loadgen.engine.record_sender import EXAMPLE_CHARS, Outbox
+from loadgen.capture.answer_capture import AnswerCapture
+from loadgen.engine.record_sender import EXAMPLE_CHARS, RecordSender
 from loadgen.media.verification import HeaderVerifier
 from loadgen.transport.answer_headers import is_coded, remark
 from loadgen.transport.interface import NO_JOB, Answer, Milestones
@@ -20,7 +20,7 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExpectedMedia:
     """What answers are held against: the task, how many media, and by plan index their size (see `asked_size`)."""
 
     task: str
@@ -28,41 +28,41 @@ class Asked:
     size: Callable[[int], Size] = lambda _index: (0, 0)
 
 
-class Intake:
+class AnswerHandler:
     """Looks into bodies, writes the record, keeps what is to be saved."""
 
     def __init__(
         self,
         endpoint: Endpoint,
-        asked: Asked,
-        outbox: Outbox,
-        gallery: Gallery | None = None,
+        asked: ExpectedMedia,
+        record_sender: RecordSender,
+        capture: AnswerCapture | None = None,
         verifier: HeaderVerifier | None = None,
     ) -> None:
         self._endpoint, self._asked = endpoint, asked
-        self._outbox, self._gallery, self._verifier = outbox, gallery, verifier
+        self._record_sender, self._capture, self._verifier = record_sender, capture, verifier
 
     def start(self) -> None:
         """Time zero is near: what verifying costs counts from here on."""
         if self._verifier:
             self._verifier.start()
 
-    def judge(self, answer: Answer, size: Size = (0, 0)) -> Reply:
+    def judge(self, answer: Answer, size: Size = (0, 0)) -> ParsedAnswer:
         """Say what an answer amounts to: the failure of the exchange, of the status, or what the body holds."""
         told = answer.told
         if answer.head and 200 <= answer.status < 300 and is_coded(answer.head):
-            return Reply(ErrorKind.COMPRESSED, _coding(answer.head))
+            return ParsedAnswer(ErrorKind.COMPRESSED, _coding(answer.head))
         if told and (told.error or not answer.milestones.content_ns):
             return told
         if answer.error:
-            return Reply(answer.error, answer.detail)
+            return ParsedAnswer(answer.error, answer.detail)
         if answer.status != 200:
-            return Reply(ErrorKind.HTTP, _refusal(answer))
+            return ParsedAnswer(ErrorKind.HTTP, _refusal(answer))
         reply = self._endpoint.read(answer.body, self._asked.task, self._asked.n)
         if reply.error:
             return reply
         if self._verifier and (fault := self._verifier.fault(reply.media, size)):
-            return Reply(ErrorKind.WRONG_MEDIA, fault)
+            return ParsedAnswer(ErrorKind.WRONG_MEDIA, fault)
         if answer.headers:
             reply = with_headers(reply, answer.headers)
         return reply if told is None else _with_figures(reply, told)
@@ -75,8 +75,8 @@ class Intake:
         try:
             reply = self.judge(answer, self._asked.size(index))
         except Exception as error:
-            reply = Reply(ErrorKind.CLIENT, f"{type(error).__name__}: {error}")
-        self._outbox.record(
+            reply = ParsedAnswer(ErrorKind.CLIENT, f"{type(error).__name__}: {error}")
+        self._record_sender.record(
             index,
             Outcome.ERROR if reply.error else Outcome.OK,
             stamps,
@@ -88,14 +88,14 @@ class Intake:
             milestones=answer.milestones,
         )
         if answer.status in PUT_OFF and (after := remark(answer.head, RETRY_AFTER)):
-            self._outbox.note(index, {"retry_after": after})
+            self._record_sender.note(index, {"retry_after": after})
         if reply.error:
-            self._outbox.explain(index, error_of(reply, answer), reply.detail)
+            self._record_sender.explain(index, error_of(reply, answer), reply.detail)
             return None
         if reply.stage_durations:
-            self._outbox.note(index, {"stages": dict(reply.stage_durations)})
-        if self._gallery:
-            self._gallery.keep(index, answer.body)
+            self._record_sender.note(index, {"stages": dict(reply.stage_durations)})
+        if self._capture:
+            self._capture.keep(index, answer.body)
         return None
 
     def give_up(
@@ -107,22 +107,22 @@ class Intake:
         flags: int = 0,
     ) -> None:
         """Record a request that gets no answer; `stamps` are scheduled, sent, first byte, done (ns)."""
-        self._outbox.record(index, outcome, stamps, milestones=milestones, flags=flags)
+        self._record_sender.record(index, outcome, stamps, milestones=milestones, flags=flags)
 
     def close(self) -> dict[str, Any]:
         """Send what is left; return what could not be kept, and what verifying cost."""
-        self._outbox.flush()
-        lost = {"lost": asdict(self._gallery.losses)} if self._gallery else {}
+        self._record_sender.flush()
+        lost = {"lost": asdict(self._capture.write_errors)} if self._capture else {}
         return {**lost, **(self._verifier.signs() if self._verifier else {})}
 
 
-def error_of(reply: Reply, answer: Answer) -> str:
+def error_of(reply: ParsedAnswer, answer: Answer) -> str:
     """Name the error of a reply, as `collector.records.record.error_name` does."""
     done = answer.milestones
     return error_name(reply.error, answer.status, job_step(done.accepted_ns, done.completed_ns))
 
 
-def _with_figures(reply: Reply, told: Reply) -> Reply:
+def _with_figures(reply: ParsedAnswer, told: ParsedAnswer) -> ParsedAnswer:
     """Add the figures that a job's polls told: its content is the video and nothing else."""
     return replace(reply, stage_durations=told.stage_durations, peak_memory_mb=told.peak_memory_mb)
 

@@ -10,17 +10,17 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
-from collector.records.shared_counters import AWAITED, FINISHED, NOTHING, STRIDE, Board
+from collector.records.shared_counters import AWAITED, FINISHED, NOTHING, STRIDE, SharedCounters
 
 
 class Budget:
-    """One sender's view of the budget. `bells` are descriptors, one a sender, that wake it when written to."""
+    """One sender's view of the budget. `wakeups` are descriptors, one a sender, that wake it when written to."""
 
-    def __init__(self, board: Board, sender: int, permits: int, bells: Sequence[int]) -> None:
-        self._cells = board.counters.data
-        self._finished = [k * STRIDE + FINISHED for k in range(len(bells))]
+    def __init__(self, shared_counters: SharedCounters, sender: int, permits: int, wakeups: Sequence[int]) -> None:
+        self._cells = shared_counters.counters.data
+        self._finished = [k * STRIDE + FINISHED for k in range(len(wakeups))]
         self._mine = sender * STRIDE
-        self._others = [(k * STRIDE + AWAITED, bell) for k, bell in enumerate(bells) if k != sender]
+        self._others = [(k * STRIDE + AWAITED, wakeup) for k, wakeup in enumerate(wakeups) if k != sender]
         self._permits = permits
         self._limit = permits  # requests below this index may go; stale is safe, for the count only grows
         self._fence = threading.Lock()
@@ -55,10 +55,10 @@ class Budget:
 
     def _ring(self, finished: int) -> None:
         cells = self._cells
-        for awaited, bell in self._others:
+        for awaited, wakeup in self._others:
             if cells[awaited] <= finished:
                 with suppress(BlockingIOError):  # full: it is ringing already
-                    os.write(bell, b"\0")
+                    os.write(wakeup, b"\0")
 
     def _order(self) -> None:
         """Make the store before this visible before the load after it; a processor may swap the two otherwise.

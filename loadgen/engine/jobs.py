@@ -13,7 +13,7 @@ from collections.abc import Callable, Container
 from typing import Final
 
 from collector.records.record import ErrorKind
-from loadgen.backends import Job, JobEndpoint, Reply, Request, State
+from loadgen.backends import Job, JobEndpoint, ParsedAnswer, Request, State
 from loadgen.clock import now_ns
 from loadgen.engine.polling import Polling
 from loadgen.options import JobOptions
@@ -203,7 +203,7 @@ class JobExchange:
             else:
                 self._end(answer._replace(told=job.reply))
 
-    def _fetched(self, answer: Answer, told: Reply) -> None:
+    def _fetched(self, answer: Answer, told: ParsedAnswer) -> None:
         if self._ended_well(answer):
             self._reached = self._reached._replace(content_ns=answer.done_ns)
             self._end(answer._replace(told=told))
@@ -221,7 +221,7 @@ class JobExchange:
         try:
             return self._jobs.dialect.read_job(answer.body, expected)
         except Exception as error:  # an endpoint of others; ours never raises
-            return Job("", State.FAILED, Reply(ErrorKind.CLIENT, f"{type(error).__name__}: {error}"))
+            return Job("", State.FAILED, ParsedAnswer(ErrorKind.CLIENT, f"{type(error).__name__}: {error}"))
 
     def _overdue(self) -> None:
         """One request took too long: so does the job, for all that we know."""

@@ -3,24 +3,24 @@
 import asyncio
 from typing import Any, Final
 
-from collector.records.resource_usage import Vitals
+from collector.records.resource_usage import ResourceUsage
 from loadgen.clock import SECOND_NS, now_ns
 
 BEAT_S: Final = 0.05
 STALL_NS: Final = 5_000_000  # loop timers are good to a millisecond or two
 
 
-class Pulse:
+class LoopMonitor:
     """Counts from `start`. A beat that comes late is a stall: the loop was busy, or the machine took the core away."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop, self._vitals = loop, Vitals()
+        self._loop, self._vitals = loop, ResourceUsage()
         self._due_ns = self._stalls = self._longest_ns = 0
         self._awake_ns = self._awake_since_ns = 0
 
     def start(self) -> None:
         """Begin to beat."""
-        self._vitals = Vitals()
+        self._vitals = ResourceUsage()
         self._next()
 
     def _next(self) -> None:

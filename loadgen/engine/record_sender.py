@@ -18,7 +18,7 @@ _ROW: Final = struct.Struct("<IHHBBHfqqqqqqqqq")
 assert _ROW.size == RECORD.itemsize
 
 
-class Outbox:
+class RecordSender:
     """Packs a row when a request ends; sends what has gathered a little later, texts only through `hide`."""
 
     def __init__(

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from collector.records import shared_memory
 from collector.records.control_channel import Channel, Closed, Message, readable
-from collector.records.resource_usage import Vitals
+from collector.records.resource_usage import ResourceUsage
 from loadgen.clock import SECOND_NS, now_ns
 from loadgen.engine.tokens import TOKEN
 from loadgen.system.cpu_affinity import settle
-from loadgen.system.process_tuning import quieten
+from loadgen.system.process_tuning import tune_process
 
 LEAD_NS: Final = 250_000_000  # a token leaves this long before it is due
 PEER_MS: Final = 10_000  # before time zero only: a socket that nobody is connected to takes no message
@@ -37,7 +37,7 @@ class Scheduler:
         self._next = 0
         self._started_ns: int | None = None
         self._least_lead_ns: int | None = None
-        self._vitals = Vitals()
+        self._vitals = ResourceUsage()
 
     def _bind(self, address: str) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(zmq.PUSH)
@@ -52,8 +52,8 @@ class Scheduler:
             if not socket.poll(PEER_MS, zmq.POLLOUT):
                 raise RuntimeError(f"a sender did not take up its tokens within {PEER_MS} ms")
         self._started_ns = started_ns
-        quieten()
-        self._vitals = Vitals()
+        tune_process()
+        self._vitals = ResourceUsage()
 
     def stop(self) -> dict[str, Any]:
         """Emit nothing more; return what this process cost, and how far ahead the latest token left (s)."""

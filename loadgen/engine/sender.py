@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from collector.records.record import Outcome
-from collector.records.shared_counters import Posts
+from collector.records.shared_counters import SenderCounters
 from loadgen.bodies.request import Request
 from loadgen.clock import SECOND_NS, now_ns
-from loadgen.engine.answer_handler import Intake
+from loadgen.engine.answer_handler import AnswerHandler
 from loadgen.engine.budget import Budget
-from loadgen.engine.loop_monitor import Pulse
-from loadgen.engine.timer import best_alarm
+from loadgen.engine.loop_monitor import LoopMonitor
+from loadgen.engine.timer import best_timer
 from loadgen.engine.tokens import TokenQueue
 from loadgen.transport.interface import Answer, Exchange, Transport
 
@@ -24,7 +24,7 @@ COLD_NS: Final = 500_000  # after a pause this long ...
 COLD_EARLY_NS: Final = 30_000  # ... it takes that
 
 
-class Flight:
+class InFlightRequest:
     """One request on its way; `answered` is what the transport calls."""
 
     __slots__ = ("exchange", "index", "scheduled_ns", "sender")
@@ -46,29 +46,29 @@ class Sender:
         transport: Transport,
         requests: Callable[[int], Request],
         budget: Budget,
-        posts: Posts,
-        intake: Intake,
+        sender_counters: SenderCounters,
+        answer_handler: AnswerHandler,
         timeout_s: float | None,
         spin_us: float,
     ) -> None:
         self._spin_ns = int(spin_us * 1000)
         self._loop, self._transport, self._requests = loop, transport, requests
-        self._budget, self._posts, self._intake = budget, posts, intake
+        self._budget, self._sender_counters, self._answer_handler = budget, sender_counters, answer_handler
         self._tokens = TokenQueue()
-        self._flying: dict[int, Flight] = {}
+        self._flying: dict[int, InFlightRequest] = {}
         self._most_flying = 0
         self._deadlines = Deadlines(loop, timeout_s, self._overdue)
-        self._alarm = best_alarm(loop, self._woken)
+        self._timer = best_timer(loop, self._woken)
         self._lead_ns, self._ring_ns, self._late_ns = self._spin_ns, 0, 0.0
         self._last_ns = 0
         self._going = self._blocked = self._looking = self._stopped = False
-        self._pulse = Pulse(loop)
+        self._loop_monitor = LoopMonitor(loop)
         self.on_idle: Callable[[], None] | None = None
 
     @property
-    def alarm(self) -> str:
+    def timer(self) -> str:
         """How this sender waits for a planned time."""
-        return self._alarm.name
+        return self._timer.name
 
     def take(self, message: bytes) -> None:
         """Queue a batch of tokens."""
@@ -91,7 +91,7 @@ class Sender:
                 self._blocked = True  # until one of ours lands, or another sender rings
                 return self._look_again()
             self._tokens.pop()
-            self._pulse.work()
+            self._loop_monitor.work()
             self._send(index, scheduled_ns)
         return self._go_round()
 
@@ -103,9 +103,9 @@ class Sender:
         """Sleep until shortly before the time, then go round the loop without sleeping, so that answers are read."""
         if early_ns > self._lead_ns:
             self._ring_ns = scheduled_ns - self._lead_ns
-            self._alarm.set(self._ring_ns)
+            self._timer.set(self._ring_ns)
         else:
-            self._pulse.wait_awake()
+            self._loop_monitor.wait_awake()
             self._go_round()
 
     def _woken(self) -> None:
@@ -143,46 +143,46 @@ class Sender:
 
     def _send(self, index: int, scheduled_ns: int) -> None:
         request = self._requests(index)
-        flight = self._flying[index] = Flight(self, index, scheduled_ns)
+        flight = self._flying[index] = InFlightRequest(self, index, scheduled_ns)
         if len(self._flying) > self._most_flying:
             self._most_flying = len(self._flying)
-        self._posts.sent(index, now_ns())
+        self._sender_counters.sent(index, now_ns())
         self._last_ns = scheduled_ns
         flight.exchange = self._transport.send(request, flight.answered, scheduled_ns)
         self._deadlines.add(flight)
 
-    def land(self, flight: Flight, answer: Answer) -> None:
+    def land(self, flight: InFlightRequest, answer: Answer) -> None:
         """A request has its answer: first the permit and whoever waits for it, then the look into the body."""
         del self._flying[flight.index]
         del flight.exchange  # they know each other, and nobody collects cycles during a run
         self._budget.finish()
         if self._blocked:
             self.pump()
-        self._intake.take(flight.index, flight.scheduled_ns, answer)
+        self._answer_handler.take(flight.index, flight.scheduled_ns, answer)
         self._check_idle()
 
-    def _overdue(self, flight: Flight) -> None:
+    def _overdue(self, flight: InFlightRequest) -> None:
         if self._flying.get(flight.index) is flight:
             self._give_up(flight, Outcome.TIMEOUT)
             self.pump()
 
-    def _give_up(self, flight: Flight, outcome: Outcome) -> None:
+    def _give_up(self, flight: InFlightRequest, outcome: Outcome) -> None:
         del self._flying[flight.index]
         exchange, first_byte_ns = flight.exchange, flight.exchange.first_byte_ns
         exchange.abandon()
         done_ns = now_ns()
         self._budget.finish()
         stamps = (flight.scheduled_ns, exchange.sent_ns, first_byte_ns, done_ns)
-        self._intake.give_up(flight.index, outcome, stamps, exchange.milestones, exchange.flags)
+        self._answer_handler.give_up(flight.index, outcome, stamps, exchange.milestones, exchange.flags)
         del exchange, flight.exchange
 
     def start(self) -> None:
         """Time zero is near: measure from here on."""
-        self._pulse.start()
+        self._loop_monitor.start()
 
     def vitals(self) -> dict[str, Any]:
         """What this sender cost, its stalls, its longest queue, and for how long it only waited awake."""
-        return {**self._pulse.signs(), "most_queued": self._tokens.most, "most_in_flight": self._most_flying}
+        return {**self._loop_monitor.signs(), "most_queued": self._tokens.most, "most_in_flight": self._most_flying}
 
     def stop(self) -> None:
         """Send nothing more; `on_idle` is called once nothing is in flight."""
@@ -206,14 +206,14 @@ class Deadlines:
     """Time-outs of requests. All are equally long, so the first sent is the first due and one timer serves all."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, timeout_s: float | None, overdue: Callable[[Flight], None]
+        self, loop: asyncio.AbstractEventLoop, timeout_s: float | None, overdue: Callable[[InFlightRequest], None]
     ) -> None:
         self._loop, self._overdue = loop, overdue
         self._timeout_ns = None if timeout_s is None else int(timeout_s * SECOND_NS)
-        self._queue: deque[tuple[int, Flight]] = deque()
+        self._queue: deque[tuple[int, InFlightRequest]] = deque()
         self._armed = False
 
-    def add(self, flight: Flight) -> None:
+    def add(self, flight: InFlightRequest) -> None:
         """Watch a request from now on."""
         if self._timeout_ns is not None:
             self._queue.append((now_ns() + self._timeout_ns, flight))

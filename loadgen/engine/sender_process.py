@@ -15,22 +15,22 @@ import zmq
 from collector.records import shared_memory
 from collector.records.control_channel import Channel, Closed, Message
 from collector.records.record import Outcome
-from collector.records.shared_counters import Board
+from collector.records.shared_counters import SharedCounters
 from loadgen.backends import Endpoint, JobEndpoint, endpoint
-from loadgen.capture.answer_capture import Gallery
-from loadgen.capture.ring_buffer import Ring
+from loadgen.capture.answer_capture import AnswerCapture
+from loadgen.capture.ring_buffer import RingBuffer
 from loadgen.clock import now_ns
-from loadgen.engine.answer_handler import Asked, Intake, error_of
+from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia, error_of
 from loadgen.engine.budget import Budget
 from loadgen.engine.jobs import Jobs
-from loadgen.engine.record_sender import EXAMPLE_CHARS, Outbox
+from loadgen.engine.record_sender import EXAMPLE_CHARS, RecordSender
 from loadgen.engine.sender import Sender
 from loadgen.media.verification import HeaderVerifier
 from loadgen.options import JobOptions
-from loadgen.planning.request_store import Store
+from loadgen.planning.request_store import RequestStore
 from loadgen.secrets import Secrets
 from loadgen.system.cpu_affinity import settle
-from loadgen.system.process_tuning import quieten
+from loadgen.system.process_tuning import tune_process
 from loadgen.transport import make_transport
 from loadgen.transport.interface import Answer, Transport
 from loadgen.transport.replicas import Replicas
@@ -66,8 +66,8 @@ class SenderProcess:
             case "warmup":
                 self._warm_up(message["entry"], message["replica"], message["size"])
             case "start":
-                quieten()
-                self._intake.start()
+                tune_process()
+                self._answer_handler.start()
                 self._sender.start()
             case "stop":
                 self._sender.stop()
@@ -80,36 +80,38 @@ class SenderProcess:
         placed = settle(setup)
         self._context = zmq.Context()  # its thread inherits the cores
         number, targets = setup["number"], [Target.from_message(each) for each in setup["targets"]]
-        self._store = Store.attach(setup["store"])
+        self._store = RequestStore.attach(setup["store"])
         entries = shared_memory.attach(setup["entries"], np.int32).data
-        board = Board.attach(setup["board"])
-        budget = Budget(board, number, setup["max_concurrency"], setup["bells"])
+        shared_counters = SharedCounters.attach(setup["shared_counters"])
+        budget = Budget(shared_counters, number, setup["max_concurrency"], setup["wakeups"])
         self._hide = Secrets(tuple(targets[0].secrets)).hide  # those of all of them
-        outbox = Outbox(self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number, self._hide)
-        gallery = Gallery(Ring(setup["ring"]), setup["saver_bell"]) if setup["ring"] else None
+        record_sender = RecordSender(
+            self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number, self._hide
+        )
+        capture = AnswerCapture(RingBuffer(setup["ring"]), setup["writer_wakeup"]) if setup["ring"] else None
         dialect = endpoint(setup["backend"], setup["task"], setup["n"])
         self._transport = self._make_transport(dialect, targets, setup)
         sizes = shared_memory.attach(setup["shapes"], np.int32).data
-        asked = Asked(setup["task"], setup["n"], lambda index: (sizes[4 * index], sizes[4 * index + 1]))
+        asked = ExpectedMedia(setup["task"], setup["n"], lambda index: (sizes[4 * index], sizes[4 * index + 1]))
         verifier = None if setup["verify"] == "none" else HeaderVerifier(setup["task"])
-        self._intake = Intake(dialect, asked, outbox, gallery, verifier)
+        self._answer_handler = AnswerHandler(dialect, asked, record_sender, capture, verifier)
         self._sender = Sender(
             self._loop,
             self._transport,
             lambda index: self._store.request(entries[index], index % len(targets)),
             budget,
-            board.posts(number),
-            self._intake,
+            shared_counters.sender_counters(number),
+            self._answer_handler,
             self._timeout_s,
             setup["spin_us"],
         )
         self._sender.on_idle = self._go_idle
-        self._watch_bell(setup["bell"])
+        self._watch_bell(setup["wakeup"])
         self._tokens = self._connect(zmq.PULL, f"ipc://{setup['folder']}/tokens-{number}")
         self._loop.add_reader(self._tokens.fileno(), self._take_tokens)
         self._connections: int = setup["connections"]
         opened = await self._transport.open(self._connections)
-        self._channel.send("ready", opened=opened, alarm=self._sender.alarm, transport=self._transport.name, **placed)
+        self._channel.send("ready", opened=opened, timer=self._sender.timer, transport=self._transport.name, **placed)
 
     def _make_transport(self, dialect: Endpoint, targets: list[Target], setup: dict[str, Any]) -> Transport:
         """Make one for each server; where requests are whole jobs, one that carries jobs over it."""
@@ -130,7 +132,7 @@ class SenderProcess:
     async def _tell_idle(self) -> None:
         settled = await asyncio.gather(*(jobs.settle() for jobs in self._jobs))
         undeleted = {"undeleted": sum(each["undeleted"] for each in settled)} if settled else {}
-        self._channel.send("idle", **undeleted, **self._intake.close(), **self._sender.vitals())
+        self._channel.send("idle", **undeleted, **self._answer_handler.close(), **self._sender.vitals())
 
     async def _open(self, tell: str) -> None:
         self._channel.send(tell, opened=await self._transport.open(self._connections))
@@ -147,13 +149,13 @@ class SenderProcess:
         socket.connect(address)
         return socket
 
-    def _watch_bell(self, bell: int) -> None:
+    def _watch_bell(self, wakeup: int) -> None:
         def ring() -> None:
-            os.read(bell, 4096)
+            os.read(wakeup, 4096)
             self._sender.rung()
 
-        os.set_blocking(bell, False)
-        self._loop.add_reader(bell, ring)
+        os.set_blocking(wakeup, False)
+        self._loop.add_reader(wakeup, ring)
 
     def _take_tokens(self) -> None:
         """The descriptor tells of a change only, so read until there is nothing more."""
@@ -169,7 +171,7 @@ class SenderProcess:
 
         def done(answer: Answer) -> None:
             deadline.cancel()
-            reply = self._intake.judge(answer, (size[0], size[1]))
+            reply = self._answer_handler.judge(answer, (size[0], size[1]))
             if answer.overdue:
                 return tell("timeout", "a request of the job took longer than --timeout", answer.done_ns)
             error = error_of(reply, answer) if reply.error else None

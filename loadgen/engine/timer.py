@@ -12,7 +12,7 @@ from loadgen.clock import SECOND_NS, now_ns
 _CLOCK_MONOTONIC, _TFD_TIMER_ABSTIME = 1, 1
 
 
-class Alarm(Protocol):
+class Timer(Protocol):
     """Calls back once at, or a little after, the last time it was set to (CLOCK_MONOTONIC ns)."""
 
     name: str
@@ -28,7 +28,7 @@ class _Timespec(ctypes.Structure):
     _fields_ = [(name, ctypes.c_long) for name in ("interval_s", "interval_ns", "value_s", "value_ns")]
 
 
-class TimerfdAlarm:
+class TimerfdTimer:
     """The kernel's timerfd, watched by the loop: wakes after some 100 us at the median."""
 
     name = "timerfd"
@@ -57,7 +57,7 @@ class TimerfdAlarm:
         self._ring()
 
 
-class LoopAlarm:
+class LoopTimer:
     """The loop's own timer, where there is no timerfd (macOS): a millisecond late, never early."""
 
     name = "loop timer"
@@ -83,11 +83,11 @@ class LoopAlarm:
             self._ring()
 
 
-def best_alarm(
-    loop: asyncio.AbstractEventLoop, ring: Callable[[], None], finest: Callable[..., Alarm] = TimerfdAlarm
-) -> Alarm:
+def best_timer(
+    loop: asyncio.AbstractEventLoop, ring: Callable[[], None], finest: Callable[..., Timer] = TimerfdTimer
+) -> Timer:
     """Return the finest alarm that this system has."""
     try:
         return finest(loop, ring)
     except (AttributeError, OSError):
-        return LoopAlarm(loop, ring)
+        return LoopTimer(loop, ring)

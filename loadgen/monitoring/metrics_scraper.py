@@ -19,7 +19,7 @@ from typing import Any, Final
 import aiohttp
 
 from collector.records.control_channel import Channel, Closed, readable
-from collector.records.resource_usage import Vitals
+from collector.records.resource_usage import ResourceUsage
 from collector.saved.metrics_log import MetricsLog
 from collector.text.printable import printable
 from loadgen import __version__
@@ -159,7 +159,7 @@ class Scraper:
         asyncio.get_running_loop().add_reader(self._channel.fileno(), self._hear)
         timeout = aiohttp.ClientTimeout(total=SCRAPE_S)
         jar = aiohttp.DummyCookieJar()
-        vitals = Vitals()
+        vitals = ResourceUsage()
         async with aiohttp.ClientSession(
             timeout=timeout, headers=_HEADERS, cookie_jar=jar, auto_decompress=False
         ) as session:

@@ -18,9 +18,9 @@ from typing import Any, Final
 import numpy as np
 
 from collector.records.control_channel import Channel, Closed, readable
-from collector.records.stalls import HICCUP
+from collector.records.stalls import STALL
 from loadgen.clock import now_ns
-from loadgen.system.process_tuning import quieten
+from loadgen.system.process_tuning import tune_process
 
 PERIOD_S: Final = 0.01  # 100 looks a second and core, some 0.7 % of one; a shorter stall may fall in between
 LATE_NS: Final = 1_000_000  # from here on a waking is a hiccup
@@ -59,7 +59,7 @@ class Sampler:
         self._max_ns[core] = max(self._max_ns[core], late_ns)
         if late_ns >= LATE_NS and self._left > 0 and self.unwritten is None:
             self._left -= 1
-            self._write(np.array([(core, due_ns, late_ns)], HICCUP).tobytes())
+            self._write(np.array([(core, due_ns, late_ns)], STALL).tobytes())
 
     def _write(self, row: bytes) -> None:
         try:
@@ -84,7 +84,7 @@ class Sampler:
             "p50": percentile(0.5),
             "p99": percentile(0.99),
             "max": max_ns / 1e9,
-            "hiccups": KEPT - self._left,
+            "stalls": KEPT - self._left,
             "realtime": self.realtime,
         }
 
@@ -99,10 +99,10 @@ def main(descriptor: int) -> None:
             for message in channel.receive():
                 kind = message["kind"]
                 if kind == "setup":
-                    sampler = Sampler(message["sampled"], message["hiccups"])
+                    sampler = Sampler(message["sampled"], message["stalls"])
                     channel.send("ready")
                 elif kind == "start" and sampler:
-                    quieten()
+                    tune_process()
                     sampler.start()
                 elif kind == "stop" and sampler:
                     channel.send("idle", **sampler.report(), unwritten=sampler.unwritten)

@@ -18,7 +18,7 @@ from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
 from loadgen.options import ArrivalOptions, DataOptions, TargetOptions, WarmupOptions
 from loadgen.planning.arrivals import plan_arrivals
-from loadgen.planning.request_store import StoreWriter
+from loadgen.planning.request_store import RequestStoreWriter
 
 Progress = Callable[[int, int], None]  # encoded so far, to encode
 
@@ -97,7 +97,7 @@ def _encode(
     warmup: WarmupOptions,
     progress: Progress,
 ) -> Plan:
-    dialect, writer = endpoint(target.backend, data.task, target.n), StoreWriter()
+    dialect, writer = endpoint(target.backend, data.task, target.n), RequestStoreWriter()
     warm = _warmups(samples, data.task, warmup, dialect)
     total = len(samples) + len(warm)
     names: list[str] = []

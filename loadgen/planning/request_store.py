@@ -11,7 +11,7 @@ from loadgen.bodies.request import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class RequestStore:
     """Requests of one endpoint by number. They differ by body only; `offsets` has one item more than requests."""
 
     method: str
@@ -29,7 +29,7 @@ class Store:
         return Request(self.method, self.path, self.content_type, body, replica)
 
     @classmethod
-    def attach(cls, message: dict[str, Any]) -> "Store":
+    def attach(cls, message: dict[str, Any]) -> "RequestStore":
         """See the store that a StoreWriter finished, in another process."""
         bodies, offsets = (
             shared_memory.attach(message["bodies"], np.uint8),
@@ -38,7 +38,7 @@ class Store:
         return cls(message["method"], message["path"], message["content_type"], bodies.data, offsets.data)
 
 
-class StoreWriter:
+class RequestStoreWriter:
     """Fills a store, one request after the other, without holding them all at once."""
 
     def __init__(self) -> None:

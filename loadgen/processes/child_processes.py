@@ -28,7 +28,7 @@ _SOCKET_PATH_LIMIT = 100  # of the 107 bytes that a unix socket's address can ha
 _OURS = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
 
 
-class Member:
+class ChildProcess:
     """One child process: its name, its control line, and what it wrote to standard error."""
 
     def __init__(self, name: str, module: str, inherit: Sequence[int], hide: Callable[[str], str]) -> None:
@@ -58,7 +58,7 @@ class Member:
         """Let the process go on, if somebody paused it (SIGSTOP): stopped, it could not even end."""
         self.process.send_signal(signal.SIGCONT)
 
-    def last_words(self) -> str:
+    def exit_reason(self) -> str:
         """Last line that the process wrote before it died, and how it ended."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(1)
@@ -68,7 +68,7 @@ class Member:
         return self._hide(f"{ending}: {lines[-1]}") if lines else ending
 
 
-class Group:
+class ChildProcesses:
     """Child processes that live no longer than this; a private 0700 folder holds their `sockets`, if they have some.
 
     The collector removes it where the parent is killed, so only its group may have one, and it has to be the first
@@ -80,10 +80,10 @@ class Group:
         self._hide = hide
         self._sockets = sockets
         self.folder: Path | None = None
-        self.members: list[Member] = []
-        self.watched: list[Member] = []  # of another group, which ends them; their deaths are news here too
+        self.children: list[ChildProcess] = []
+        self.watched: list[ChildProcess] = []  # of another group, which ends them; their deaths are news here too
 
-    def __enter__(self) -> "Group":
+    def __enter__(self) -> "ChildProcesses":
         return self
 
     def __exit__(
@@ -94,63 +94,63 @@ class Group:
             self._put_away()
 
     def _put_away(self) -> None:
-        for member in self.members:
-            member.wake()
-            member.release()
-            member.channel.close()
+        for child in self.children:
+            child.wake()
+            child.release()
+            child.channel.close()
         deadline = time.monotonic() + 3
-        for member in self.members:
+        for child in self.children:
             try:
-                member.process.wait(max(deadline - time.monotonic(), 0.01))
+                child.process.wait(max(deadline - time.monotonic(), 0.01))
             except subprocess.TimeoutExpired:
-                member.process.kill()
-                member.process.wait()
+                child.process.kill()
+                child.process.wait()
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self, name: str, module: str, **setup: Any) -> Member:
+    def start(self, name: str, module: str, **setup: Any) -> ChildProcess:
         """Start `python -m MODULE CHANNEL` and send it `setup`; it inherits every Descriptor in there.
 
         ProcessError where the system does not let us.
         """
         try:
-            member = Member(name, module, list(_descriptors(setup)), self._hide)
-            self.members.append(member)
+            child = ChildProcess(name, module, list(_descriptors(setup)), self._hide)
+            self.children.append(child)
             if self._sockets and self.folder is None:
                 self.folder = _private_folder()
         except OSError as error:  # no process, descriptor or temporary file to be had
             raise ProcessError(f"{name} cannot be started: {error}; see to ulimit -a, and to room in $TMPDIR") from None
-        member.channel.send("setup", folder=str(self.folder) if self.folder else None, **setup)
-        return member
+        child.channel.send("setup", folder=str(self.folder) if self.folder else None, **setup)
+        return child
 
-    def news(self, timeout_s: float | None, wake: Sequence[int] = ()) -> Iterator[tuple[Member, Message]]:
+    def news(self, timeout_s: float | None, wake: Sequence[int] = ()) -> Iterator[tuple[ChildProcess, Message]]:
         """Wait for messages; a death is the message `died`. A descriptor in `wake` ends the waiting too."""
-        living = {member.channel.fileno(): member for member in [*self.members, *self.watched] if member.alive}
+        living = {child.channel.fileno(): child for child in [*self.children, *self.watched] if child.alive}
         for descriptor in readable([*living, *wake], timeout_s):
-            if member := living.get(descriptor):
+            if child := living.get(descriptor):
                 try:
-                    for message in member.channel.receive():
-                        yield member, message
+                    for message in child.channel.receive():
+                        yield child, message
                 except Closed:
-                    member.alive = False
-                    if not member.released:
-                        yield member, {"kind": "died"}
+                    child.alive = False
+                    if not child.released:
+                        yield child, {"kind": "died"}
 
-    def wait_for(self, kind: str, members: Sequence[Member], timeout_s: float) -> dict[Member, Message]:
-        """Wait until each of `members` has sent a message of this kind; a death or silence is a ProcessError."""
-        answers: dict[Member, Message] = {}
+    def wait_for(self, kind: str, children: Sequence[ChildProcess], timeout_s: float) -> dict[ChildProcess, Message]:
+        """Wait until each of `children` has sent a message of this kind; a death or silence is a ProcessError."""
+        answers: dict[ChildProcess, Message] = {}
         deadline = time.monotonic() + timeout_s
-        while missing := [member for member in members if member not in answers]:
+        while missing := [child for child in children if child not in answers]:
             if time.monotonic() > deadline:
-                names = ", ".join(member.name for member in missing)
+                names = ", ".join(child.name for child in missing)
                 raise ProcessError(
                     f"{names} did not get {kind} within {timeout_s:g} s; the machine may be overloaded, try again"
                 )
-            for member, message in self.news(0.5):
+            for child, message in self.news(0.5):
                 if message["kind"] == "died":
-                    raise ProcessError(f"{member.name} died before the start ({member.last_words()})")
+                    raise ProcessError(f"{child.name} died before the start ({child.exit_reason()})")
                 if message["kind"] == kind:
-                    answers[member] = message
+                    answers[child] = message
         return answers
 
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from collector.cli.parser import Parser
 from loadgen.errors import UsageError
-from loadgen.processes.child_processes import Group, Member
+from loadgen.processes.child_processes import ChildProcess, ChildProcesses
 from loadgen.simulator.engine import options as simulator
 
 _START_S = 30.0
@@ -39,9 +39,9 @@ def simulated(options: simulator.SimulatorOptions) -> Iterator[str]:
 
 
 @contextmanager
-def attended(options: simulator.SimulatorOptions) -> Iterator[tuple[str, Member]]:
+def attended(options: simulator.SimulatorOptions) -> Iterator[tuple[str, ChildProcess]]:
     """Run a simulated server; give its base URL, and its process for a run to keep an eye on."""
-    with Group(sockets=False) as group:
-        server = group.start("simulator", "loadgen.simulator", options=dataclasses.asdict(options))
-        ready = group.wait_for("ready", [server], _START_S)[server]
+    with ChildProcesses(sockets=False) as processes:
+        server = processes.start("simulator", "loadgen.simulator", options=dataclasses.asdict(options))
+        ready = processes.wait_for("ready", [server], _START_S)[server]
         yield f"{options.scheme}://{options.host}:{ready['port']}", server

@@ -11,18 +11,18 @@ import numpy as np
 
 from collector.records import shared_memory
 from collector.records.record import Outcome
-from collector.records.shared_counters import Board
+from collector.records.shared_counters import SharedCounters
 from collector.records.shared_memory import Descriptor
 from collector.saved import run_folder
-from loadgen.capture.ring_buffer import Ring
+from loadgen.capture.ring_buffer import RingBuffer
 from loadgen.clock import SECOND_NS
 from loadgen.monitoring.metrics_urls import page_urls
 from loadgen.options import BenchOptions, TargetOptions
 from loadgen.planning.plan import Plan
-from loadgen.processes.child_processes import Group, Member
+from loadgen.processes.child_processes import ChildProcess, ChildProcesses
 from loadgen.runs.run_folder import RunDir
 from loadgen.system import file_descriptors
-from loadgen.system.cpu_affinity import parse_pins, usable_cores
+from loadgen.system.cpu_affinity import parse_affinity, usable_cores
 from loadgen.transport import choose
 from loadgen.transport.target import Target, redacted
 
@@ -33,77 +33,82 @@ CONNECTIONS: Final = 1024  # a sender opens at most this many ahead of time
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Places:
+class OutputFolders:
     """Where a run writes: a folder of its own, and one for answers to be saved; None where nothing is kept."""
 
     run_dir: RunDir | None
     answers: Path | None
 
 
-class Crew:
+class ProcessPool:
     """One collector, one scheduler, N senders, all ready; of the `onlookers` and the saver no death ends a run."""
 
     def __init__(
-        self, group: Group, plan: Plan, options: BenchOptions, targets: Sequence[Target], places: Places
+        self,
+        processes: ChildProcesses,
+        plan: Plan,
+        options: BenchOptions,
+        targets: Sequence[Target],
+        places: OutputFolders,
     ) -> None:
         file_descriptors.check(_share(plan, options) * len(targets), options.traffic.senders)
-        self.group = group
+        self.processes = processes
         self._drain_s, self._last_arrival_ns = options.traffic.drain_s, int(plan.arrivals_ns[-1])
-        self.books = self._open_books(plan, options, places.run_dir)
-        self._board = Board.attach(numbered(self.books["board"]))
+        self.accounting = self._open_accounting(plan, options, places.run_dir)
+        self._shared_counters = SharedCounters.attach(numbered(self.accounting["shared_counters"]))
         traffic = options.traffic
-        self._pins = parse_pins(traffic.pin, usable_cores(), traffic.senders)
-        self.collector = group.start(
-            "collector", "collector.process.collector", cores=self._pins.of("collector"), **self.books
+        self._pins = parse_affinity(traffic.pin, usable_cores(), traffic.senders)
+        self.collector = processes.start(
+            "collector", "collector.process.collector", cores=self._pins.of("collector"), **self.accounting
         )
-        self.scheduler = group.start(
+        self.scheduler = processes.start(
             "scheduler",
             "loadgen.engine.scheduler",
-            arrivals=self.books["arrivals"],
+            arrivals=self.accounting["arrivals"],
             senders=traffic.senders,
             cores=self._pins.of("scheduler"),
             realtime=traffic.realtime,
         )
-        self.rings = [Ring.create() for _ in range(traffic.senders)] if places.answers else []
-        saver_pipe = _pipe()
-        self.saver = self._start_saver(saver_pipe[0], places.answers) if places.answers else None
-        self.senders = self._start_senders(plan, options, targets, saver_pipe[1])
+        self.rings = [RingBuffer.create() for _ in range(traffic.senders)] if places.answers else []
+        writer_pipe = _pipe()
+        self.writer = self._start_writer(writer_pipe[0], places.answers) if places.answers else None
+        self.senders = self._start_senders(plan, options, targets, writer_pipe[1])
         sampled = self._pins.all() or usable_cores()[:SAMPLED]
-        self.sampler = group.start(
-            "sampler", "loadgen.monitoring.stall_sampler", sampled=sampled, hiccups=self.books["hiccups"]
+        self.sampler = processes.start(
+            "sampler", "loadgen.monitoring.stall_sampler", sampled=sampled, stalls=self.accounting["stalls"]
         )
         self.metrics = _open_metrics(options.target, places.run_dir)
         self.onlookers = [self._start_scraper(options.target, self.metrics)] if self.metrics else []
         everybody = [self.collector, self.scheduler, *self.senders, self.sampler, *self.onlookers]
-        everybody += [self.saver] if self.saver else []
-        self.ready = group.wait_for("ready", everybody, READY_S)
+        everybody += [self.writer] if self.writer else []
+        self.ready = processes.wait_for("ready", everybody, READY_S)
 
-    def _open_books(self, plan: Plan, options: BenchOptions, run_dir: RunDir | None) -> dict[str, Any]:
+    def _open_accounting(self, plan: Plan, options: BenchOptions, run_dir: RunDir | None) -> dict[str, Any]:
         return {
             "arrivals": shared_memory.share(plan.arrivals_ns),
             "slo_ms": shared_memory.share(plan.slo_ms),
-            "board": Board.create(options.traffic.senders, len(plan)),
-            "ledger": run_dir.open(run_folder.RECORDS) if run_dir else shared_memory.nameless_file(),
-            "hiccups": run_dir.open(run_folder.HICCUPS) if run_dir else shared_memory.nameless_file(),
+            "shared_counters": SharedCounters.create(options.traffic.senders, len(plan)),
+            "record_file": run_dir.open(run_folder.RECORDS) if run_dir else shared_memory.nameless_file(),
+            "stalls": run_dir.open(run_folder.STALLS) if run_dir else shared_memory.nameless_file(),
             "run_dir": str(run_dir.folder) if run_dir else None,
             "shapes": shared_memory.share(plan.shapes[plan.entries]),
             "terms": terms(plan, options),
         }
 
-    def _start_saver(self, bell: Descriptor, answers: Path) -> Member:
-        return self.group.start(
-            "saver", "loadgen.capture.answer_writer", rings=self.rings, bell=bell, answers=str(answers)
+    def _start_writer(self, wakeup: Descriptor, answers: Path) -> ChildProcess:
+        return self.processes.start(
+            "writer", "loadgen.capture.answer_writer", rings=self.rings, wakeup=wakeup, answers=str(answers)
         )
 
     def _start_senders(
-        self, plan: Plan, options: BenchOptions, targets: Sequence[Target], saver_bell: Descriptor
-    ) -> list[Member]:
+        self, plan: Plan, options: BenchOptions, targets: Sequence[Target], writer_wakeup: Descriptor
+    ) -> list[ChildProcess]:
         traffic = options.traffic
         pipes = [_pipe() for _ in range(traffic.senders)]
         entries = shared_memory.share(plan.entries)
         share = _share(plan, options)
         return [
-            self.group.start(
+            self.processes.start(
                 f"sender {number}",
                 "loadgen.engine.sender_process",
                 number=number,
@@ -112,13 +117,13 @@ class Crew:
                 targets=[dataclasses.asdict(target) for target in targets],
                 store=plan.store,
                 entries=entries,
-                board=self.books["board"],
-                bell=pipes[number][0],
-                bells=[bell for _, bell in pipes],
+                shared_counters=self.accounting["shared_counters"],
+                wakeup=pipes[number][0],
+                wakeups=[wakeup for _, wakeup in pipes],
                 backend=options.target.backend,
                 task=options.data.task,
                 n=options.target.n,
-                shapes=self.books["shapes"],
+                shapes=self.accounting["shapes"],
                 verify=traffic.verify,
                 transport=choose(traffic.transport, options.target),
                 spin_us=traffic.spin_us,
@@ -128,14 +133,14 @@ class Crew:
                 max_concurrency=traffic.max_concurrency,
                 connections=min(share, CONNECTIONS),
                 ring=self.rings[number] if self.rings else None,
-                saver_bell=saver_bell,
+                writer_wakeup=writer_wakeup,
             )
             for number in range(traffic.senders)
         ]
 
-    def _start_scraper(self, target: TargetOptions, metrics: Descriptor) -> Member:
+    def _start_scraper(self, target: TargetOptions, metrics: Descriptor) -> ChildProcess:
         """Where processes are pinned, it shares the collector's cores."""
-        return self.group.start(
+        return self.processes.start(
             "scraper",
             "loadgen.monitoring.metrics_scraper",
             cores=self._pins.of("collector"),
@@ -147,13 +152,13 @@ class Crew:
         )
 
     @property
-    def stoppable(self) -> list[Member]:
+    def stoppable(self) -> list[ChildProcess]:
         """Who is told to stop and then says `idle`, with what it measured of itself."""
         return [self.scheduler, *self.senders, self.sampler, *self.onlookers]
 
     def unsaved(self) -> list[int]:
         """Plan indexes of what was kept and not saved, whatever became of the saver."""
-        rings = (Ring({name: each.fileno() for name, each in ring.items()}) for ring in self.rings)
+        rings = (RingBuffer({name: each.fileno() for name, each in ring.items()}) for ring in self.rings)
         return sorted(index for ring in rings for index in ring.waiting())
 
     def drain_ns(self, started_ns: int) -> int | None:
@@ -164,12 +169,12 @@ class Crew:
 
     def all_ended(self) -> bool:
         """Whether every planned request has ended, by the senders' own count."""
-        return self._board.finished() >= len(self._board.marks)
+        return self._shared_counters.finished() >= len(self._shared_counters.marks)
 
     def stop(self) -> None:
         """Have nothing more sent. Who was paused (SIGSTOP) must go on for that."""
-        for member in self.stoppable:
-            member.wake()
+        for child in self.stoppable:
+            child.wake()
         self.tell("stop", self.stoppable)
 
     def abandon(self, outcome: Outcome) -> None:
@@ -179,16 +184,16 @@ class Crew:
     def reopen(self) -> None:
         """Have senders open again what the server closed while others were warming up."""
         self.tell("open", self.senders)
-        self.group.wait_for("opened", self.senders, READY_S)
+        self.processes.wait_for("opened", self.senders, READY_S)
 
     def set_slo(self, slo_ms: "np.ndarray[Any, np.dtype[np.float64]]") -> None:
         """Give every request its target (ms, nan: none), before the start."""
-        shared_memory.attach(self.books["slo_ms"].fileno(), np.float64, writable=True)[:] = slo_ms
+        shared_memory.attach(self.accounting["slo_ms"].fileno(), np.float64, writable=True)[:] = slo_ms
 
-    def tell(self, kind: str, members: Sequence[Member] | None = None, **fields: Any) -> None:
+    def tell(self, kind: str, children: Sequence[ChildProcess] | None = None, **fields: Any) -> None:
         """Send the same message to several members; to all of the crew if none are named."""
-        for member in members if members is not None else [self.collector, *self.stoppable]:
-            member.channel.send(kind, **fields)
+        for child in children if children is not None else [self.collector, *self.stoppable]:
+            child.channel.send(kind, **fields)
 
 
 def _open_metrics(target: TargetOptions, run_dir: RunDir | None) -> Descriptor | None:

@@ -11,29 +11,29 @@ from collector.saved import metrics_series
 from collector.saved.metrics_log import Scrapes
 from collector.summary.result import Result
 from loadgen.backends import endpoint
-from loadgen.capture.media_decoder import Darkroom, Developed
-from loadgen.capture.write_errors import Losses
+from loadgen.capture.media_decoder import DecodedMedia, MediaDecoder
+from loadgen.capture.write_errors import WriteErrors
 from loadgen.monitoring.metrics_urls import shown
 from loadgen.options import BenchOptions, TrafficOptions
 from loadgen.planning.plan import Plan
-from loadgen.processes.child_processes import Group, Member
+from loadgen.processes.child_processes import ChildProcess, ChildProcesses
 from loadgen.runs import memory_check
 from loadgen.runs import targets as slo
 from loadgen.runs import warmups as warmup
-from loadgen.runs.process_pool import Crew, Places
+from loadgen.runs.process_pool import OutputFolders, ProcessPool
 from loadgen.runs.run_folder import RunDir
-from loadgen.runs.run_loop import Course, Watch
-from loadgen.runs.run_metadata import circumstances
+from loadgen.runs.run_loop import RunLoop, Watch
+from loadgen.runs.run_metadata import run_metadata
 from loadgen.secrets import Secrets
 from loadgen.system.interrupts import Interrupts
-from loadgen.system.temporary_folder import scratch
+from loadgen.system.temporary_folder import temporary_folder
 from loadgen.transport.target import resolve_all
 
 Tell = Callable[[str], None]  # says what goes on, in a line
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class CompletedRun:
     """What a run leaves behind: its result (the JSON), and what decides the exit code.
 
     `died` names processes of ours; `unwritten` says why `--run-dir` has not got everything, and is empty where it has.
@@ -52,9 +52,9 @@ def run(
     tell: Tell = lambda _: None,
     on_start: Callable[[], object] = lambda: None,
     run_dir: Path | None = None,
-    watched: Sequence[Member] = (),
+    watched: Sequence[ChildProcess] = (),
     interrupts: Interrupts | None = None,
-) -> Measured:
+) -> CompletedRun:
     """Carry out a plan against the target. Failures of requests are in the figures; faults of ours are raised.
 
     `watch` gets snapshots while it goes on, `tell` a line where something takes its time, `on_start` is called once
@@ -68,36 +68,36 @@ def run(
     with ExitStack() as stack:
         interrupts = interrupts or stack.enter_context(Interrupts())  # ends last: putting away is not to be interrupted
         answers = stack.enter_context(_answers(options.traffic))
-        places = Places(RunDir(run_dir) if run_dir else None, answers)
-        group = stack.enter_context(Group(hide))
-        group.watched.extend(watched)
-        crew = Crew(group, plan, options, servers, places)
-        _warn_of_pages(crew, options, tell)
-        warmups = warmup.warm_up(crew, plan, len(servers), tell)
+        places = OutputFolders(RunDir(run_dir) if run_dir else None, answers)
+        processes = stack.enter_context(ChildProcesses(hide))
+        processes.watched.extend(watched)
+        pool = ProcessPool(processes, plan, options, servers, places)
+        _warn_of_pages(pool, options, tell)
+        warmups = warmup.warm_up(pool, plan, len(servers), tell)
         if shortage := _shortage(plan, options, warmups):
             tell(shortage)
         targets = slo.targets(plan, warmups, options.slo)
-        crew.set_slo(targets.slo_ms)
-        about = circumstances(plan, options, warmups, targets)
-        crew.reopen()
+        pool.set_slo(targets.slo_ms)
+        about = run_metadata(plan, options, warmups, targets)
+        pool.reopen()
         interrupts.arm()
         on_start()
-        course = Course(crew, interrupts, watch)
+        run_loop = RunLoop(pool, interrupts, watch)
         if places.run_dir:
-            known = {"started_ns": course.started_ns, "terms": crew.books["terms"], **about}
+            known = {"started_ns": run_loop.started_ns, "terms": pool.accounting["terms"], **about}
             places.run_dir.begin(plan, targets.slo_ms, known)
-        course.start()
-        course.follow()
-        developed = _develop(answers, plan, options, crew, course, tell)
+        run_loop.start()
+        run_loop.follow()
+        developed = _develop(answers, plan, options, pool, run_loop, tell)
         refused = [(index, hide(fault)) for index, fault in sorted(developed.refused.items())]
-        developed.losses.example = hide(developed.losses.example)
-        figures = course.close(refused)
-        scraped = metrics_series.of_run(_scrapes(crew), course.started_ns, figures)
-        media = _media(options.traffic, developed, course)
-        processes = _processes(crew, course)
-        result = json.assemble(figures, server_metrics=scraped, media=media, self_measured=processes, **about)
-        unwritten = course.unwritten + (places.run_dir.finish(result) if places.run_dir else [])
-    return Measured(result, course.interrupted, tuple(course.died), ", ".join(dict.fromkeys(unwritten)))
+        developed.write_errors.example = hide(developed.write_errors.example)
+        figures = run_loop.close(refused)
+        scraped = metrics_series.of_run(_scrapes(pool), run_loop.started_ns, figures)
+        media = _media(options.traffic, developed, run_loop)
+        self_measured = _self_measured(pool, run_loop)
+        result = json.assemble(figures, server_metrics=scraped, media=media, self_measured=self_measured, **about)
+        unwritten = run_loop.unwritten + (places.run_dir.finish(result) if places.run_dir else [])
+    return CompletedRun(result, run_loop.interrupted, tuple(run_loop.died), ", ".join(dict.fromkeys(unwritten)))
 
 
 def _shortage(plan: Plan, options: BenchOptions, warmups: list[warmup.Warmup]) -> str | None:
@@ -107,24 +107,24 @@ def _shortage(plan: Plan, options: BenchOptions, warmups: list[warmup.Warmup]) -
     return memory_check.shortage(in_flight, memory_check.largest_request(plan), answer, memory_check.available_bytes())
 
 
-def _warn_of_pages(crew: Crew, options: BenchOptions, tell: Tell) -> None:
+def _warn_of_pages(pool: ProcessPool, options: BenchOptions, tell: Tell) -> None:
     """Say what was wrong at the first scrape, while there is time to do something about it."""
-    for onlooker in crew.onlookers:
-        pages = zip(options.target.server_metrics, crew.ready[onlooker].pop("problems"), strict=True)
+    for onlooker in pool.onlookers:
+        pages = zip(options.target.server_metrics, pool.ready[onlooker].pop("problems"), strict=True)
         for page, problem in pages:
             if problem:
                 tell(f"--server-metrics {shown(page)}: {problem}; the run goes on, and so do the scrapes")
 
 
-def _scrapes(crew: Crew) -> Scrapes | None:
-    return Scrapes.of_file(crew.metrics.fileno()) if crew.metrics else None
+def _scrapes(pool: ProcessPool) -> Scrapes | None:
+    return Scrapes.of_file(pool.metrics.fileno()) if pool.metrics else None
 
 
-def _processes(crew: Crew, course: Course) -> dict[str, dict[str, Any]]:
+def _self_measured(pool: ProcessPool, run_loop: RunLoop) -> dict[str, dict[str, Any]]:
     """What each process said of itself, when it was ready and when it was done."""
     return {
-        member.name: {**{k: v for k, v in ready.items() if k != "kind"}, **course.idle.get(member.name, {})}
-        for member, ready in crew.ready.items()
+        child.name: {**{k: v for k, v in ready.items() if k != "kind"}, **run_loop.idle.get(child.name, {})}
+        for child, ready in pool.ready.items()
     }
 
 
@@ -137,7 +137,7 @@ def _answers(traffic: TrafficOptions) -> Iterator[Path | None]:
     if traffic.save_dir is None and traffic.verify != "decode":
         yield None
         return
-    with scratch(".answers-", traffic.save_dir) as folder:
+    with temporary_folder(".answers-", traffic.save_dir) as folder:
         yield folder
 
 
@@ -145,31 +145,31 @@ def _develop(
     answers: Path | None,
     plan: Plan,
     options: BenchOptions,
-    crew: Crew,
-    course: Course,
+    pool: ProcessPool,
+    run_loop: RunLoop,
     tell: Tell,
-) -> Developed:
+) -> DecodedMedia:
     """Decode and save what was kept; one more Ctrl-C stops that."""
     if answers is None:
-        return Developed()
+        return DecodedMedia()
     save_dir, decode = options.traffic.save_dir, options.traffic.verify == "decode"
     extract = endpoint(options.target.backend, options.data.task).media
-    room = Darkroom(Path(save_dir) if save_dir else None, decode, extract, plan.name)
-    before = course.listen()
-    developed = room.develop(answers, tell, lambda: course.listen() > before)
-    lost = Losses()
-    for index in crew.unsaved():
+    buffer = MediaDecoder(Path(save_dir) if save_dir else None, decode, extract, plan.name)
+    before = run_loop.listen()
+    developed = buffer.develop(answers, tell, lambda: run_loop.listen() > before)
+    lost = WriteErrors()
+    for index in pool.unsaved():
         lost.add(index, "the disk did not take it, or the process that writes died")
-    for report in course.idle.values():
-        lost.join(report.pop("lost", asdict(Losses())))
+    for report in run_loop.idle.values():
+        lost.join(report.pop("lost", asdict(WriteErrors())))
     developed.undecoded += lost.count if decode else 0
-    developed.losses.join(asdict(lost))
+    developed.write_errors.join(asdict(lost))
     return developed
 
 
-def _media(traffic: TrafficOptions, developed: Developed, course: Course) -> dict[str, Any]:
+def _media(traffic: TrafficOptions, developed: DecodedMedia, run_loop: RunLoop) -> dict[str, Any]:
     """What was looked at, what that cost, and what was saved."""
-    heads = [report for report in course.idle.values() if "verified" in report]
+    heads = [report for report in run_loop.idle.values() if "verified" in report]
     return {
         "verify": traffic.verify,
         "verified": sum(report["verified"] for report in heads),
@@ -180,5 +180,5 @@ def _media(traffic: TrafficOptions, developed: Developed, course: Course) -> dic
         "develop_s": developed.took_s,
         "save_dir": traffic.save_dir,
         "saved_files": developed.saved,
-        "lost": asdict(developed.losses),
+        "lost": asdict(developed.write_errors),
     }

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from collector.records import shared_memory
 from collector.records.record import RECORD
 from collector.records.shared_memory import Descriptor
-from collector.records.stalls import HICCUP
+from collector.records.stalls import STALL
 from collector.report import json
 from collector.saved import run_folder
 from collector.saved.run_folder_writer import NEW
 from loadgen.errors import UsageError
 from loadgen.planning.plan import Plan
 
-_DTYPES: Final = {run_folder.PLAN: run_folder.PLANNED, run_folder.RECORDS: RECORD, run_folder.HICCUPS: HICCUP}
+_DTYPES: Final = {run_folder.PLAN: run_folder.PLANNED, run_folder.RECORDS: RECORD, run_folder.STALLS: STALL}
 
 
 class RunDir:
@@ -49,8 +49,8 @@ class RunDir:
         except OSError as error:
             raise self._unusable(error) from None
 
-    def begin(self, plan: Plan, slo_ms: NDArray[np.float64], facts: Mapping[str, Any]) -> None:
-        """Write what is known before the start; `facts` has `started_ns`, `terms` and the circumstances.
+    def begin(self, plan: Plan, slo_ms: NDArray[np.float64], info: Mapping[str, Any]) -> None:
+        """Write what is known before the start; `info` has `started_ns`, `terms` and the circumstances.
 
         Raises UsageError where there is no room.
         """
@@ -60,7 +60,7 @@ class RunDir:
             rows[name] = plan.shapes[plan.entries, column]
         about = {"requests": len(plan), "digest": digest(plan), "source": plan.source}
         dtypes = {name: run_folder.describe(dtype) for name, dtype in _DTYPES.items()}
-        run = {"layout": run_folder.LAYOUT, **facts, "plan": about, "dtypes": dtypes}
+        run = {"layout": run_folder.LAYOUT, **info, "plan": about, "dtypes": dtypes}
         try:
             self._replace(run_folder.PLAN, rows.tobytes())
             self._replace(run_folder.RUN, json.dump(run))

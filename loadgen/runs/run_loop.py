@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from collector.process.accounting import Books
+from collector.process.accounting import Accounting
 from collector.records.control_channel import Message
 from collector.records.record import Outcome
 from collector.saved.run_folder_writer import save_all_marks
 from collector.summary.result import Figures, Snapshot
 from loadgen.clock import SECOND_NS, now_ns
-from loadgen.processes.child_processes import Member
-from loadgen.runs.process_pool import Crew, numbered
+from loadgen.processes.child_processes import ChildProcess
+from loadgen.runs.process_pool import ProcessPool, numbered
 from loadgen.system.interrupts import Interrupts
 
 LEAD_NS: Final = 150_000_000  # from the last "ready" to time zero: everybody hears of it, the first tokens arrive
@@ -27,21 +27,21 @@ CLOSING_S: Final = 60.0  # the collector computes the figures
 Watch = Callable[[Snapshot], None]
 
 
-class Course:
+class RunLoop:
     """Follows a run; time zero is `started_ns`.
 
     `died` names processes of ours that died; `idle` is what each said of itself when it was done. `unwritten` says
     what could not be written while it went on.
     """
 
-    def __init__(self, crew: Crew, interrupts: Interrupts, watch: Watch) -> None:
-        self._crew, self._interrupts, self._watch = crew, interrupts, watch
+    def __init__(self, pool: ProcessPool, interrupts: Interrupts, watch: Watch) -> None:
+        self._pool, self._interrupts, self._watch = pool, interrupts, watch
         self.died: list[str] = []
         self.unwritten: list[str] = []
         self.idle: dict[str, Message] = {}
         self.interrupted = False
         self.started_ns = now_ns() + LEAD_NS
-        self._drain_ns = crew.drain_ns(self.started_ns)
+        self._drain_ns = pool.drain_ns(self.started_ns)
         self._stopped_ns: int | None = None
         self._drained_ns: int | None = None
         self._ended_ns: int | None = None
@@ -51,7 +51,7 @@ class Course:
 
     def start(self) -> None:
         """Tell everybody when time zero is."""
-        self._crew.tell("start", started_ns=self.started_ns)
+        self._pool.tell("start", started_ns=self.started_ns)
 
     def follow(self) -> None:
         """Return when every request is accounted for, or when what was in flight at a stop has ended."""
@@ -59,11 +59,11 @@ class Course:
             self._hear(LOOK_S if self._drain_ns is None else min(LOOK_S, max(self._drain_ns - now_ns(), 0) / SECOND_NS))
             self._complete = self._complete or self._ended()
         self._note_why()
-        self._crew.stop()
+        self._pool.stop()
         if self._drained_ns is None:  # else this was the grace
             self._wait_until(self._all_idle, GRACE_S)
         if not self._all_idle():
-            self._crew.abandon(Outcome.CANCELLED if self.interrupted else Outcome.UNFINISHED)
+            self._pool.abandon(Outcome.CANCELLED if self.interrupted else Outcome.UNFINISHED)
             self._wait_until(self._all_idle, ABANDON_S, patient=True)
         self._save(GRACE_S if self._stopped_ns else SAVING_S)
 
@@ -82,7 +82,7 @@ class Course:
 
     def _ended(self) -> bool:
         """Whether all has ended by the senders' own count, and the collector, which should have said so, did not."""
-        if not self._crew.all_ended():
+        if not self._pool.all_ended():
             return False
         now = now_ns()
         self._ended_ns = self._ended_ns or now
@@ -91,11 +91,11 @@ class Course:
 
     def _save(self, patience_s: float) -> None:
         """Have the saver write what is left; a second Ctrl-C ends that."""
-        saver = self._crew.saver
-        if saver is None:
+        writer = self._pool.writer
+        if writer is None:
             return
-        self._crew.tell("stop", [saver], patience_s=patience_s)
-        self._wait_until(lambda: saver.name in self.idle or not saver.alive, patience_s + ABANDON_S)
+        self._pool.tell("stop", [writer], patience_s=patience_s)
+        self._wait_until(lambda: writer.name in self.idle or not writer.alive, patience_s + ABANDON_S)
 
     def listen(self) -> int:
         """Take what has come meanwhile, so that nobody waits to be heard; return how many Ctrl-C there were so far."""
@@ -107,13 +107,13 @@ class Course:
 
         The others go first: what they hold in memory is not needed any more, and the collector needs some.
         """
-        collector = self._crew.collector
-        self._wait_until(lambda: self._idle(self._crew.onlookers), SCRAPES_S)
-        for member in self._crew.stoppable:
-            if member.name in self.idle:
-                member.release()
-            elif member.alive and not self._complete and member not in self._crew.onlookers:
-                self.died.append(f"{member.name}: silent at the end")
+        collector = self._pool.collector
+        self._wait_until(lambda: self._idle(self._pool.onlookers), SCRAPES_S)
+        for child in self._pool.stoppable:
+            if child.name in self.idle:
+                child.release()
+            elif child.alive and not self._complete and child not in self._pool.onlookers:
+                self.died.append(f"{child.name}: silent at the end")
         if collector.alive:
             collector.wake()
             collector.channel.send("finish", ending=self._ending(), refused=refused)
@@ -121,14 +121,14 @@ class Course:
         return self._figures or self._close_here(refused)
 
     def _close_here(self, refused: Sequence[tuple[int, str]]) -> Figures:
-        if self._crew.collector.alive:
-            self.died.append(f"{self._crew.collector.name}: silent for {CLOSING_S:g} s")
-        setup = numbered(self._crew.books)
-        books = Books(setup)
+        if self._pool.collector.alive:
+            self.died.append(f"{self._pool.collector.name}: silent for {CLOSING_S:g} s")
+        setup = numbered(self._pool.accounting)
+        accounting = Accounting(setup)
         if setup["run_dir"]:
-            save_all_marks(Path(setup["run_dir"]), books.board.marks)
-        books.refuse(refused)
-        return books.close(self.started_ns, self._ending())
+            save_all_marks(Path(setup["run_dir"]), accounting.shared_counters.marks)
+        accounting.refuse(refused)
+        return accounting.close(self.started_ns, self._ending())
 
     def _ending(self) -> dict[str, Any]:
         """How the run ended, as the books want to know it."""
@@ -147,18 +147,18 @@ class Course:
             self._hear(max(deadline - time.monotonic(), 0.001))
 
     def _all_idle(self) -> bool:
-        return self._idle([member for member in self._crew.stoppable if member not in self._crew.onlookers])
+        return self._idle([child for child in self._pool.stoppable if child not in self._pool.onlookers])
 
-    def _idle(self, members: Sequence[Member]) -> bool:
-        return all(member.name in self.idle or not member.alive for member in members)
+    def _idle(self, children: Sequence[ChildProcess]) -> bool:
+        return all(child.name in self.idle or not child.alive for child in children)
 
     def _hear(self, timeout_s: float) -> None:
-        for member, message in self._crew.group.news(timeout_s, [self._interrupts.fileno()]):
-            self._note(member, message)
+        for child, message in self._pool.processes.news(timeout_s, [self._interrupts.fileno()]):
+            self._note(child, message)
         self._interrupts.drain()
 
-    def _note(self, member: Member, message: Message) -> None:
-        if member is self._crew.collector:
+    def _note(self, child: ChildProcess, message: Message) -> None:
+        if child is self._pool.collector:
             self._heard_ns = now_ns()
         if fault := message.pop("unwritten", None):
             self.unwritten.append(fault)
@@ -168,11 +168,11 @@ class Course:
             case "complete":
                 self._complete = True
             case "idle":
-                self.idle[member.name] = message
+                self.idle[child.name] = message
             case "figures":
                 self._figures = message["figures"]
-                self.idle[member.name] = message["vitals"]
-            case "died" if member in self._crew.onlookers or member is self._crew.saver:
-                self.idle[member.name] = {"died": member.last_words()}
+                self.idle[child.name] = message["vitals"]
+            case "died" if child in self._pool.onlookers or child is self._pool.writer:
+                self.idle[child.name] = {"died": child.exit_reason()}
             case "died":
-                self.died.append(f"{member.name}: {member.last_words()}")
+                self.died.append(f"{child.name}: {child.exit_reason()}")

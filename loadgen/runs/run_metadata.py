@@ -27,7 +27,7 @@ _PACKAGES: Final = (
 )
 
 
-def circumstances(plan: Plan, options: BenchOptions, warmups: list[Warmup], targets: Targets) -> dict[str, Any]:
+def run_metadata(plan: Plan, options: BenchOptions, warmups: list[Warmup], targets: Targets) -> dict[str, Any]:
     """Everything that a result says besides its figures, known before time zero."""
     return {
         "config": config(options),

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from loadgen.errors import ProcessError
 from loadgen.planning.plan import Plan
-from loadgen.processes.child_processes import Group
-from loadgen.runs.process_pool import Crew
+from loadgen.processes.child_processes import ChildProcesses
+from loadgen.runs.process_pool import ProcessPool
 
 REMIND_S: Final = 10.0  # how often a warm-up without an answer is mentioned
 
@@ -27,16 +27,16 @@ class Warmup:
     received: int = 0
 
 
-def warm_up(crew: Crew, plan: Plan, urls: int, tell: Callable[[str], None]) -> list[Warmup]:
+def warm_up(pool: ProcessPool, plan: Plan, urls: int, tell: Callable[[str], None]) -> list[Warmup]:
     """Send the plan's warm-ups to each of so many URLs, one at a time, the senders taking turns."""
     done: list[Warmup] = []
     turns = [(entry, replica) for entry in plan.warmups for replica in range(urls)]
     for turn, (entry, replica) in enumerate(turns):
         what = f"warm-up {turn + 1} of {len(turns)}"
         tell(what)
-        sender = crew.senders[turn % len(crew.senders)]
+        sender = pool.senders[turn % len(pool.senders)]
         sender.channel.send("warmup", entry=entry, replica=replica, size=plan.shapes[entry, :2].tolist())
-        message = wait_for_answer(crew.group, sender.name, what, tell)
+        message = wait_for_answer(pool.processes, sender.name, what, tell)
         width, height, frames, steps = plan.shapes[entry].tolist()
         shape, latency_ms = (width, height, frames, steps), message["latency_ns"] / 1e6
         done.append(Warmup(latency_ms, shape, message["error"], message["detail"], message["received"]))
@@ -44,14 +44,14 @@ def warm_up(crew: Crew, plan: Plan, urls: int, tell: Callable[[str], None]) -> l
 
 
 def wait_for_answer(
-    group: Group, name: str, what: str, tell: Callable[[str], None], every_s: float = REMIND_S
+    processes: ChildProcesses, name: str, what: str, tell: Callable[[str], None], every_s: float = REMIND_S
 ) -> dict[str, Any]:
     """Wait for the answer to a warm-up and say now and then that there is none; ProcessError for a death meanwhile."""
     began_s = reminded_s = time.monotonic()
     while True:
-        for member, message in group.news(every_s):
+        for child, message in processes.news(every_s):
             if message["kind"] == "died":
-                raise ProcessError(f"{member.name} died during the warm-up of {name} ({member.last_words()})")
+                raise ProcessError(f"{child.name} died during the warm-up of {name} ({child.exit_reason()})")
             if message["kind"] == "warmed":
                 return message
         if time.monotonic() - reminded_s >= every_s:

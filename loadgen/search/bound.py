@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from collector.statistics.autocorrelation import correlation
 from collector.statistics.intervals import share_interval
-from loadgen.search.measurement import CUT, Trial
+from loadgen.search.measurement import CUT, Measurement
 
 LOOKS: Final = 5  # at one rate, a run before each
 _STAKE: Final = 0.9
@@ -54,9 +54,9 @@ class Worth:
         return self.requests >= _LEAST_TAUS * self.tau
 
 
-def decide(trials: Sequence[Trial], target: float, error: float) -> Decision:
+def decide(measurements: Sequence[Measurement], target: float, error: float) -> Decision:
     """Decide on all VALID runs so far at one rate, oldest first; wrong with a probability of at most `error`."""
-    runs = [trial for trial in trials if trial.state == "VALID" and len(trial.met)]
+    runs = [measurement for measurement in measurements if measurement.state == "VALID" and len(measurement.met)]
     if not runs:
         return Decision.OPEN
     if wager(runs, target) >= 2 / error:
@@ -71,7 +71,7 @@ def decide(trials: Sequence[Trial], target: float, error: float) -> Decision:
     return Decision.OPEN
 
 
-def wager(runs: Sequence[Trial], target: float) -> float:
+def wager(runs: Sequence[Measurement], target: float) -> float:
     """The capital, from 1, of a wager that more than 1 - target of the requests miss; runs are independent."""
     misses = [1 - float(run.met.mean()) for run in runs]
     return math.prod(1 - _STAKE + _STAKE * miss / (1 - target) for miss in misses)
@@ -90,7 +90,7 @@ def runs_to_fail(target: float, error: float) -> int:
     return math.ceil(math.log(2 / error) / math.log(1 - _STAKE + _STAKE / (1 - target)))
 
 
-def worth(runs: Sequence[Trial]) -> Worth:
+def worth(runs: Sequence[Measurement]) -> Worth:
     """What the requests are worth: tau is the larger of those of meeting the target and of the response.
 
     Where nothing misses, meeting the target has no tau to see, but the queue behind it has. Of an estimated tau the
@@ -103,7 +103,7 @@ def worth(runs: Sequence[Trial]) -> Worth:
     return Worth(len(met), tau * (1 + _SURE * relative))
 
 
-def grows(runs: Sequence[Trial], tau: float) -> bool:
+def grows(runs: Sequence[Measurement], tau: float) -> bool:
     """Whether responses of the second half of the runs are longer than those of the first, by more than chance."""
     rises = [_rise(run.response_s, tau) for run in runs if len(run.response_s) >= 2]
     rise, variance = sum(rise for rise, _ in rises), sum(variance for _, variance in rises)
@@ -117,7 +117,7 @@ def _rise(response_s: NDArray[np.float64], tau: float) -> tuple[float, float]:
     return float(second.mean() - first.mean()), 4 * within * tau / len(response_s)
 
 
-def _interval(runs: Sequence[Trial], counted: Worth, error: float) -> tuple[float, float]:
+def _interval(runs: Sequence[Measurement], counted: Worth, error: float) -> tuple[float, float]:
     """Bounds of the attainment: the lower one spends error / LOOKS, the upper one half of that, the wager the rest."""
     met = sum(int(run.met.sum()) for run in runs)
     effective = counted.requests / counted.tau

@@ -14,7 +14,7 @@ PRECISION: Final = 1.1
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SearchLimits:
     """What is searched, and with what: the highest rate with an attainment of `min_attainment`, in `budget_s` seconds.
 
     The budget counts from `begun_s` (time.monotonic). The search begins at `start_rate` (requests/s; None: at half of

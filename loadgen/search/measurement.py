@@ -15,7 +15,7 @@ CUT: Final = 10  # the first 1/10 of a run is its transient, from an empty serve
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Measurement:
     """One run at one rate, in schedule order.
 
     `met` bool[n] is whether each request that has a target met it, `response_s` float64[n] how long it took until it
@@ -27,20 +27,20 @@ class Trial:
     state: str = "VALID"
 
     @property
-    def steady(self) -> "Trial":
+    def steady(self) -> "Measurement":
         """The trial without its transient."""
         first = -(-len(self.met) // CUT)
-        return Trial(self.met[first:], self.response_s[first:], self.state)
+        return Measurement(self.met[first:], self.response_s[first:], self.state)
 
 
-def read_trial(saved: SavedRun) -> Trial:
+def read_measurement(saved: SavedRun) -> Measurement:
     """Read a trial out of a saved run; an interrupted one is INVALID, since its end is not that of its requests."""
-    facts = saved.facts
-    times = clock.of_run(clock.first_records(saved.records, facts.planned), facts)
-    counted, met = slo.judged(times, facts)
-    took_s = np.full(facts.planned, np.nan)
-    took_s[times.index] = seconds(times.latency_ns(facts.latency_from))
+    info = saved.info
+    times = clock.of_run(clock.first_records(saved.records, info.planned), info)
+    counted, met = slo.judged(times, info)
+    took_s = np.full(info.planned, np.nan)
+    took_s[times.index] = seconds(times.latency_ns(info.latency_from))
     counted &= ~np.isnan(took_s)
     verdict = (saved.summary or {}).get("verdict", {})
-    whole = saved.complete and not facts.interrupted
-    return Trial(met[counted], took_s[counted], str(verdict.get("state", "INVALID")) if whole else "INVALID")
+    whole = saved.complete and not info.interrupted
+    return Measurement(met[counted], took_s[counted], str(verdict.get("state", "INVALID")) if whole else "INVALID")

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 from loadgen.search.search_loop import Look
 
 
-class Looked(TypedDict):
+class RateResult(TypedDict):
     """A rate (requests/s) that was looked at: the `requests` of its VALID runs and how many `met` their target.
 
     `decision` is holds, fails or open; `runs` are the verdicts of all its runs.
@@ -20,7 +20,7 @@ class Looked(TypedDict):
     runs: Sequence[str]
 
 
-class Found(TypedDict):
+class SearchResult(TypedDict):
     """What a search found, as docs/search.md has it.
 
     `bracket` is the highest rate shown to hold and the lowest shown to fail (requests/s, None where none was); both
@@ -36,16 +36,16 @@ class Found(TypedDict):
     ended: str
     capacity: float | None
     needs_n: int | None
-    looks: list[Looked]
+    looks: list[RateResult]
     slo: Mapping[str, Any] | None
     latency_from: str
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
 
 
-def looked(look: Look) -> Looked:
+def rate_result(look: Look) -> RateResult:
     """Say of one rate what was seen there."""
-    return Looked(
+    return RateResult(
         rate=look.visit.rate,
         decision=look.visit.decision.value,
         requests=look.requests,

@@ -6,7 +6,7 @@ from typing import Final
 
 from loadgen.search.bound import LOOKS, Decision, decide, runs_to_fail
 from loadgen.search.bracket import RATES, Bracket, Visit, bracket, next_rate
-from loadgen.search.measurement import Trial
+from loadgen.search.measurement import Measurement
 
 UNITS: Final = 32  # of time in a budget
 LENGTHS: Final = (1, 1, 1, 2, 3)  # of the runs at one rate, in units: one for each of its looks
@@ -14,7 +14,7 @@ _SPOILT: Final = 2  # runs at one rate that may come out INVALID before it is le
 _SHORTEST: Final = 2.0  # times what it takes to start a run: a unit is no shorter than that
 LEAST: Final = 20  # requests in a run
 
-Measure = Callable[[float, int, int], Trial]  # rate, requests, number of the run
+Measure = Callable[[float, int, int], Measurement]  # rate, requests, number of the run
 Clock = Callable[[], float]  # seconds
 
 
@@ -54,7 +54,7 @@ class Look:
 
 
 @dataclass(slots=True)
-class Hunt:
+class SearchLoop:
     """A search under way: `looks` grows with each rate that was visited; `ended` says what ended it."""
 
     question: Question
@@ -88,28 +88,28 @@ class Hunt:
         While no rate was shown to fail there are no more looks than that takes: higher up it takes less.
         """
         looks = LOOKS if self.bracket.fails else runs_to_fail(self.question.target, self.question.error)
-        trials: list[Trial] = []
+        measurements: list[Measurement] = []
         decision = Decision.OPEN
         try:
-            while decision is Decision.OPEN and (units := _units(trials, looks)):
+            while decision is Decision.OPEN and (units := _units(measurements, looks)):
                 count = self._count(rate, units, deadline)
                 if not count:
                     break
-                trials.append(self._measured(rate, count))
-                decision = decide(trials, self.question.target, self.question.error)
+                measurements.append(self._measured(rate, count))
+                decision = decide(measurements, self.question.target, self.question.error)
         finally:
-            if trials:
-                self.looks.append(_look(rate, trials, decision))
+            if measurements:
+                self.looks.append(_look(rate, measurements, decision))
                 self.tell(self.looks[-1])
-        return bool(trials)
+        return bool(measurements)
 
-    def _measured(self, rate: float, count: int) -> Trial:
+    def _measured(self, rate: float, count: int) -> Measurement:
         before = self.clock()
-        trial = self.measure(rate, count, self.runs)
+        measurement = self.measure(rate, count, self.runs)
         over_s = self.clock() - before - count / rate
         self._overhead_s = over_s if self.runs == 0 else min(over_s, self._overhead_s)
         self.runs += 1
-        return trial
+        return measurement
 
     def _count(self, rate: float, units: int, deadline: float) -> int:
         """Requests of the next run: as long as planned, or as the time that is left allows; 0 where that is too short.
@@ -123,22 +123,22 @@ class Hunt:
         return min(count, fitting) if fitting >= max(LEAST, rate * unit_s / 2) else 0
 
 
-def _units(trials: list[Trial], looks: int) -> int:
+def _units(measurements: list[Measurement], looks: int) -> int:
     """How long the next run at a rate is; 0 where there is none, for want of `looks` or of VALID runs."""
-    valid = sum(trial.state == "VALID" for trial in trials)
-    spoilt = len(trials) - valid
-    if any(trial.state == "CAPPED" for trial in trials) or spoilt >= _SPOILT or valid >= looks:
+    valid = sum(measurement.state == "VALID" for measurement in measurements)
+    spoilt = len(measurements) - valid
+    if any(measurement.state == "CAPPED" for measurement in measurements) or spoilt >= _SPOILT or valid >= looks:
         return 0
     return LENGTHS[valid]
 
 
-def _look(rate: float, trials: list[Trial], decision: Decision) -> Look:
+def _look(rate: float, measurements: list[Measurement], decision: Decision) -> Look:
     """A CAPPED run leaves the rate open whatever the others said: they would be those with short queues."""
-    stuck = any(trial.state == "CAPPED" for trial in trials)
-    valid = [trial for trial in trials if trial.state == "VALID"]
+    stuck = any(measurement.state == "CAPPED" for measurement in measurements)
+    valid = [measurement for measurement in measurements if measurement.state == "VALID"]
     return Look(
         Visit(rate, Decision.OPEN if stuck else decision, stuck),
-        sum(len(trial.met) for trial in valid),
-        sum(int(trial.met.sum()) for trial in valid),
-        tuple(trial.state for trial in trials),
+        sum(len(measurement.met) for measurement in valid),
+        sum(int(measurement.met.sum()) for measurement in valid),
+        tuple(measurement.state for measurement in measurements),
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 from loadgen.errors import UsageError
 from loadgen.simulator.engine.options import SimulatorOptions
-from loadgen.system.temporary_folder import scratch
+from loadgen.system.temporary_folder import temporary_folder
 
 _DAYS: Final = "30"
 _NAMES: Final = "DNS:localhost,IP:127.0.0.1,IP:::1"
@@ -21,7 +21,7 @@ def server_context(options: SimulatorOptions) -> ssl.SSLContext | None:
         return _load(options.tls_cert, options.tls_key)
     if not options.tls:
         return None
-    with scratch("loadgen-tls-") as folder:
+    with temporary_folder("loadgen-tls-") as folder:
         cert, key = folder / "cert.pem", folder / "key.pem"
         make_certificate(cert, key)
         return _load(str(cert), str(key))

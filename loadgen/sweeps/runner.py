@@ -10,9 +10,9 @@ from typing import Any, Final
 from loadgen.errors import ProcessError, UsageError
 from loadgen.options import BenchOptions, SloOptions
 from loadgen.planning.plan import Plan, build_plan
-from loadgen.runs.run import Measured, Tell, run
+from loadgen.runs.run import CompletedRun, Tell, run
 
-CarryOut = Callable[[Plan, BenchOptions, Path | None], Measured]
+RunAtRate = Callable[[Plan, BenchOptions, Path | None], CompletedRun]
 _MODELLED: Final = ("linear", "affine")
 _TARGETS: Final = ("model", "unit_ms", "fixed_ms", "flat_ms", "fit", "warnings")  # keys of a result's slo
 
@@ -27,13 +27,13 @@ def without_rate(options: BenchOptions) -> BenchOptions:
     return replace(options, arrivals=replace(arrivals, rate=1.0))  # which stands for those to come
 
 
-def carry_out_with(tell: Tell) -> CarryOut:
+def run_at_rate_with(tell: Tell) -> RunAtRate:
     """Runs that say by `tell` what takes its time."""
     return lambda plan, options, folder: run(plan, options, tell=tell, run_dir=folder)
 
 
 @dataclass(slots=True)
-class Stand:
+class Runner:
     """Makes runs; before each but the first it lets the server cool down for `cool_down_s`.
 
     A run ends when nothing is in flight any more, and the next one begins with its own warm-ups. Targets that come from
@@ -42,12 +42,12 @@ class Stand:
     """
 
     options: BenchOptions
-    carry_out: CarryOut
+    run_at_rate: RunAtRate
     cool_down_s: float = 0.0
     slo: Mapping[str, Any] | None = None
     _used: bool = field(default=False)
 
-    def run(self, rate: float, folder: Path | None, number: int = 0, count: int | None = None) -> Measured:
+    def run(self, rate: float, folder: Path | None, number: int = 0, count: int | None = None) -> CompletedRun:
         """Run at `rate` (requests/s), `count` requests or as many as the options say; `number` varies the draws."""
         options = self.options
         arrivals = replace(options.arrivals, rate=rate, seed=options.arrivals.seed + number)
@@ -56,7 +56,7 @@ class Stand:
             data = replace(data, num_prompts=count)
         return self._measured(replace(options, arrivals=arrivals, data=data), folder)
 
-    def closed(self, concurrency: int, count: int) -> Measured:
+    def closed(self, concurrency: int, count: int) -> CompletedRun:
         """Run `count` requests in a closed loop, with so many in flight."""
         options = self.options
         return self._measured(
@@ -69,13 +69,13 @@ class Stand:
             None,
         )
 
-    def _measured(self, options: BenchOptions, folder: Path | None) -> Measured:
+    def _measured(self, options: BenchOptions, folder: Path | None) -> CompletedRun:
         if self._used:
             time.sleep(self.cool_down_s)
         self._used = True
         options = replace(options, slo=self._targets())
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup)
-        measured = self.carry_out(plan, options, folder)
+        measured = self.run_at_rate(plan, options, folder)
         if measured.unwritten:
             raise ProcessError(f"{folder}: {measured.unwritten}; nothing can be concluded from it, so make room")
         if self.slo is None:

@@ -12,12 +12,12 @@ from collector.sweeps.knee import Knee, knee
 from collector.sweeps.point import Point, point_of
 from loadgen.errors import ProcessError, UsageError
 from loadgen.options import BenchOptions
-from loadgen.runs.run import Measured, Tell
+from loadgen.runs.run import CompletedRun, Tell
 from loadgen.runs.run_metadata import config, environment
 from loadgen.sweeps.capacity_estimate import capacity
-from loadgen.sweeps.runner import Stand, carry_out_with, without_rate
+from loadgen.sweeps.runner import Runner, run_at_rate_with, without_rate
 from loadgen.sweeps.sweep_folder import SweepDir, read_rates
-from loadgen.system.temporary_folder import scratch
+from loadgen.system.temporary_folder import temporary_folder
 
 COOL_DOWN_S: Final = 1.0
 FACTORS: Final = tuple(0.15 * 8 ** (step / 6) for step in range(7))  # of the capacity: 0.15 to 1.2
@@ -37,7 +37,7 @@ class SweepFigures(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class CompletedSweep:
     """What a sweep leaves behind: its result (the JSON), which lacks points where it was `interrupted`.
 
     So it does where processes of ours `died`.
@@ -55,7 +55,7 @@ def sweep(
     sweep_dir: str | Path | None = None,
     cool_down_s: float = COOL_DOWN_S,
     tell: Tell = lambda _: None,
-) -> Swept:
+) -> CompletedSweep:
     """Run `options` at each of two or more `rates` (requests/s), or at seven that are chosen around the capacity.
 
     `options` say no rate. Runs are kept in `sweep_dir`, from which a sweep with the same options goes on; between two
@@ -63,38 +63,40 @@ def sweep(
     """
     checked, asked = without_rate(options), _checked(rates)
     with kept_in(sweep_dir, {**config(checked), "simulate": None}) as folder:
-        stand = Stand(checked, carry_out_with(tell), cool_down_s, folder.slo)
-        return carry_through(stand, folder, asked, tell)
+        runner = Runner(checked, run_at_rate_with(tell), cool_down_s, folder.slo)
+        return run_all_rates(runner, folder, asked, tell)
 
 
 @contextmanager
 def kept_in(place: str | Path | None, config: Mapping[str, Any]) -> Iterator[SweepDir]:
     """Open the folder of a sweep; None is one that is gone afterwards."""
     with ExitStack() as stack:
-        folder = SweepDir(stack.enter_context(scratch("loadgen-sweep-")) if place is None else Path(place), config)
+        folder = SweepDir(
+            stack.enter_context(temporary_folder("loadgen-sweep-")) if place is None else Path(place), config
+        )
         stack.callback(folder.close)
         yield folder
 
 
-def carry_through(stand: Stand, folder: SweepDir, asked: Sequence[float], tell: Tell) -> Swept:
+def run_all_rates(runner: Runner, folder: SweepDir, asked: Sequence[float], tell: Tell) -> CompletedSweep:
     """Run what is still to be run of the `asked` rates (none: automatic ones), keeping sweep.json up to date."""
-    rates = read_rates(folder.saved, asked or (() if folder.saved else automatic(stand, tell)))
+    rates = read_rates(folder.saved, asked or (() if folder.saved else automatic(runner, tell)))
     points: list[Point] = []
     about = environment()
-    folder.write(_figures(stand, folder, rates, points, about))
+    folder.write(_figures(runner, folder, rates, points, about))
     for rate in rates:
-        point = _point(folder, stand, rate, tell)
-        if isinstance(point, Measured):
-            return Swept(_figures(stand, folder, rates, points, about), point.interrupted, point.died)
+        point = _point(folder, runner, rate, tell)
+        if isinstance(point, CompletedRun):
+            return CompletedSweep(_figures(runner, folder, rates, points, about), point.interrupted, point.died)
         points.append(point)
-        folder.write(_figures(stand, folder, rates, points, about))
-    return Swept(_figures(stand, folder, rates, points, about))
+        folder.write(_figures(runner, folder, rates, points, about))
+    return CompletedSweep(_figures(runner, folder, rates, points, about))
 
 
-def automatic(stand: Stand, tell: Tell) -> tuple[float, ...]:
+def automatic(runner: Runner, tell: Tell) -> tuple[float, ...]:
     """Choose rates, each 1.41 times the one before, around what the server does in a closed loop."""
     tell("--rates auto: how much the server gets through in a closed loop")
-    most = capacity(stand)
+    most = capacity(runner)
     tell(f"about {most:.3g}/s: rates from {FACTORS[0] * most:.3g} to {FACTORS[-1] * most:.3g}/s")
     return tuple(float(f"{most * factor:.3g}") for factor in FACTORS)
 
@@ -107,21 +109,21 @@ def _checked(rates: Sequence[float]) -> tuple[float, ...]:
 
 
 def _figures(
-    stand: Stand, folder: SweepDir, rates: list[float], points: list[Point], about: Mapping[str, Any]
+    runner: Runner, folder: SweepDir, rates: list[float], points: list[Point], about: Mapping[str, Any]
 ) -> SweepFigures:
     return SweepFigures(
         rates=rates,
         points=list(points),
         knee=knee(points),
-        slo=stand.slo,
-        latency_from=stand.options.latency_from,
-        confidence=stand.options.confidence,
+        slo=runner.slo,
+        latency_from=runner.options.latency_from,
+        confidence=runner.options.confidence,
         config=folder.config,
         environment=about,
     )
 
 
-def _point(folder: SweepDir, stand: Stand, rate: float, tell: Tell) -> Point | Measured:
+def _point(folder: SweepDir, runner: Runner, rate: float, tell: Tell) -> Point | CompletedRun:
     """The point of a rate, from a run that was finished before or made now; a run that did not come to its end."""
     if (saved := folder.finished(rate)) is not None:
         tell(f"{rate:g}/s: finished before")
@@ -129,7 +131,7 @@ def _point(folder: SweepDir, stand: Stand, rate: float, tell: Tell) -> Point | M
             return point_of(saved, rate)
     tell(f"{rate:g}/s")
     try:
-        measured = stand.run(rate, folder.run_folder(rate))
+        measured = runner.run(rate, folder.run_folder(rate))
     except ProcessError:
         folder.put_aside(rate)  # else one that is not whole might pass for it the next time
         raise

@@ -15,7 +15,7 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Pins:
+class CpuAffinity:
     """Cores by role; a role that is not named is not pinned. Senders take their cores in turn, one each."""
 
     cores: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -37,26 +37,26 @@ def usable_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def parse_pins(text: str | None, usable: Sequence[int], senders: int) -> Pins:
+def parse_affinity(text: str | None, usable: Sequence[int], senders: int) -> CpuAffinity:
     """Read `--pin`: None, `auto`, or `ROLE=CORES,...` with cores such as 3, 1-3 or 0+2. Raises UsageError."""
     if text is None:
-        return Pins()
+        return CpuAffinity()
     if sys.platform != "linux":
         raise UsageError("--pin works on Linux only; leave it out here")
     if text == AUTO:
         return automatic(usable, senders)
-    return Pins(dict(_role(part, usable) for part in text.split(",")))
+    return CpuAffinity(dict(_role(part, usable) for part in text.split(",")))
 
 
-def automatic(usable: Sequence[int], senders: int) -> Pins:
+def automatic(usable: Sequence[int], senders: int) -> CpuAffinity:
     """The first core for scheduler and collector, which do little; the others, the last ones first, for senders.
 
     With one core there is nothing to choose, so nothing is pinned.
     """
     if len(usable) < 2:
-        return Pins()
+        return CpuAffinity()
     others = tuple(reversed(usable[1:]))
-    return Pins({"scheduler": (usable[0],), "collector": (usable[0],), "senders": others[:senders]})
+    return CpuAffinity({"scheduler": (usable[0],), "collector": (usable[0],), "senders": others[:senders]})
 
 
 def _role(part: str, usable: Sequence[int]) -> tuple[str, tuple[int, ...]]:

@@ -7,7 +7,7 @@ import sys
 _PR_SET_TIMERSLACK = 29
 
 
-def quieten() -> None:
+def tune_process() -> None:
     """No garbage collection from here on, and timers as sharp as the kernel has them."""
     gc.collect()
     gc.freeze()

@@ -13,7 +13,7 @@ from loadgen.system import temporary_folder_cleaner
 
 
 @contextmanager
-def scratch(prefix: str, place: str | Path | None = None) -> Iterator[Path]:
+def temporary_folder(prefix: str, place: str | Path | None = None) -> Iterator[Path]:
     """Make a 0700 folder in `place` (None: where temporary files are) and remove it in the end, whatever that is.
 
     Raises UsageError where none can be made, ProcessError where there can be no process for it.

@@ -17,7 +17,7 @@ from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
 from loadgen.transport.aiohttp_failures import BrokenBodyError, Came, TooLargeError, failure
 from loadgen.transport.answer_headers import HEAD_LIMIT, may_tell
-from loadgen.transport.instrumented_protocol import WATCHER, WatchedHandler
+from loadgen.transport.instrumented_protocol import WATCHER, InstrumentedHandler
 from loadgen.transport.interface import JUST_CLOSED_NS, NO_JOB, Answer
 from loadgen.transport.target import Target
 from loadgen.transport.tls import tls_context
@@ -243,7 +243,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        handler: type[ResponseHandler] = WatchedHandler
+        handler: type[ResponseHandler] = InstrumentedHandler
         self._factory = functools.partial(handler, loop=self._loop)
 
 

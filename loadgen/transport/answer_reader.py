@@ -12,9 +12,9 @@ import httptools
 
 from collector.records.record import ErrorKind
 from loadgen.transport.answer_headers import HEAD_LIMIT, OBJECT, may_tell
-from loadgen.transport.buffer_pool import Rooms
+from loadgen.transport.buffer_pool import BufferPool
 from loadgen.transport.interface import NO_HEADERS
-from loadgen.transport.malformed import BrokenAnswerError, overrun, too_large, too_long
+from loadgen.transport.malformed import MalformedAnswerError, overrun, too_large, too_long
 
 SCRATCH: Final = 1 << 18  # bytes that land here are copied out at once, so all connections of a loop share it
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
@@ -34,6 +34,7 @@ class AnswerReader:
 
     __slots__ = (
         "_barren",
+        "_buffers",
         "_filled",
         "_first",
         "_framed",
@@ -47,7 +48,6 @@ class AnswerReader:
         "_raw_head",
         "_received",
         "_room",
-        "_rooms",
         "_scratch",
         "head",
         "headed",
@@ -58,8 +58,10 @@ class AnswerReader:
         "whole",
     )
 
-    def __init__(self, scratch: memoryview, rooms: Rooms, limit: int, names: Collection[str] = ()) -> None:
-        self._scratch, self._rooms, self._limit = scratch, rooms, limit
+    def __init__(
+        self, temporary_folder: memoryview, buffers: BufferPool, limit: int, names: Collection[str] = ()
+    ) -> None:
+        self._scratch, self._buffers, self._limit = temporary_folder, buffers, limit
         self._names = frozenset(name.encode() for name in names)
         if names:
             self.on_header = self._keep_header
@@ -142,15 +144,15 @@ class AnswerReader:
 
     def _check_head(self) -> None:
         """See that a head ends within the limit even where one read brings more than that."""
-        scratch = self._scratch.obj
-        assert isinstance(scratch, bytearray)
-        if not self.headed and scratch.find(b"\r\n\r\n", 0, HEAD_LIMIT) < 0:
+        temporary_folder = self._scratch.obj
+        assert isinstance(temporary_folder, bytearray)
+        if not self.headed and temporary_folder.find(b"\r\n\r\n", 0, HEAD_LIMIT) < 0:
             raise too_long(HEAD_LIMIT)
 
     def _stop_parsing(self, error: Exception) -> None:
         """Say what the parser minds, unless the body was too large before that: what came first counts."""
         if isinstance(error, httptools.HttpParserUpgrade):
-            raise BrokenAnswerError(ErrorKind.PROTOCOL, "the server wants to switch protocols") from None
+            raise MalformedAnswerError(ErrorKind.PROTOCOL, "the server wants to switch protocols") from None
         self._parser = None
         self.reusable = False
         if self._received <= self._limit:
@@ -162,10 +164,10 @@ class AnswerReader:
         if may_tell(self.status, start):
             self.head = self._raw_head if self._looked else _final_head(self._raw_head + self._scratch[:count])
 
-    def _broken(self, error: Exception) -> BrokenAnswerError:
+    def _broken(self, error: Exception) -> MalformedAnswerError:
         if self.whole:
             return overrun()
-        return BrokenAnswerError(ErrorKind.BAD_CHUNK if self.headed else ErrorKind.PROTOCOL, f"not HTTP: {error}")
+        return MalformedAnswerError(ErrorKind.BAD_CHUNK if self.headed else ErrorKind.PROTOCOL, f"not HTTP: {error}")
 
     def _go_on(self, count: int) -> None:
         """The answer takes more than one read: see how its end will be known, and make room if that is a length."""
@@ -190,7 +192,7 @@ class AnswerReader:
         assert self._parser is not None
         self.reusable = self._parser.should_keep_alive()
         self._parser = None
-        self._room, self._length = self._rooms.take(length + 1), length
+        self._room, self._length = self._buffers.take(length + 1), length
         self._filled = self._received
         self._room[: self._filled] = b"".join((self._first, *self._pieces))
 

@@ -8,7 +8,7 @@ KEPT: Final = 16  # rooms that lie ready, for one event loop
 LARGEST: Final = 16 << 20  # a larger body gets memory of its own, which is not touched before bytes come
 
 
-class Rooms:
+class BufferPool:
     """Gives out memory of at least a size, and takes it back."""
 
     def __init__(self) -> None:
@@ -18,13 +18,13 @@ class Rooms:
         """Memory for exactly `size` bytes; what is in it is rubbish."""
         if size > LARGEST:
             return np.empty(size, np.uint8).data
-        for place, room in enumerate(self._free):
-            if size <= len(room) <= 4 * size:
+        for place, buffer in enumerate(self._free):
+            if size <= len(buffer) <= 4 * size:
                 del self._free[place]
-                return memoryview(room)[:size]
+                return memoryview(buffer)[:size]
         return memoryview(bytearray(size))
 
-    def give(self, room: memoryview) -> None:
+    def give(self, buffer: memoryview) -> None:
         """Take memory back; nobody may look at it any more."""
-        if isinstance(room.obj, bytearray) and len(room.obj) <= LARGEST and len(self._free) < KEPT:
-            self._free.append(room.obj)
+        if isinstance(buffer.obj, bytearray) and len(buffer.obj) <= LARGEST and len(self._free) < KEPT:
+            self._free.append(buffer.obj)

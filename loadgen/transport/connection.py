@@ -10,17 +10,17 @@ from typing import Protocol, cast
 from collector.records.record import RETRIED, ErrorKind
 from loadgen.clock import now_ns
 from loadgen.transport.answer_reader import AnswerReader
-from loadgen.transport.buffer_pool import Rooms
+from loadgen.transport.buffer_pool import BufferPool
 from loadgen.transport.error_kinds import cut_kind
 from loadgen.transport.interface import JUST_CLOSED_NS, NO_JOB, Answer
-from loadgen.transport.malformed import BrokenAnswerError
+from loadgen.transport.malformed import MalformedAnswerError
 
 
 class Pool(Protocol):
     """What a connection needs of the transport that opened it. `idle` holds connections in order of use."""
 
     idle: "dict[Connection, None]"
-    rooms: Rooms
+    buffers: BufferPool
 
     def wait(self, exchange: "NativeExchange") -> None:
         """Queue an exchange for a connection."""
@@ -134,7 +134,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             if reader.landed(nbytes):
                 self._answered(exchange, time_ns)
-        except BrokenAnswerError as broken:
+        except MalformedAnswerError as broken:
             self.exchange = None
             self.abort()
             exchange.fail(broken.kind, str(broken), time_ns)
@@ -150,7 +150,7 @@ class Connection(asyncio.BufferedProtocol):
             self._pool.offer(self)
         exchange.finish(status, body, headers, head, time_ns)
         if isinstance(body, memoryview):
-            self._pool.rooms.give(body)
+            self._pool.buffers.give(body)
 
     def eof_received(self) -> None:
         self._pool.idle.pop(self, None)

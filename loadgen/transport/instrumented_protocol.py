@@ -21,7 +21,7 @@ class Watcher(Protocol):
 WATCHER: ContextVar[Watcher] = ContextVar("WATCHER")  # of the task that sends a request
 
 
-class WatchedHandler(ResponseHandler):
+class InstrumentedHandler(ResponseHandler):
     """Stamps bytes as they come: aiohttp itself tells of an answer once its head is whole."""
 
     _watcher: Watcher | None = None

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 from collector.records.record import ErrorKind
-from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
 
 # A kept-alive connection that ends this soon after a request was written on it, without a byte of an answer, is one
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
     headers: Mapping[str, str] = NO_HEADERS
     head: bytes = b""
     milestones: Milestones = NO_JOB
-    told: Reply | None = None
+    told: ParsedAnswer | None = None
     overdue: bool = False
 
 

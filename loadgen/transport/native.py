@@ -13,11 +13,11 @@ from collector.records.record import RETRIED
 from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
 from loadgen.transport.answer_reader import SCRATCH, AnswerReader
-from loadgen.transport.buffer_pool import Rooms
+from loadgen.transport.buffer_pool import BufferPool
 from loadgen.transport.connection import Connection, NativeExchange
 from loadgen.transport.error_kinds import connect_kind
 from loadgen.transport.interface import Answer
-from loadgen.transport.request_head import Heads
+from loadgen.transport.request_head import RequestHeads
 from loadgen.transport.target import Target
 from loadgen.transport.tls import tls_context
 
@@ -37,9 +37,9 @@ class NativeTransport:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._loop = asyncio.get_running_loop()
-        self._heads = Heads(target)
+        self._heads = RequestHeads(target)
         self._tls = tls_context(target)
-        self._scratch, self.rooms = memoryview(bytearray(SCRATCH)), Rooms()
+        self._scratch, self.buffers = memoryview(bytearray(SCRATCH)), BufferPool()
         self._opening: dict[asyncio.Task[None], int] = {}  # since when (ns), the longest first
         self._waiting: deque[NativeExchange] = deque()
         self.idle: dict[Connection, None] = {}  # in order of use
@@ -133,7 +133,7 @@ class NativeTransport:
 
     def _make_connection(self) -> Connection:
         target = self._target
-        reader = AnswerReader(self._scratch, self.rooms, target.max_body_bytes, target.answer_headers)
+        reader = AnswerReader(self._scratch, self.buffers, target.max_body_bytes, target.answer_headers)
         return Connection(self, reader, through_loop=self._tls is not None)
 
     async def close(self) -> None:

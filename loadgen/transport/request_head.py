@@ -4,7 +4,7 @@ from loadgen.bodies.request import Request
 from loadgen.transport.target import Target
 
 
-class Heads:
+class RequestHeads:
     """Encodes the head of a request, or finds the one of an equally long request."""
 
     def __init__(self, target: Target) -> None:

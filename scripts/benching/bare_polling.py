@@ -11,7 +11,7 @@ from typing import cast
 from loadgen.backends import videos
 from loadgen.engine.polling import Polling
 from loadgen.transport.answer_reader import SCRATCH
-from loadgen.transport.request_head import Heads
+from loadgen.transport.request_head import RequestHeads
 from loadgen.transport.target import Target
 
 
@@ -21,13 +21,13 @@ class Bare:
 
     polling: Polling
     head: bytes
-    scratch: memoryview
+    temporary_folder: memoryview
     sent: int = 0
 
     @classmethod
     async def open(cls, target: Target, connections: int, polling: Polling) -> "tuple[Bare, list[_Connection]]":
         """Open so many connections, each of which polls until it is closed."""
-        shared = cls(polling, Heads(target).of(videos.poll("video_1")), memoryview(bytearray(SCRATCH)))
+        shared = cls(polling, RequestHeads(target).of(videos.poll("video_1")), memoryview(bytearray(SCRATCH)))
         create = asyncio.get_running_loop().create_connection
         made = [await create(lambda: _Connection(shared), target.address, target.port) for _ in range(connections)]
         return shared, [connection for _, connection in made]
@@ -45,7 +45,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._timer = self._loop.call_later(self._shared.polling.first_s(0), self._poll)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._shared.scratch
+        return self._shared.temporary_folder
 
     def buffer_updated(self, nbytes: int) -> None:
         self._timer = self._loop.call_later(self._shared.polling.next_s(0), self._poll)

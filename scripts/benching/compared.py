@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from collector.comparison.difference import Intervals, difference
 from collector.comparison.figures import FIGURES, Estimate
-from collector.comparison.paired_bootstrap import Pair
-from collector.comparison.sample_series import Observed
+from collector.comparison.paired_bootstrap import PairedBootstrap
+from collector.comparison.sample_series import SampleSeries
 from collector.statistics.autocorrelation import correlation
 from scripts.benching.coverage import responses
 from scripts.benching.table import markdown
@@ -34,7 +34,7 @@ def cover(load: float | None, n: int, runs: int, rounds: int = ROUNDS) -> dict[s
     given = dict.fromkeys(FIGURES_SHOWN, 0)
     for _ in range(runs):
         a, b = (random.exponential(1, n) if load is None else responses("M/M/1", load, n, random) for _ in "ab")
-        known = Pair(observed(a), observed(b), paired=False).intervals(0.95, rounds)
+        known = PairedBootstrap(observed(a), observed(b), paired=False).intervals(0.95, rounds)
         for figure in FIGURES[:3]:
             found = known[figure.name]
             if isinstance(found, Intervals):
@@ -43,12 +43,12 @@ def cover(load: float | None, n: int, runs: int, rounds: int = ROUNDS) -> dict[s
     return {name: (held[name] / max(given[name], 1), given[name] / runs) for name in FIGURES_SHOWN}
 
 
-def observed(response_s: Series) -> Observed:
+def observed(response_s: Series) -> SampleSeries:
     """A run of successes that took so long."""
     n, none = len(response_s), np.zeros(0)
     memory = {"response": correlation(response_s), "service": correlation(none), "gap": correlation(none)}
     nothing = np.full(n, np.nan)
-    return Observed(
+    return SampleSeries(
         np.arange(n), {"response": response_s, "service": nothing}, none, none, np.zeros(n), np.ones(n), memory
     )
 

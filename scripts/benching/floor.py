@@ -15,8 +15,8 @@ import numpy as np
 import uvloop
 
 from loadgen.clock import SECOND_NS, now_ns
-from loadgen.engine.timer import TimerfdAlarm
-from loadgen.system.process_tuning import quieten
+from loadgen.engine.timer import TimerfdTimer
+from loadgen.system.process_tuning import tune_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ async def _sleep(rate: float, seconds: float) -> Any:
             late[place] = now_ns() - due[place]
             place += 1
         if place < len(due):
-            alarm.set(int(due[place]))
+            timer.set(int(due[place]))
         else:
             ended.set()
 
-    alarm = TimerfdAlarm(asyncio.get_running_loop(), ring)
-    quieten()
-    alarm.set(int(due[0]))
+    timer = TimerfdTimer(asyncio.get_running_loop(), ring)
+    tune_process()
+    timer.set(int(due[0]))
     await ended.wait()
     return late
 

@@ -35,9 +35,9 @@ def looked_at(place: Place, repeats: int) -> list[Goal]:
     lags_s = {kind: [run.figure("lag", "p99") for run in own] for kind, own in runs.items()}
     late = {kind: middle(own) for kind, own in lags_s.items()}
     least = {kind: min(own) for kind, own in lags_s.items()}  # of the quietest turn: what the machine adds, it adds to
-    looked = [run.result["media"] for run in runs["header"]]
-    each_s = middle(media["verify_s"] / max(media["verified"], 1) for media in looked)
-    longest_s = max(media["longest_verify_s"] for media in looked)
+    rate_result = [run.result["media"] for run in runs["header"]]
+    each_s = middle(media["verify_s"] / max(media["verified"], 1) for media in rate_result)
+    longest_s = max(media["longest_verify_s"] for media in rate_result)
     ratio, saved = late["header"] / late["none"], late["save"] / late["none"]
     best = f"; in its best turn {seconds(least['header'])}, none {seconds(least['none'])}"
     what = f"lag p99 at {RATE}/s of 2 MB answers"

@@ -18,14 +18,14 @@ from collector.records import shared_memory
 from collector.records.control_channel import Channel
 from collector.records.messages import RECORDS
 from collector.records.record import RECORD
-from collector.records.shared_counters import Board
+from collector.records.shared_counters import SharedCounters
 from loadgen.backends import chat_completions
 from loadgen.clock import SECOND_NS, now_ns
 from loadgen.datasets.sample import Sample
 from loadgen.engine.budget import Budget
 from loadgen.engine.scheduler import BATCH_NS, Scheduler
 from loadgen.transport.answer_reader import SCRATCH, AnswerReader
-from loadgen.transport.buffer_pool import Rooms
+from loadgen.transport.buffer_pool import BufferPool
 from scripts.benching.nginx import SMALL
 from scripts.benching.table import markdown, number
 
@@ -83,13 +83,13 @@ def collector() -> float:
         memory = [
             shared_memory.allocate(count, kind) for count, kind in ((COUNT, "<i8"), (COUNT, "<f8"), (4 * COUNT, "<i4"))
         ]
-        posted = Board.create(1, COUNT)
-        board = {name: each.fileno() for name, each in posted.items()}
-        ledger, hiccups = shared_memory.nameless_file(), shared_memory.nameless_file()
+        posted = SharedCounters.create(1, COUNT)
+        shared_counters = {name: each.fileno() for name, each in posted.items()}
+        record_file, stalls = shared_memory.nameless_file(), shared_memory.nameless_file()
         terms = {"asked_rate": "1", "latency_from": "sent"}
         setup: dict[str, Any] = {
-            "folder": folder, "run_dir": None, "terms": terms, "ledger": ledger.fileno(), "hiccups": hiccups.fileno(),
-            "arrivals": memory[0].fileno(), "slo_ms": memory[1].fileno(), "shapes": memory[2].fileno(), "board": board,
+            "folder": folder, "run_dir": None, "terms": terms, "record_file": record_file.fileno(), "stalls": stalls.fileno(),
+            "arrivals": memory[0].fileno(), "slo_ms": memory[1].fileno(), "shapes": memory[2].fileno(), "shared_counters": shared_counters,
         }  # fmt: skip
         taker = Collector(setup, Channel(socket.socketpair()[0]))
         taker.start(0)
@@ -100,7 +100,7 @@ def collector() -> float:
         sender = threading.Thread(target=lambda: [source.send(message) for _ in range(COUNT // 500)])
         began = time.perf_counter()
         sender.start()
-        while taker.books.ledger.count < COUNT:
+        while taker.accounting.record_file.count < COUNT:
             taker.socket.poll(100)
             taker.take()
         took_s = time.perf_counter() - began
@@ -124,9 +124,9 @@ def answers() -> float:
         b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         + body
     )
-    scratch = memoryview(bytearray(SCRATCH))
-    scratch[: len(raw)] = raw
-    reader = AnswerReader(scratch, Rooms(), 1 << 30)
+    temporary_folder = memoryview(bytearray(SCRATCH))
+    temporary_folder[: len(raw)] = raw
+    reader = AnswerReader(temporary_folder, BufferPool(), 1 << 30)
 
     def once() -> None:
         reader.begin()
@@ -143,10 +143,10 @@ def bodies() -> float:
 
 def budget() -> float:
     """Permits taken and given back, two senders in one process."""
-    memory = Board.create(2, 1)
-    board = Board.attach({name: each.fileno() for name, each in memory.items()})
-    bell = os.open(os.devnull, os.O_WRONLY)
-    mine = Budget(board, 0, 64, [bell, bell])
+    memory = SharedCounters.create(2, 1)
+    shared_counters = SharedCounters.attach({name: each.fileno() for name, each in memory.items()})
+    wakeup = os.open(os.devnull, os.O_WRONLY)
+    mine = Budget(shared_counters, 0, 64, [wakeup, wakeup])
     index = 0
 
     def once() -> None:
@@ -156,7 +156,7 @@ def budget() -> float:
         index += 1
 
     rate = _rate(once)
-    os.close(bell)
+    os.close(wakeup)
     return rate
 
 

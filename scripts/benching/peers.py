@@ -28,10 +28,10 @@ RATES = (500, 2_000)
 SECONDS = 10
 INSTALL_S, LIMIT_S = 900, 240
 
-Found = list[tuple[int, dict[str, Any] | str]]
+SearchResult = list[tuple[int, dict[str, Any] | str]]
 
 
-def measure(url: str) -> Found:
+def measure(url: str) -> SearchResult:
     """Give (rate, AIPerf's own figures), or what went wrong instead of them."""
     with tempfile.TemporaryDirectory(prefix="loadgen-peers-", ignore_cleanup_errors=True) as folder:
         try:
@@ -41,7 +41,7 @@ def measure(url: str) -> Found:
         return [(rate, _run(program, url, rate, Path(folder))) for rate in RATES]
 
 
-def peers_table(found: Found) -> str:
+def peers_table(found: SearchResult) -> str:
     """What AIPerf says of itself."""
     rows = [
         (f"{rate:,}", *([figures, "", ""] if isinstance(figures, str) else _cells(figures))) for rate, figures in found
@@ -73,15 +73,15 @@ def _run(program: Path, url: str, rate: int, folder: Path) -> dict[str, Any] | s
         *("--concurrency", "5000", "--tokenizer", str(folder / "tokenizer"), "--isl", "64"),
         *("--output-artifact-dir", str(place), "--ui", "none"),
     ]
-    last_words = "it ended well"
+    exit_reason = "it ended well"
     try:
         _bounded(words, LIMIT_S)
     except NoResultError as error:
-        last_words = str(error)
+        exit_reason = str(error)
     for file in place.rglob("profile_export_aiperf.json"):
         figures: dict[str, Any] = json.loads(file.read_text())
         return figures
-    return f"AIPerf gave no result: {last_words}"
+    return f"AIPerf gave no result: {exit_reason}"
 
 
 def _bounded(words: list[str], limit_s: float) -> None:

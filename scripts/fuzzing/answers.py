@@ -10,11 +10,11 @@ import orjson
 from hypothesis import strategies as st
 
 from collector.records.record import RECORD, ErrorKind
-from collector.summary.run_info import Notes
+from collector.summary.run_info import RunNotes
 from loadgen.backends import ENDPOINTS, Endpoint
 from loadgen.datasets.input_images import synthetic_png
-from loadgen.engine.answer_handler import Asked, Intake
-from loadgen.engine.record_sender import Outbox
+from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia
+from loadgen.engine.record_sender import RecordSender
 from loadgen.media.verification import HeaderVerifier
 from loadgen.transport.interface import Answer
 from scripts.fuzzing.oddities import damaged_bytes, mutated_json
@@ -82,15 +82,15 @@ def check(case: tuple[Endpoint, str, int, Answer]) -> str:
     """Take an answer in: it makes one record, whose error is never a fault of ours; media of a success decode."""
     endpoint, task, n, answer = case
     sink = _Sink()
-    outbox = Outbox(sink, sink, 0)  # type: ignore[arg-type]
-    asked = Asked(task, n, lambda _index: (8, 8) if len(answer.body) % 2 else (0, 0))
-    Intake(endpoint, asked, outbox, None, HeaderVerifier(task)).take(7, 5, answer)
-    outbox.flush()
+    record_sender = RecordSender(sink, sink, 0)  # type: ignore[arg-type]
+    asked = ExpectedMedia(task, n, lambda _index: (8, 8) if len(answer.body) % 2 else (0, 0))
+    AnswerHandler(endpoint, asked, record_sender, None, HeaderVerifier(task)).take(7, 5, answer)
+    record_sender.flush()
     *notes, rows = sink.sent
     (record,) = np.frombuffer(rows, RECORD, offset=1)
     assert record["error"] != ErrorKind.CLIENT, notes
     assert (record["index"], record["received_bytes"]) == (7, len(answer.body))
-    taken = Notes()
+    taken = RunNotes()
     for _, note in orjson.loads(notes[0][1:]) if notes else ():
         taken.take(note)
     if record["error"]:

@@ -23,7 +23,7 @@ from loadgen.runs import targets
 from loadgen.runs.run_metadata import config
 from loadgen.secrets import Secrets
 from loadgen.simulator.engine import options as simulator
-from loadgen.transport.request_head import Heads
+from loadgen.transport.request_head import RequestHeads
 from loadgen.transport.target import resolve
 from loadgen.transport.tls import tls_context
 from scripts.fuzzing.data_files import folder
@@ -178,7 +178,7 @@ def check_server(arguments: argparse.Namespace, options: BenchOptions) -> None:
         parse_simulator(arguments.simulate, "video" if options.data.task in VIDEO_TASKS else "image")
     target = resolve(options.target)
     tls_context(target)
-    Heads(target).of(Request("POST", "/v1/x", "application/json", b"{}"))
+    RequestHeads(target).of(Request("POST", "/v1/x", "application/json", b"{}"))
 
 
 def check_shown(options: BenchOptions) -> None:

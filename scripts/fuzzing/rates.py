@@ -15,10 +15,10 @@ from collector.summary.result import Result
 from loadgen.cli import output_files, search, sweep
 from loadgen.options import BenchOptions
 from loadgen.planning.plan import Plan
-from loadgen.runs.run import Measured
+from loadgen.runs.run import CompletedRun
 from loadgen.runs.run_metadata import config
 from loadgen.secrets import Secrets
-from loadgen.sweeps.runner import Stand
+from loadgen.sweeps.runner import Runner
 from loadgen.sweeps.sweep_folder import SWEEP, read_rates
 from scripts.fuzzing.command_line import check_server, check_shown, is_small, said_at_home, words_of
 from scripts.fuzzing.oddities import damaged_bytes, mutated_json
@@ -105,12 +105,12 @@ def _plan(options: BenchOptions, slo: Any, rate: float, number: int, count: int 
     if options.data.dataset != "random" or not is_small(asked):
         return
 
-    def carry_out(plan: Plan, options: BenchOptions, _folder: Path | None) -> Measured:
+    def run_at_rate(plan: Plan, options: BenchOptions, _folder: Path | None) -> CompletedRun:
         assert len(plan) > 0
         check_shown(options)
-        return Measured(cast("Result", {"slo": {}}), False, ())
+        return CompletedRun(cast("Result", {"slo": {}}), False, ())
 
-    Stand(options, carry_out, slo=slo).run(rate, None, number, count)
+    Runner(options, run_at_rate, slo=slo).run(rate, None, number, count)
 
 
 _PLANS: Final = {"sweep": _plans_of_sweep, "search": _plans_of_search}

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from collector.records.record import ErrorKind
-from loadgen.backends import ENDPOINTS, Reply
-from loadgen.engine.answer_handler import Asked, Intake
+from loadgen.backends import ENDPOINTS, ParsedAnswer
+from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia
 from loadgen.transport.answer_reader import SCRATCH, AnswerReader
-from loadgen.transport.buffer_pool import Rooms
+from loadgen.transport.buffer_pool import BufferPool
 from loadgen.transport.interface import Answer
-from loadgen.transport.malformed import BrokenAnswerError
+from loadgen.transport.malformed import MalformedAnswerError
 
 LIMITS: Final = (0, 10, 1000, 1 << 30)  # of a body's bytes
 _SCRATCH: Final = memoryview(bytearray(SCRATCH))
@@ -65,14 +65,14 @@ def _nth(data: bytes, place: int) -> int:
 
 def read(sent: bytes, limit: int, size: int, *, closes: bool) -> End:
     """Read what was sent, `size` bytes at a time, as a connection does; then the connection may close."""
-    reader = AnswerReader(_SCRATCH, Rooms(), limit)
+    reader = AnswerReader(_SCRATCH, BufferPool(), limit)
     try:
         for piece in _pieces(reader, sent, size):
             if reader.landed(piece):
                 break
         if not reader.whole and closes:
             reader.ended()
-    except BrokenAnswerError as broken:
+    except MalformedAnswerError as broken:
         return End(broken.kind, 0, b"", whole=True, head=b"")
     end = End(ErrorKind.NONE, reader.status, bytes(reader.body) if reader.whole else b"", reader.whole, reader.head)
     if reader.whole and reader.reusable:
@@ -84,10 +84,10 @@ def _pieces(reader: AnswerReader, sent: bytes, size: int) -> Iterator[int]:
     """Put bytes where the reader wants them; give how many it was."""
     place = 0
     while place < len(sent):
-        room = reader.buffer()
-        assert len(room) > 0, "no room for what comes"
-        count = min(len(room), size, len(sent) - place)
-        room[:count] = sent[place : place + count]
+        buffer = reader.buffer()
+        assert len(buffer) > 0, "no room for what comes"
+        count = min(len(buffer), size, len(sent) - place)
+        buffer[:count] = sent[place : place + count]
         place += count
         yield count
 
@@ -98,7 +98,7 @@ def _serves_again(reader: AnswerReader) -> None:
     for piece in _pieces(reader, GOOD, SCRATCH):
         try:
             whole = reader.landed(piece)
-        except BrokenAnswerError as broken:
+        except MalformedAnswerError as broken:
             if broken.kind is not ErrorKind.BODY_TOO_LARGE:
                 raise
             return
@@ -112,9 +112,9 @@ def judge(end: End) -> None:
         return
     for endpoint in ENDPOINTS.values():
         answer = Answer(1, 2, 3, end.status, end.body, end.kind, "", head=end.head)
-        intake = Intake(endpoint, Asked(endpoint.tasks[0]), None)  # type: ignore[arg-type]  # nothing is recorded
-        reply = intake.judge(answer)
-        assert isinstance(reply, Reply)
+        answer_handler = AnswerHandler(endpoint, ExpectedMedia(endpoint.tasks[0]), None)  # type: ignore[arg-type]  # nothing is recorded
+        reply = answer_handler.judge(answer)
+        assert isinstance(reply, ParsedAnswer)
         assert reply.error or (end.status == 200 and end.body)
 
 

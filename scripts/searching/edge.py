@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.search.bound import LOOKS, Decision, decide
-from loadgen.search.measurement import Trial
+from loadgen.search.measurement import Measurement
 from loadgen.search.search_loop import LENGTHS
 
 ERROR: Final = 0.005  # of one rate, at a confidence of 0.95
@@ -41,11 +41,11 @@ def edges(seeds: int) -> Iterator[tuple[str, ...]]:
 
 def _visit(draw: Draw, load: float, unit: int, slo_s: float, target: float, random: np.random.Generator) -> Decision:
     """Look at one rate as a search does, until it is decided or has had all its looks."""
-    trials: list[Trial] = []
+    measurements: list[Measurement] = []
     for length in LENGTHS[:LOOKS]:
         response_s = _responses(draw, load, unit * length, random)
-        trials.append(Trial(response_s <= slo_s, response_s))
-        if (decision := decide(trials, target, ERROR)) is not Decision.OPEN:
+        measurements.append(Measurement(response_s <= slo_s, response_s))
+        if (decision := decide(measurements, target, ERROR)) is not Decision.OPEN:
             return decision
     return Decision.OPEN
 

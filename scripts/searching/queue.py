@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from loadgen.search.bracket import Bracket
-from loadgen.search.measurement import Trial
-from loadgen.search.search_loop import Hunt, Question
+from loadgen.search.measurement import Measurement
+from loadgen.search.search_loop import Question, SearchLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +39,20 @@ class SimulatedTime:
         self.now_s = 0.0
         self._server, self._random, self._overhead_s = server, np.random.default_rng(seed), overhead_s
 
-    def measure(self, rate: float, count: int, _run: int) -> Trial:
+    def measure(self, rate: float, count: int, _run: int) -> Measurement:
         """Run `count` Poisson arrivals at `rate`."""
         response_s = self._server.response_s(rate, count, self._random)
         self.now_s += count / rate + float(response_s[-1]) + self._overhead_s
-        return Trial(response_s <= self._server.slo_s, response_s)
+        return Measurement(response_s <= self._server.slo_s, response_s)
 
 
 def search(
     server: Server, question: Question, seed: int, start: float, overhead_s: float = 2.0
-) -> tuple[Bracket, Hunt, float]:
+) -> tuple[Bracket, SearchLoop, float]:
     """Search once in simulated time; return the bracket, the hunt and the seconds that it took."""
     time = SimulatedTime(server, seed, overhead_s)
-    hunt = Hunt(question, time.measure, lambda: time.now_s)
-    return hunt.go(start), hunt, time.now_s
+    search_loop = SearchLoop(question, time.measure, lambda: time.now_s)
+    return search_loop.go(start), search_loop, time.now_s
 
 
 def contains(found: Bracket, truth: float) -> bool:

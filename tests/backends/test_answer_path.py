@@ -44,9 +44,9 @@ def test_every_seed_of_the_fuzzer_comes_to_the_same_end_however_it_is_cut(seed: 
     st.binary(max_size=12),
 )
 def test_a_seed_with_a_part_replaced_raises_nothing_and_has_one_end(
-    circumstances: bytes, seed: bytes, place: int, taken: int, put: bytes
+    run_metadata: bytes, seed: bytes, place: int, taken: int, put: bytes
 ) -> None:
-    check(circumstances + seed[:place] + put + seed[place + taken :])
+    check(run_metadata + seed[:place] + put + seed[place + taken :])
 
 
 @pytest.mark.parametrize("fault", FOUND)

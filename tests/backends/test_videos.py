@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from collector.records.record import ErrorKind
 from loadgen.backends import Endpoint, videos, videos_sync
 from loadgen.backends.videos import Job, State, read_job
-from loadgen.bodies.parsed_answer import Reply
+from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.server_figures import with_headers
 from loadgen.datasets.input_images import synthetic_png
 from loadgen.datasets.sample import Sample
@@ -65,7 +65,7 @@ def test_a_job_is_polled_fetched_and_deleted_by_its_id_which_cannot_leave_its_pl
 
 
 def failed(kind: ErrorKind, detail: str, job_id: str = "v1") -> Job:
-    return Job(job_id, State.FAILED, Reply(kind, detail))
+    return Job(job_id, State.FAILED, ParsedAnswer(kind, detail))
 
 
 @pytest.mark.parametrize(
@@ -175,13 +175,13 @@ def test_a_video_is_saved_as_it_stands(endpoint: Endpoint) -> None:
     ],
 )
 def test_the_inference_time_of_a_header_becomes_a_stage(header: str, stages: dict[str, float]) -> None:
-    assert with_headers(Reply(), {"x-inference-time-s": header}).stage_durations == stages
+    assert with_headers(ParsedAnswer(), {"x-inference-time-s": header}).stage_durations == stages
 
 
 def test_stages_and_memory_of_headers_are_taken_where_they_are_figures() -> None:
     told = {"x-stage-durations": '{"vae": 0.5, "text": "long"}', "x-peak-memory-mb": "812.5", "x-inference-time-s": "2"}
-    reply = with_headers(Reply(), told)
+    reply = with_headers(ParsedAnswer(), told)
     assert (reply.stage_durations, reply.peak_memory_mb) == ({"vae": 0.5, "inference": 2.0}, 812.5)
-    nothing = with_headers(Reply(), {"x-stage-durations": "[1]", "x-peak-memory-mb": "much"})
+    nothing = with_headers(ParsedAnswer(), {"x-stage-durations": "[1]", "x-peak-memory-mb": "much"})
     assert nothing.stage_durations == {}
     assert math.isnan(nothing.peak_memory_mb)

@@ -53,9 +53,9 @@ def test_what_is_no_base64_is_a_value_error(text: str) -> None:
 
 
 def test_a_place_that_a_server_made_up_reads_nothing_outside_the_body() -> None:
-    room = bytearray(b"AAAA" * 100)
-    assert Base64Text("AAAA#0-400", memoryview(room)[:8])[:] == bytes(6)
-    assert len(Base64Text("AAAA#300-200", room)) == 0
+    buffer = bytearray(b"AAAA" * 100)
+    assert Base64Text("AAAA#0-400", memoryview(buffer)[:8])[:] == bytes(6)
+    assert len(Base64Text("AAAA#300-200", buffer)) == 0
 
 
 def test_a_place_that_a_server_made_up_in_a_body_that_is_never_cut_is_no_base64() -> None:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.report.terminal import media
-from loadgen.capture.answer_capture import Gallery
-from loadgen.capture.answer_writer import SUFFIX, Saver
-from loadgen.capture.media_decoder import Darkroom, safe, write
-from loadgen.capture.ring_buffer import Ring
-from loadgen.capture.write_errors import NAMED, Losses
+from loadgen.capture.answer_capture import AnswerCapture
+from loadgen.capture.answer_writer import SUFFIX, AnswerWriter
+from loadgen.capture.media_decoder import MediaDecoder, safe, write
+from loadgen.capture.ring_buffer import RingBuffer
+from loadgen.capture.write_errors import NAMED, WriteErrors
 from loadgen.simulator.engine.png import png
 from tests.faults.test_stops import children, end, under_way, wait_for
 from tests.support.commands import bench, fetch, server
@@ -53,39 +53,39 @@ def test_a_file_that_is_there_is_never_overwritten_nor_followed(tmp_path: Path) 
     assert sorted(path.name for path in folder.iterdir()) == ["a-2.png", "a-3.png", "a-4.png", "a.png"]
 
 
-def room(folder: Path | None, *, decode: bool = False) -> Darkroom:
+def buffer(folder: Path | None, *, decode: bool = False) -> MediaDecoder:
     def extract(body: bytes) -> Iterable[bytes]:
         if body == b"no json":
             raise ValueError("no json")
         return (body, PICTURE)
 
-    return Darkroom(folder, decode, extract, lambda index: HOSTILE if index % 2 else "")
+    return MediaDecoder(folder, decode, extract, lambda index: HOSTILE if index % 2 else "")
 
 
 class Desk:
     """A gallery and the saver behind it, in one process."""
 
     def __init__(self, folder: Path, size: int = 1 << 20) -> None:
-        self.ring = Ring.create(size)
+        self.ring = RingBuffer.create(size)
         numbers = {name: each.fileno() for name, each in self.ring.items()}
-        self.bell, bell = os.pipe()
-        self.gallery = Gallery(Ring(numbers), bell)
-        self.saver = Saver({"answers": str(folder), "rings": [numbers], "bell": self.bell})
-        self._ends = (self.bell, bell)
+        self.wakeup, wakeup = os.pipe()
+        self.capture = AnswerCapture(RingBuffer(numbers), wakeup)
+        self.writer = AnswerWriter({"answers": str(folder), "rings": [numbers], "wakeup": self.wakeup})
+        self._ends = (self.wakeup, wakeup)
 
-    def finish(self, patience_s: float = 60) -> Losses:
+    def finish(self, patience_s: float = 60) -> WriteErrors:
         for each in self._ends:
             os.close(each)
-        return Losses(**self.saver.finish(patience_s)["lost"])
+        return WriteErrors(**self.writer.finish(patience_s)["lost"])
 
 
 def kept(folder: Path, *bodies: bytes) -> Path:
     folder.mkdir()
     desk = Desk(folder)
     for index, body in enumerate(bodies):
-        desk.gallery.keep(index, body)
-    assert os.read(desk.bell, 100) == bytes(len(bodies))
-    assert desk.finish() == desk.gallery.losses == Losses()
+        desk.capture.keep(index, body)
+    assert os.read(desk.wakeup, 100) == bytes(len(bodies))
+    assert desk.finish() == desk.capture.write_errors == WriteErrors()
     return folder
 
 
@@ -95,23 +95,23 @@ def never() -> bool:
 
 def test_kept_answers_become_files_named_by_index_and_id(tmp_path: Path) -> None:
     answers = kept(tmp_path / "answers", b"what is this", PICTURE)
-    done = room(tmp_path).develop(answers, print, never)
+    done = buffer(tmp_path).develop(answers, print, never)
     assert sorted(path.name for path in tmp_path.glob("*.*")) == [
         "000000-0.bin",
         "000000-1.png",
         "000001-etc_passwd-0.png",
         "000001-etc_passwd-1.png",
     ]
-    assert (done.saved, done.losses, done.refused, done.decoded) == (4, Losses(), {}, 0)
+    assert (done.saved, done.write_errors, done.refused, done.decoded) == (4, WriteErrors(), {}, 0)
     assert list(answers.iterdir()) == []
 
 
 def test_answers_that_hold_nothing_or_cannot_be_written_are_counted_and_named(tmp_path: Path) -> None:
     answers = kept(tmp_path / "answers", PICTURE, b"no json", PICTURE)
     nowhere = tmp_path / "gone"
-    done = room(nowhere, decode=True).develop(answers, print, never)
-    assert (done.saved, done.losses.count, done.losses.requests) == (0, 3, [0, 1, 2])
-    assert str(nowhere) in done.losses.example
+    done = buffer(nowhere, decode=True).develop(answers, print, never)
+    assert (done.saved, done.write_errors.count, done.write_errors.requests) == (0, 3, [0, 1, 2])
+    assert str(nowhere) in done.write_errors.example
     assert (done.decoded, done.undecoded, list(done.refused)) == (3, 0, [1])
     assert "no json" in done.refused[1]
 
@@ -119,20 +119,20 @@ def test_answers_that_hold_nothing_or_cannot_be_written_are_counted_and_named(tm
 def test_a_stop_leaves_the_rest_and_says_so(tmp_path: Path) -> None:
     answers = kept(tmp_path / "answers", PICTURE, PICTURE, PICTURE)
     asked = iter([False, True])
-    done = room(tmp_path, decode=True).develop(answers, print, lambda: next(asked))
+    done = buffer(tmp_path, decode=True).develop(answers, print, lambda: next(asked))
     assert (done.saved, done.decoded, done.undecoded) == (2, 1, 2)
-    assert (done.losses.count, done.losses.requests) == (2, [1, 2])
+    assert (done.write_errors.count, done.write_errors.requests) == (2, [1, 2])
 
 
 def test_a_slow_disk_costs_files_and_is_waited_for_no_longer_than_said(tmp_path: Path) -> None:
     desk = Desk(tmp_path, size=4_096)
     for index in range(6):
-        desk.gallery.keep(index, bytes(1_000))  # 1,024 with its head and padding
-    assert (desk.gallery.losses.count, desk.gallery.losses.requests) == (2, [4, 5])
-    assert "slower than the answers" in desk.gallery.losses.example
-    losses = desk.finish(0)
-    assert (losses.count, losses.requests) == (4, [0, 1, 2, 3])
-    assert "took more than 0 s" in losses.example
+        desk.capture.keep(index, bytes(1_000))  # 1,024 with its head and padding
+    assert (desk.capture.write_errors.count, desk.capture.write_errors.requests) == (2, [4, 5])
+    assert "slower than the answers" in desk.capture.write_errors.example
+    write_errors = desk.finish(0)
+    assert (write_errors.count, write_errors.requests) == (4, [0, 1, 2, 3])
+    assert "took more than 0 s" in write_errors.example
     assert list(tmp_path.iterdir()) == []
 
 
@@ -140,21 +140,21 @@ def test_a_full_disk_costs_files_and_leaves_no_half_ones(tmp_path: Path) -> None
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     desk = Desk(tmp_path)
     for index, size in enumerate((900, 5_000, 800)):
-        desk.gallery.keep(index, bytes(size))
+        desk.capture.keep(index, bytes(size))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
     try:
-        losses = desk.finish()
+        write_errors = desk.finish()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
-    assert (losses.count, losses.requests) == (1, [1])
-    assert "File too large" in losses.example
+    assert (write_errors.count, write_errors.requests) == (1, [1])
+    assert "File too large" in write_errors.example
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"000000{SUFFIX}", f"000002{SUFFIX}"]
 
 
 def test_a_body_is_copied_before_its_memory_is_used_again(tmp_path: Path) -> None:
     desk, memory = Desk(tmp_path), bytearray(b"first")
-    desk.gallery.keep(0, memoryview(memory))
+    desk.capture.keep(0, memoryview(memory))
     memory[:] = b"other"
     desk.finish()
     assert (tmp_path / f"000000{SUFFIX}").read_bytes() == b"first"
@@ -163,8 +163,8 @@ def test_a_body_is_copied_before_its_memory_is_used_again(tmp_path: Path) -> Non
 @given(st.lists(st.one_of(st.integers(0, 300), st.none()), max_size=60))
 def test_a_ring_gives_back_what_it_took_in_order_however_it_wraps(steps: list[int | None]) -> None:
     """Numbers are sizes of bodies to put in, None takes everything out; a deque of the same says what must come."""
-    memory = Ring.create(512)
-    ring = Ring({name: each.fileno() for name, each in memory.items()})
+    memory = RingBuffer.create(512)
+    ring = RingBuffer({name: each.fileno() for name, each in memory.items()})
     inside: list[tuple[int, bytes]] = []
     for index, size in enumerate(steps):
         if size is None:
@@ -181,17 +181,21 @@ def test_a_ring_gives_back_what_it_took_in_order_however_it_wraps(steps: list[in
 def test_a_body_larger_than_the_ring_is_a_loss_and_hurts_nobody(tmp_path: Path) -> None:
     desk = Desk(tmp_path, size=4_096)
     for index, size in enumerate((10, 4_096, 20)):
-        desk.gallery.keep(index, bytes(size))
-    assert desk.gallery.losses.requests == [1]
-    assert desk.finish() == Losses()
+        desk.capture.keep(index, bytes(size))
+    assert desk.capture.write_errors.requests == [1]
+    assert desk.finish() == WriteErrors()
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_losses_of_many_are_counted_and_the_first_are_named() -> None:
-    losses = Losses()
+    write_errors = WriteErrors()
     for index in range(NAMED + 5):
-        losses.add(index, f"reason {index}")
-    assert (losses.count, losses.example, losses.requests) == (NAMED + 5, "reason 0", list(range(NAMED)))
+        write_errors.add(index, f"reason {index}")
+    assert (write_errors.count, write_errors.example, write_errors.requests) == (
+        NAMED + 5,
+        "reason 0",
+        list(range(NAMED)),
+    )
 
 
 def test_hostile_ids_of_a_trace_name_files_inside_the_folder(tmp_path: Path) -> None:
@@ -217,18 +221,18 @@ def test_what_was_lost_is_told_with_its_requests() -> None:
 def test_a_saver_that_hangs_and_dies_costs_files_that_are_all_counted(tmp_path: Path) -> None:
     with server(base_ms=5, replicas=20, media="image") as url:
         process = under_way(url, "--save-dir", str(tmp_path))
-        saver = children(process.pid)["loadgen.capture.answer_writer"]
-        os.kill(saver, signal.SIGSTOP)
+        writer = children(process.pid)["loadgen.capture.answer_writer"]
+        os.kill(writer, signal.SIGSTOP)
         seen = fetch(f"{url}/sim/stats")["requests"]
         wait_for("answers that nobody saves", lambda: fetch(f"{url}/sim/stats")["requests"] > seen + 20)
-        os.kill(saver, signal.SIGKILL)
+        os.kill(writer, signal.SIGKILL)
         seen = fetch(f"{url}/sim/stats")["requests"]
         wait_for("a run that goes on", lambda: fetch(f"{url}/sim/stats")["requests"] > seen + 5)
         process.send_signal(signal.SIGINT)
         code, result, _ = end(process)
     lost = result["media"]["lost"]
     assert code == 130
-    assert "died" in result["self"]["saver"]
+    assert "died" in result["self"]["writer"]
     assert lost["count"] >= 10
     assert "process that writes died" in lost["example"]
     assert result["media"]["saved_files"] + lost["count"] == result["completed_requests"]

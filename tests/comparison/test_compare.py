@@ -63,7 +63,7 @@ def test_a_difference_that_is_there_is_found_and_its_interval_holds_it(runs: Pat
 
 def test_the_figures_compared_are_those_that_the_report_has(runs: Path) -> None:
     saved = read_run(runs / "slow")
-    result = again(saved, saved.facts)
+    result = again(saved, saved.info)
     found = compared(runs / "a", runs / "slow")
     assert figure(found, "response_p99")["b"] == result["response"]["p99"]
     assert figure(found, "throughput")["b"] == pytest.approx(result["throughput_qps"])
@@ -192,7 +192,7 @@ def test_the_json_has_every_comparison_and_is_never_written_over_a_file(
 
 def result_file(folder: Path, place: Path, **changes: object) -> Path:
     saved = read_run(folder)
-    place.write_bytes(json.dump({**again(saved, saved.facts), **changes}))
+    place.write_bytes(json.dump({**again(saved, saved.info), **changes}))
     return place
 
 

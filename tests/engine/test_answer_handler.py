@@ -4,8 +4,8 @@ import pytest
 
 from collector.records.record import ErrorKind, Outcome
 from loadgen.backends import chat_completions
-from loadgen.bodies.parsed_answer import Reply
-from loadgen.engine.answer_handler import Asked, Intake
+from loadgen.bodies.parsed_answer import ParsedAnswer
+from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia
 from loadgen.transport.answer_headers import is_coded, remark
 from loadgen.transport.interface import Answer
 
@@ -49,11 +49,11 @@ def test_a_value_of_a_header_is_in_latin_letters_whatever_was_sent() -> None:
 
 def test_a_reader_that_fails_is_a_fault_of_ours_and_still_a_record() -> None:
     class Broken:
-        def read(self, _body: object, _task: str, _n: int) -> Reply:
+        def read(self, _body: object, _task: str, _n: int) -> ParsedAnswer:
             raise ZeroDivisionError("oh")
 
     rows = Rows()
-    Intake(Broken(), Asked("t2i"), rows).take(7, 1, Answer(1, 2, 3, 200, b"{}"))  # type: ignore[arg-type]
+    AnswerHandler(Broken(), ExpectedMedia("t2i"), rows).take(7, 1, Answer(1, 2, 3, 200, b"{}"))  # type: ignore[arg-type]
     (row,) = rows.rows
     assert (row["index"], row["outcome"], row["error"]) == (7, Outcome.ERROR, ErrorKind.CLIENT)
     assert "ZeroDivisionError" in str(row["said"])

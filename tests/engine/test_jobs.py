@@ -13,13 +13,13 @@ from collector.records.record import RETRIED, ErrorKind, Outcome, error_name, jo
 from loadgen.backends import videos
 from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
-from loadgen.engine.answer_handler import Asked, Intake
+from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia
 from loadgen.engine.jobs import Jobs
 from loadgen.options import JobOptions, TargetOptions
 from loadgen.simulator.engine.mp4 import mp4
 from loadgen.transport import NAMES
 from loadgen.transport.interface import NO_JOB, Answer, Milestones, Transport
-from loadgen.transport.request_head import Heads
+from loadgen.transport.request_head import RequestHeads
 from loadgen.transport.target import resolve
 from tests.engine.test_sender import until
 from tests.transport.test_transport import ask, talk
@@ -103,7 +103,7 @@ async def to_its_end(_jobs: Jobs, _exchange: object, answers: list[Answer]) -> N
 
 def ending(answer: Answer) -> tuple[str, str]:
     """How the report names what came of a job, "ok" for a success, and what was said."""
-    reply = Intake(videos, Asked("t2v"), None).judge(answer)  # type: ignore[arg-type]
+    reply = AnswerHandler(videos, ExpectedMedia("t2v"), None).judge(answer)  # type: ignore[arg-type]
     step = job_step(answer.milestones.accepted_ns, answer.milestones.completed_ns)
     return error_name(reply.error, answer.status, step) if reply.error else "ok", reply.detail
 
@@ -116,7 +116,7 @@ def test_a_job_is_created_polled_until_it_is_completed_fetched_and_deleted_and_p
     # sent at 10, accepted at 12; the poll sent at 30 said "not yet"; the answer at 42 said "completed"; content at 52
     assert answer.milestones == Milestones(accepted_ns=12, pending_ns=30, completed_ns=42, content_ns=52)
     assert (answer.sent_ns, answer.first_byte_ns, answer.done_ns, answer.body) == (10, 51, 52, VIDEO)
-    reply = Intake(videos, Asked("t2v"), None).judge(answer)  # type: ignore[arg-type]
+    reply = AnswerHandler(videos, ExpectedMedia("t2v"), None).judge(answer)  # type: ignore[arg-type]
     assert (reply.peak_memory_mb, dict(reply.stage_durations)) == (9.0, {"dit": 2.0})
 
 
@@ -217,7 +217,7 @@ def test_a_hostile_id_goes_out_as_it_was_encoded_by_every_transport(name: str) -
 
 
 def test_heads_of_jobs_are_not_kept_for_each_would_be_another() -> None:
-    heads = Heads(resolve(TargetOptions(base_url="http://127.0.0.1:1")))
+    heads = RequestHeads(resolve(TargetOptions(base_url="http://127.0.0.1:1")))
     assert heads.of(CREATE) is heads.of(CREATE)
     assert heads.of(videos.poll("v1")) == heads.of(videos.poll("v1"))
     assert heads.of(videos.poll("v1")) is not heads.of(videos.poll("v1"))
@@ -293,7 +293,7 @@ def test_one_request_of_a_job_that_takes_too_long_makes_the_job_a_time_out(
     assert script.asked == asked
     assert script.sent[len(answers)].abandoned
     assert bool(answer.milestones.accepted_ns) == bool(answers)
-    Intake(videos, Asked("t2v"), Rows()).take(7, 5, answer)  # type: ignore[arg-type]
+    AnswerHandler(videos, ExpectedMedia("t2v"), Rows()).take(7, 5, answer)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 from collector.records import shared_memory
 from collector.records.control_channel import Channel, Closed, Message, readable
 from collector.records.record import RECORD, ErrorKind, Outcome, error_name, error_names
-from collector.records.record_file import Ledger
+from collector.records.record_file import RecordFile
 from loadgen.bodies.request import Request
-from loadgen.engine.record_sender import Outbox
+from loadgen.engine.record_sender import RecordSender
 from loadgen.engine.tokens import CHUNK, TOKEN, TokenQueue
-from loadgen.planning.request_store import Store, StoreWriter
+from loadgen.planning.request_store import RequestStore, RequestStoreWriter
 from loadgen.system.file_descriptors import raise_limit
 from loadgen.transport.interface import Milestones
 
@@ -117,24 +117,24 @@ def test_shared_memory_is_seen_by_both_sides_and_closed_with_its_last_reference(
 
 def test_the_ledger_gives_back_what_was_appended_and_leaves_a_torn_row_out() -> None:
     memory = shared_memory.nameless_file()
-    ledger = Ledger(memory.fileno())
+    record_file = RecordFile(memory.fileno())
     rows = np.zeros(3, RECORD)
     rows["index"] = [5, 6, 7]
-    assert len(ledger.records()) == 0
-    ledger.append(rows[:2])
-    ledger.append(rows[2:])
+    assert len(record_file.records()) == 0
+    record_file.append(rows[:2])
+    record_file.append(rows[2:])
     os.write(memory.fileno(), b"torn")
-    assert ledger.count == 3
-    assert ledger.records()["index"].tolist() == [5, 6, 7]
+    assert record_file.count == 3
+    assert record_file.records()["index"].tolist() == [5, 6, 7]
 
 
 def test_a_store_gives_every_request_back_as_it_was_encoded() -> None:
-    writer = StoreWriter()
+    writer = RequestStoreWriter()
     bodies = [b"one", b"", b"three" * 1000]
     assert [writer.add(Request("POST", "/x", "text/plain", body)) for body in bodies] == [0, 1, 2]
     message = writer.finish()
     numbers = {k: v.fileno() if isinstance(v, shared_memory.Descriptor) else v for k, v in message.items()}
-    store = Store.attach(numbers)
+    store = RequestStore.attach(numbers)
     assert len(store) == 3
     assert [bytes(store.request(k).body) for k in range(3)] == bodies
     assert store.request(2).path == "/x"
@@ -162,13 +162,13 @@ class Timers:
 
 def test_the_outbox_packs_rows_as_the_record_is_laid_out() -> None:
     sink, timers = Sink(), Timers()
-    outbox = Outbox(timers, sink, 3)  # type: ignore[arg-type]
-    outbox.record(9, Outcome.OK, (1, 2, 3, 4), status=200, flags=1, peak_memory_mb=5.0, received=6)
-    outbox.record(10, Outcome.TIMEOUT, (1, 2, 0, 4))
-    outbox.record(11, Outcome.OK, (1, 2, 3, 10), milestones=Milestones(6, 7, 8, 9))
+    record_sender = RecordSender(timers, sink, 3)  # type: ignore[arg-type]
+    record_sender.record(9, Outcome.OK, (1, 2, 3, 4), status=200, flags=1, peak_memory_mb=5.0, received=6)
+    record_sender.record(10, Outcome.TIMEOUT, (1, 2, 0, 4))
+    record_sender.record(11, Outcome.OK, (1, 2, 3, 10), milestones=Milestones(6, 7, 8, 9))
     assert sink.sent == []
     assert len(timers.waiting) == 1
-    outbox.flush()
+    record_sender.flush()
     (message,) = sink.sent
     first, second, job = np.frombuffer(message, RECORD, offset=1)
     assert first.tolist() == (9, 3, 200, 0, 0, 1, 5.0, 1, 2, 3, 4, 6, 0, 0, 0, 0)
@@ -179,11 +179,11 @@ def test_the_outbox_packs_rows_as_the_record_is_laid_out() -> None:
 
 def test_an_error_is_explained_once_for_each_kind_and_never_at_length() -> None:
     sink, timers = Sink(), Timers()
-    outbox = Outbox(timers, sink, 0)  # type: ignore[arg-type]
+    record_sender = RecordSender(timers, sink, 0)  # type: ignore[arg-type]
     for index in range(5):
-        outbox.explain(index, "http_500", "x" * 10_000)
-    outbox.explain(6, "reset", "gone")
-    outbox.flush()
+        record_sender.explain(index, "http_500", "x" * 10_000)
+    record_sender.explain(6, "reset", "gone")
+    record_sender.flush()
     (message,) = sink.sent
     assert message[:1] == b"N"
     assert message.count(b"http_500") == 1

@@ -8,12 +8,12 @@ import pytest
 import uvloop
 
 from collector.records.record import RETRIED, Outcome
-from collector.records.shared_counters import Board
+from collector.records.shared_counters import SharedCounters
 from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
 from loadgen.engine.budget import Budget
 from loadgen.engine.sender import BURST, COLD_EARLY_NS, Sender
-from loadgen.engine.timer import Alarm, LoopAlarm, TimerfdAlarm, best_alarm
+from loadgen.engine.timer import LoopTimer, Timer, TimerfdTimer, best_timer
 from loadgen.engine.tokens import TOKEN
 from loadgen.transport.interface import NO_JOB, Answer
 
@@ -74,14 +74,14 @@ class Rig:
         self, permits: int, *, prompt: bool = False, timeout_s: float | None = None, spin_us: float = 0
     ) -> None:
         self.transport, self.desk = Recorder(prompt), Desk()
-        self.memory = Board.create(1, 10_000)
-        self.board = Board.attach({name: each.fileno() for name, each in self.memory.items()})
+        self.memory = SharedCounters.create(1, 10_000)
+        self.shared_counters = SharedCounters.attach({name: each.fileno() for name, each in self.memory.items()})
         self.sender = Sender(
             asyncio.get_running_loop(),
             self.transport,  # type: ignore[arg-type]
             lambda index: Request("POST", "/", "", b"%d" % index),
-            Budget(self.board, 0, permits, [-1]),
-            self.board.posts(0),
+            Budget(self.shared_counters, 0, permits, [-1]),
+            self.shared_counters.sender_counters(0),
             self.desk,  # type: ignore[arg-type]
             timeout_s,
             spin_us,
@@ -142,8 +142,8 @@ def test_the_budget_is_kept_and_every_answer_lets_one_request_go() -> None:
         rig.transport.sent[0].answer()
         assert rig.indices == [0, 1, 2, 3]
         assert rig.desk.taken == [1, 0]
-        assert rig.board.marks[:4].all()
-        assert (rig.board.sent(), rig.board.finished()) == (4, 2)
+        assert rig.shared_counters.marks[:4].all()
+        assert (rig.shared_counters.sent(), rig.shared_counters.finished()) == (4, 2)
 
     uvloop.run(main())
 
@@ -190,29 +190,29 @@ def test_a_stopped_sender_sends_nothing_more_and_tells_once_when_it_is_idle() ->
     uvloop.run(main())
 
 
-@pytest.mark.parametrize("kind", [TimerfdAlarm, LoopAlarm, best_alarm])
-def test_an_alarm_rings_at_the_last_time_it_was_set_to_and_never_before(kind: Callable[..., Alarm]) -> None:
+@pytest.mark.parametrize("kind", [TimerfdTimer, LoopTimer, best_timer])
+def test_an_alarm_rings_at_the_last_time_it_was_set_to_and_never_before(kind: Callable[..., Timer]) -> None:
     async def main() -> None:
         rung: list[int] = []
-        alarm = kind(asyncio.get_running_loop(), lambda: rung.append(now_ns()))
-        alarm.set(now_ns() + 3_600_000_000_000)
+        timer = kind(asyncio.get_running_loop(), lambda: rung.append(now_ns()))
+        timer.set(now_ns() + 3_600_000_000_000)
         due = now_ns() + 20_000_000
-        alarm.set(due)
+        timer.set(due)
         await until(lambda: bool(rung))
         assert rung[0] >= due
-        alarm.set(1)  # long ago: at once
+        timer.set(1)  # long ago: at once
         await until(lambda: len(rung) == 2)
-        alarm.close()
+        timer.close()
 
     uvloop.run(main())
 
 
 def test_without_timerfd_the_loops_own_timer_serves() -> None:
-    def missing(*_: object) -> Alarm:
+    def missing(*_: object) -> Timer:
         raise OSError("no timerfd here")
 
     async def main() -> None:
-        alarm = best_alarm(asyncio.get_running_loop(), lambda: None, missing)
-        assert alarm.name == "loop timer"
+        timer = best_timer(asyncio.get_running_loop(), lambda: None, missing)
+        assert timer.name == "loop timer"
 
     uvloop.run(main())

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from collector.records.record import RECORD
-from collector.records.record_file import Ledger
+from collector.records.record_file import RecordFile
 from collector.saved.run_folder import read_run
 from loadgen.errors import UsageError
 from loadgen.sweeps.sweep_folder import SweepDir
@@ -120,12 +120,12 @@ def test_a_ledger_keeps_what_its_file_does_not_take_and_leaves_whole_rows_in_it(
     rows = np.zeros(6, RECORD)
     rows["index"] = range(6)
     descriptor = os.open(tmp_path / "records", os.O_RDWR | os.O_CREAT | os.O_APPEND)
-    ledger = Ledger(descriptor)
+    record_file = RecordFile(descriptor)
     with file_limit(size):
         for first in range(0, 6, 2):
-            ledger.append(rows[first : first + 2])
-    assert ledger.records()["index"].tolist() == list(range(6))
-    assert ledger.count == 6
-    assert ledger.fault is not None
+            record_file.append(rows[first : first + 2])
+    assert record_file.records()["index"].tolist() == list(range(6))
+    assert record_file.count == 6
+    assert record_file.fault is not None
     assert os.fstat(descriptor).st_size == size // RECORD.itemsize * RECORD.itemsize
     os.close(descriptor)

@@ -39,10 +39,10 @@ def test_a_restart_in_the_middle_of_a_run_costs_what_was_sent_meanwhile_and_no_m
         assert await transport.open(2) == 2
         rig = Rig(transport, 60, LATE_S)
         running = asyncio.create_task(rig.run(gap_ns=10_000_000))
-        await until(lambda: rig.board.finished() >= 15)
+        await until(lambda: rig.shared_counters.finished() >= 15)
         server.crash()
-        before = rig.board.sent()
-        await until(lambda: rig.board.sent() >= before + 10)
+        before = rig.shared_counters.sent()
+        await until(lambda: rig.shared_counters.sent() >= before + 10)
         server.restart()
         wire = await running
         await transport.close()

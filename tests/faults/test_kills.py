@@ -105,6 +105,6 @@ def check_killed(run: Run, victim: str, family: dict[str, int], killed_ns: int) 
     assert result["end"]["stopped_ns"] - killed_ns < NOTICED_S * 1e9
     saved = read_run(run.folder / "run")
     assert saved.complete
-    assert int((saved.facts.marked_ns != 0).sum()) == result["offered"]["sent"]
+    assert int((saved.info.marked_ns != 0).sum()) == result["offered"]["sent"]
     assert run.left_behind(family) == []
     return result

@@ -14,10 +14,10 @@ import orjson
 import pytest
 
 from loadgen.errors import ProcessError
-from loadgen.processes.child_processes import Group
+from loadgen.processes.child_processes import ChildProcesses
 from loadgen.runs.memory_check import CONNECTION_BYTES, available_bytes, shortage
 from loadgen.simulator.engine.png import png
-from loadgen.system.temporary_folder import scratch
+from loadgen.system.temporary_folder import temporary_folder
 from tests.faults.test_stops import children, end, under_way
 from tests.support.commands import FAST, LOADGEN, ROOT, SMALL, can_unshare, run, server, shell
 
@@ -60,8 +60,12 @@ def no_descriptor() -> Iterator[None]:
 
 def test_a_process_that_the_system_does_not_let_us_start_is_one_line_that_names_it() -> None:
     with no_descriptor(), pytest.raises(ProcessError, match=r"^sender 0 cannot be started: .*ulimit"):
-        Group().start("sender 0", "this")
-    with no_descriptor(), pytest.raises(ProcessError, match=r"^no process for a temporary folder"), scratch("x-"):
+        ChildProcesses().start("sender 0", "this")
+    with (
+        no_descriptor(),
+        pytest.raises(ProcessError, match=r"^no process for a temporary folder"),
+        temporary_folder("x-"),
+    ):
         pass
 
 

@@ -21,7 +21,7 @@ from tests.support.commands import T2I, bench, fetch, run, server
 
 def ideal_s(url: str, folder: Path, p: float) -> float:
     """A percentile of response (s) as the server's own log and the schedule give it, without a look at our stamps."""
-    scheduled_ns = read_run(folder).facts.scheduled_ns
+    scheduled_ns = read_run(folder).info.scheduled_ns
     replied_ns = np.zeros(len(scheduled_ns), np.int64)
     for visit in fetch(f"{url}/sim/log"):
         found = re.search(r"prompt (\d+)", visit["prompt"])
@@ -67,7 +67,7 @@ def test_a_drain_bounds_the_tail_and_what_it_cuts_off_missed_its_slo(
     assert "conservation" not in [other["what"] for other in others]
     assert f"{outcomes['unfinished']} had no answer and {offered['unsent']} still waited" in reason["text"]
     saved = read_run(tmp_path)
-    assert report.again(saved, saved.facts)["verdict"] == result["verdict"]
+    assert report.again(saved, saved.info)["verdict"] == result["verdict"]
 
 
 def test_a_drain_that_is_long_enough_changes_nothing() -> None:

@@ -21,7 +21,7 @@ from collector.report.terminal import run_report
 from collector.saved.run_folder import read_run
 from loadgen.cli.output_files import write
 from loadgen.errors import UsageError
-from loadgen.processes.child_processes import Group
+from loadgen.processes.child_processes import ChildProcesses
 from loadgen.runs.run_folder import RunDir
 from tests.faults.test_stops import LONG, children, wait_for
 from tests.report.test_html import Reader
@@ -153,7 +153,7 @@ def test_a_second_user_can_put_nothing_into_a_run_and_read_no_secret_of_it() -> 
 def test_sockets_lie_in_a_folder_that_only_we_can_enter_whatever_the_umask() -> None:
     before = os.umask(0)
     try:
-        with Group() as group:
+        with ChildProcesses() as group:
             group.start("anybody", "this")
             assert group.folder is not None
             assert stat.S_IMODE(group.folder.stat().st_mode) == 0o700
@@ -247,7 +247,7 @@ def test_no_text_field_of_a_result_can_become_an_element_of_the_page_or_drive_th
     bench(*T2I, "--simulate", "--http-errors 503:0.3", "--num-prompts", "30", "--request-rate", "100", "--slo-ms", "50",
           "--max-concurrency", "30", "--run-dir", str(tmp_path / "run"))  # fmt: skip
     saved = read_run(tmp_path / "run")
-    series = Series.of_run(saved.records, saved.facts, saved.facts.hiccups)
+    series = Series.of_run(saved.records, saved.info, saved.info.stalls)
     plain, hostile = (replaced(saved.summary, text) for text in ("plain", HOSTILE))
     pages = [Reader(page(each, series).decode()) for each in (plain, hostile)]
     assert [tag for tag, _ in pages[0].elements] == [tag for tag, _ in pages[1].elements]

@@ -145,7 +145,7 @@ def test_a_saved_run_has_scrapes_from_before_to_after_and_is_reported_again(
 ) -> None:
     folder, result = watched
     saved = read_run(folder / "run")
-    (one, *_) = metrics_series.moved(saved.scrapes, saved.facts.started_ns)
+    (one, *_) = metrics_series.moved(saved.scrapes, saved.info.started_ns)
     assert one.at_s[0] < 0
     assert one.at_s[-1] > result["duration"]
     code, out, err = run("report", str(folder / "run"), "--output-file", str(folder / "again.json"))

@@ -104,22 +104,24 @@ def marks(*sent_s: float | None) -> NDArray[np.int64]:
 def test_requests_in_flight_for_long_are_counted_and_the_oldest_is_named() -> None:
     figures = live(planned=5)
     figures.add(records((1, 1, 2, Outcome.OK)))
-    board = marks(3, 1, 2, 30, None)
-    early = figures.snapshot(START + 12 * S, 4, finished=1, marks_ns=board)
+    shared_counters = marks(3, 1, 2, 30, None)
+    early = figures.snapshot(START + 12 * S, 4, finished=1, marks_ns=shared_counters)
     assert (early["silent"], early["silent_s"], early["silent_index"]) == (0, None, None)
-    late = figures.snapshot(START + 40 * S, 4, finished=1, marks_ns=board)  # at exactly ten seconds nothing is said yet
+    late = figures.snapshot(
+        START + 40 * S, 4, finished=1, marks_ns=shared_counters
+    )  # at exactly ten seconds nothing is said yet
     assert (late["silent"], late["silent_s"], late["silent_index"]) == (2, 38.0, 2)
     figures.add(records((2, 2, 41, Outcome.TIMEOUT)))
-    late = figures.snapshot(START + 42 * S, 4, finished=2, marks_ns=board)
+    late = figures.snapshot(START + 42 * S, 4, finished=2, marks_ns=shared_counters)
     assert (late["silent"], late["silent_s"], late["silent_index"]) == (2, 39.0, 0)
 
 
 def test_a_request_is_not_called_silent_where_others_took_a_third_of_its_time() -> None:
     figures = live(planned=3)
     figures.add(records((0, 0, 20, Outcome.OK)))
-    board = marks(0, 20, None)
-    assert figures.snapshot(START + 80 * S, 2, finished=1, marks_ns=board)["silent"] == 0
-    assert figures.snapshot(START + 81 * S, 2, finished=1, marks_ns=board)["silent"] == 1
+    shared_counters = marks(0, 20, None)
+    assert figures.snapshot(START + 80 * S, 2, finished=1, marks_ns=shared_counters)["silent"] == 0
+    assert figures.snapshot(START + 81 * S, 2, finished=1, marks_ns=shared_counters)["silent"] == 1
 
 
 def test_nobody_is_silent_where_all_have_ended() -> None:

@@ -18,55 +18,55 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from collector.records.record import RECORD, ErrorKind, Outcome
-from collector.records.stalls import HICCUP
+from collector.records.stalls import STALL
 from collector.report import json
 from collector.report.html import distribution, plots
 from collector.report.html.page import page
 from collector.report.html.plot import Plot, scatter, significant
 from collector.report.html.series import Series
 from collector.report.html.thinning import scattered, stepped
-from collector.summary.run_info import Facts, Notes
+from collector.summary.run_info import RunInfo, RunNotes
 from collector.summary.summary import summarise
 from collector.text import quantity
 from tests.support.browser import Tab, tab
-from tests.support.runs import START, S, facts, jobs, records
+from tests.support.runs import START, S, info, jobs, records
 
 HOSTILE = '</script><script>window.hostile = 1</script><img src=x onerror="window.hostile = 2">&\''
 HTML = Path(plots.__file__).parent
 
 
-def result(found: NDArray[np.void], known: Facts, text: str = "plain", **config: object) -> dict[str, Any]:
-    notes = Notes({text: [0.1]}, {"http_503": text})
-    circumstances = {"config": {text: text, **config}, "environment": {"cores": [text, None]}, "self_measured": {}}
+def result(found: NDArray[np.void], known: RunInfo, text: str = "plain", **config: object) -> dict[str, Any]:
+    notes = RunNotes({text: [0.1]}, {"http_503": text})
+    run_metadata = {"config": {text: text, **config}, "environment": {"cores": [text, None]}, "self_measured": {}}
     names = {"backend": text, "model": text, "dataset": text, "task": text}
-    whole = json.assemble(summarise(found, known, notes), **circumstances, media={}, warmup={}, slo={}, **names)  # type: ignore[arg-type]
+    whole = json.assemble(summarise(found, known, notes), **run_metadata, media={}, warmup={}, slo={}, **names)  # type: ignore[arg-type]
     return dict(whole)
 
 
-def run(n: int, *, failed: int = 0, cap: int = 1000, seed: int = 1) -> tuple[NDArray[np.void], Facts]:
+def run(n: int, *, failed: int = 0, cap: int = 1000, seed: int = 1) -> tuple[NDArray[np.void], RunInfo]:
     """Requests of 50 to 250 ms, 20/s planned, with a target of 200 ms; the first `failed` get a 503."""
     random = np.random.default_rng(seed)
-    known = facts([i / 20 for i in range(n)], [i / 20 for i in range(n)], cap=cap, rate=20.0)
+    known = info([i / 20 for i in range(n)], [i / 20 for i in range(n)], cap=cap, rate=20.0)
     found = np.zeros(n, RECORD)
     found["index"], found["status"], found["peak_memory_mb"] = np.arange(n), 200, np.nan
     found["sent_ns"] = known.scheduled_ns + random.integers(1_000, 90_000, n)
     found["done_ns"] = found["sent_ns"] + random.integers(50_000_000, 250_000_000, n)
     found["outcome"][:failed], found["error"][:failed], found["status"][:failed] = Outcome.ERROR, ErrorKind.HTTP, 503
-    hiccups = np.array([(0, START + k * S, 3_000_000) for k in range(min(n, 3))], HICCUP)
+    stalls = np.array([(0, START + k * S, 3_000_000) for k in range(min(n, 3))], STALL)
     shapes = np.tile(np.array([[512, 512, 1, 20], [1024, 1024, 1, 20]], np.int32), (n // 2 + 1, 1))[:n]
-    known = replace(known, slo_enabled=True, slo_ms=np.full(n, 200.0), hiccups=hiccups, shapes=shapes)
+    known = replace(known, slo_enabled=True, slo_ms=np.full(n, 200.0), stalls=stalls, shapes=shapes)
     return found, replace(known, marked_ns=found["sent_ns"].copy(), ended_ns=START + 1000 * S)
 
 
-def capped() -> tuple[NDArray[np.void], Facts]:
+def capped() -> tuple[NDArray[np.void], RunInfo]:
     """One at a time, a second each, where ten a second were asked for."""
     rows = [(i, float(i), i + 1.0, Outcome.OK) for i in range(60)]
-    known = facts([i / 10 for i in range(60)], [float(i) for i in range(60)], cap=1, rate=10.0)
+    known = info([i / 10 for i in range(60)], [float(i) for i in range(60)], cap=1, rate=10.0)
     return records(*rows), known
 
 
-def page_of(found: NDArray[np.void], known: Facts, text: str = "plain") -> str:
-    return page(result(found, known, text), Series.of_run(found, known, known.hiccups)).decode()
+def page_of(found: NDArray[np.void], known: RunInfo, text: str = "plain") -> str:
+    return page(result(found, known, text), Series.of_run(found, known, known.stalls)).decode()
 
 
 def drawn(html: str) -> list[dict[str, Any]]:
@@ -75,8 +75,8 @@ def drawn(html: str) -> list[dict[str, Any]]:
     return list(std_json.loads(block[1]))
 
 
-def series_of(found: NDArray[np.void], known: Facts) -> Series:
-    return Series.of_run(found, known, known.hiccups)
+def series_of(found: NDArray[np.void], known: RunInfo) -> Series:
+    return Series.of_run(found, known, known.stalls)
 
 
 def line(plot: Plot, label: str) -> list[float]:
@@ -150,19 +150,19 @@ def test_numbers_are_cut_to_significant_digits() -> None:
 
 def test_a_series_is_in_seconds_from_time_zero() -> None:
     rows = [(0, 0.25, 1.0, Outcome.OK), (1, 2.0, 4.0, Outcome.OK), (2, 3.0, 3.5, Outcome.TIMEOUT)]
-    known = replace(facts([0.0, 1.5, 3.0, 9.0], [0.25, 2.0, 3.0, None]), slo_enabled=True, slo_ms=np.full(4, 2000.0))
-    hiccups = np.array([(0, START + S, S // 4)], HICCUP)
-    found = Series.of_run(records(*rows), known, hiccups)
+    known = replace(info([0.0, 1.5, 3.0, 9.0], [0.25, 2.0, 3.0, None]), slo_enabled=True, slo_ms=np.full(4, 2000.0))
+    stalls = np.array([(0, START + S, S // 4)], STALL)
+    found = Series.of_run(records(*rows), known, stalls)
     assert found.planned_s.tolist() == [0.0, 1.5, 3.0, 9.0]
     assert found.response_s.tolist() == [1.0, 2.5, 0.5]
     assert found.service_s.tolist() == [0.75, 2.0, 0.5]
-    assert (found.hiccup_at_s.tolist(), found.hiccup_late_s.tolist()) == ([1.0], [0.25])
+    assert (found.stall_at_s.tolist(), found.stall_late_s.tolist()) == ([1.0], [0.25])
     assert (found.missed.tolist(), found.failed, found.endless, found.end_s) == ([False, True, False], 1, 1, 9.0)
 
 
 def test_rates_count_what_was_planned_sent_and_succeeded_in_each_bin() -> None:
     rows = [(i, i / 10, i / 10 + 0.05, Outcome.OK if i < 50 else Outcome.ERROR) for i in range(100)]
-    known = facts([i / 10 for i in range(100)], [i / 10 for i in range(100)], rate=10.0)
+    known = info([i / 10 for i in range(100)], [i / 10 for i in range(100)], rate=10.0)
     plot = plots.rates(series_of(records(*rows), known)).plot
     width_s = 9.95 / 4
     assert plot.x.tolist() == pytest.approx([0, width_s, 2 * width_s, 3 * width_s, 9.95])
@@ -178,15 +178,15 @@ def test_a_closed_loop_has_no_planned_rate() -> None:
 
 def test_requests_in_flight_are_counted_from_instant_to_instant() -> None:
     rows = [(0, 0.0, 2.0, Outcome.OK), (1, 1.0, 3.0, Outcome.OK), (2, 2.0, 4.0, Outcome.OK)]
-    plot = plots.in_flight(series_of(records(*rows), facts([0.0, 1.0, 2.0], [0.0, 1.0, 2.0]))).plot
+    plot = plots.in_flight(series_of(records(*rows), info([0.0, 1.0, 2.0], [0.0, 1.0, 2.0]))).plot
     assert plot.x.tolist() == [0, 1, 2, 2, 3, 4]
     assert line(plot, "in flight") == [1, 2, 1, 2, 1, 0]
 
 
 def test_hiccups_before_and_after_the_run_are_not_drawn() -> None:
     found, known = run(20)
-    hiccups = np.array([(0, START - S, S), (0, START, S // 2), (0, START + 99 * S, S)], HICCUP)
-    plot = plots.lag(Series.of_run(found, known, hiccups)).plot
+    stalls = np.array([(0, START - S, S), (0, START, S // 2), (0, START + 99 * S, S)], STALL)
+    plot = plots.lag(Series.of_run(found, known, stalls)).plot
     shown = np.array(line(plot, "hiccup of the machine: 1"))
     assert shown[~np.isnan(shown)].tolist() == [0.5]
 
@@ -206,7 +206,7 @@ def test_every_missed_request_is_drawn_while_they_are_few() -> None:
 def test_a_distribution_is_of_order_statistics_and_its_band_that_of_the_percentile_table() -> None:
     order = np.random.default_rng(3).permutation(500)
     rows = [(int(i), float(i), i + float(order[i] + 1) / 1000, Outcome.OK) for i in range(500)]
-    known = facts([float(i) for i in range(500)], [float(i) for i in range(500)])
+    known = info([float(i) for i in range(500)], [float(i) for i in range(500)])
     told = result(records(*rows), known)
     plot = distribution.distribution(series_of(records(*rows), known), told).plot
     response = next(each for each in plot.lines if each.label == "response")
@@ -218,7 +218,7 @@ def test_a_distribution_is_of_order_statistics_and_its_band_that_of_the_percenti
 
 def test_a_distribution_ends_where_those_that_never_ended_begin() -> None:
     rows = [(i, float(i), i + 0.5, Outcome.OK if i < 60 else Outcome.TIMEOUT) for i in range(100)]
-    known = facts([float(i) for i in range(100)], [float(i) for i in range(100)])
+    known = info([float(i) for i in range(100)], [float(i) for i in range(100)])
     plot = distribution.distribution(series_of(records(*rows), known), result(records(*rows), known)).plot
     reach = plot.x[~np.isnan(np.array(line(plot, "service")))]
     assert reach.max() == pytest.approx(0.6)
@@ -234,7 +234,7 @@ def test_a_time_that_was_always_zero_is_named_and_not_drawn() -> None:
 def test_the_parts_of_the_page_stand_in_order_the_verdict_first() -> None:
     titles = re.findall(r"<h2>(.*?)</h2>", page_of(*run(60, failed=2)))
     assert titles == [
-        *("VALID", "Headline figures", "Asked and achieved rate", "Response over time", "Distributions"),
+        *("VALID", "Headline figures", "ExpectedMedia and achieved rate", "Response over time", "Distributions"),
         *("Requests in flight", "Lag and the machine", "SLO attainment by class", "Errors"),
         *("What the server says of itself", "Configuration and environment"),
     ]
@@ -273,7 +273,7 @@ def test_a_figure_that_is_not_known_says_why(n: int, failed: int, why: str) -> N
 
 def test_a_percentile_among_those_that_never_ended_says_so() -> None:
     rows = [(i, float(i), i + 0.5, Outcome.OK if i < 60 else Outcome.TIMEOUT) for i in range(100)]
-    known = facts([float(i) for i in range(100)], [float(i) for i in range(100)])
+    known = info([float(i) for i in range(100)], [float(i) for i in range(100)])
     assert "falls among those that never ended" in Reader(page_of(records(*rows), known)).text
 
 
@@ -288,7 +288,7 @@ def test_reasons_and_warnings_stand_with_the_verdict() -> None:
 
 
 def test_the_page_says_how_well_completions_are_known_and_what_that_leaves_undecided() -> None:
-    known = replace(facts([0, 0], [0, 0]), slo_enabled=True, slo_ms=np.array([3500.0, 9000.0]))
+    known = replace(info([0, 0], [0, 0]), slo_enabled=True, slo_ms=np.array([3500.0, 9000.0]))
     html = page_of(jobs((0, 1, 2, 4), (0, 1, 1.5, 2)), known)
     assert "known to within p50 500 ms, p99 1.00 s, max 1.00 s" in html
     assert "1 not met are undecided" in html
@@ -394,7 +394,7 @@ def test_a_browser_draws_every_plot_offline_and_has_no_complaint(tmp_path: Path)
             await found.open(tmp_path / "changing.html", width=688)  # A4 between its margins
             await found.call("Emulation.setEmulatedMedia", media="print")
             assert len(await found.evaluate(WIDTHS)) == 4
-            assert all(own <= room for own, room in await found.evaluate(WIDTHS))
+            assert all(own <= buffer for own, buffer in await found.evaluate(WIDTHS))
             assert found.complaints == []
 
     asyncio.run(look())

@@ -14,9 +14,9 @@ from collector.report.terminal import processes
 from collector.report.terminal import run_report as terminal
 from collector.report.terminal.progress import fill, pieces, progress
 from collector.summary.result import ArrivalAudit, Figures, Result, SecondCount, SecondCounts, Snapshot
-from collector.summary.summary import Facts, Notes, summarise
+from collector.summary.summary import RunInfo, RunNotes, summarise
 from collector.text import quantity
-from tests.support.runs import START, S, facts, jobs, records
+from tests.support.runs import START, S, info, jobs, records
 
 
 def whole(figures: Figures, **config: object) -> Result:
@@ -41,14 +41,14 @@ def small_run(example: str = "busy", **config: object) -> Result:
     found = records(*[(i, float(i), i + 0.5, end) for i, end in enumerate(ends)])
     found["error"][0], found["status"][0] = ErrorKind.HTTP, 503
     found["peak_memory_mb"][5] = 30000
-    known = facts([float(i) for i in range(10)], [float(i) for i in range(10)])
-    return whole(summarise(found, known, Notes({"vae[x]": [0.0125]}, {"http_503": example})), **config)
+    known = info([float(i) for i in range(10)], [float(i) for i in range(10)])
+    return whole(summarise(found, known, RunNotes({"vae[x]": [0.0125]}, {"http_503": example})), **config)
 
 
 def empty_run() -> Result:
     none = np.zeros(0, np.int64)
-    known = Facts(none, none.astype(float), none, 0, 0, 1, float("inf"), "sent", True, 3.0, None, 0, ())
-    return whole(summarise(records(), known, Notes()))
+    known = RunInfo(none, none.astype(float), none, 0, 0, 1, float("inf"), "sent", True, 3.0, None, 0, ())
+    return whole(summarise(records(), known, RunNotes()))
 
 
 def printed(result: Result, width: int) -> str:
@@ -137,8 +137,8 @@ def test_the_table_shows_service_and_response_and_explains_its_gaps() -> None:
 
 
 def test_reasons_stand_below_the_verdict_before_any_figure() -> None:
-    known = replace(facts([0.0], [0.0]), died=("sender-1",))
-    text = printed(whole(summarise(records((0, 0, 1, Outcome.OK)), known, Notes())), 80)
+    known = replace(info([0.0], [0.0]), died=("sender-1",))
+    text = printed(whole(summarise(records((0, 0, 1, Outcome.OK)), known, RunNotes())), 80)
     assert text.startswith("INVALID (partial): ")
     assert text.index("tool: A process of this tool died (sender-1)") < text.index("offered")
 
@@ -157,10 +157,12 @@ def test_an_slo_is_shown_with_its_counts_only_where_it_was_asked_for() -> None:
 
 def queued_run(slow_s: float = 0.5) -> Result:
     """Two classes of a hundred requests each; those of the larger miss their target, and take `slow_s`."""
-    known = facts([float(i) for i in range(200)], [float(i) for i in range(200)])
+    known = info([float(i) for i in range(200)], [float(i) for i in range(200)])
     shapes = np.array([[512, 512, 1, 20], [1024, 1024, 1, 50]] * 100, np.int32)
     found = records(*[(i, float(i), i + (slow_s if i % 2 else 0.25), Outcome.OK) for i in range(200)])
-    return whole(summarise(found, replace(known, slo_enabled=True, slo_ms=np.full(200, 300.0), shapes=shapes), Notes()))
+    return whole(
+        summarise(found, replace(known, slo_enabled=True, slo_ms=np.full(200, 300.0), shapes=shapes), RunNotes())
+    )
 
 
 def test_attainment_is_shown_with_its_interval_and_by_class() -> None:
@@ -254,10 +256,10 @@ def test_a_line_names_the_requests_that_have_been_silent_for_long() -> None:
 def test_what_servers_said_of_when_to_come_back_is_summed_up(values: list[str], says: str) -> None:
     found = records((0, 0, 1, Outcome.ERROR))
     found["error"], found["status"] = ErrorKind.HTTP, 429
-    notes = Notes()
+    notes = RunNotes()
     for value in values:
         notes.take({"retry_after": value})
-    result = whole(summarise(found, facts([0.0], [0.0]), notes))
+    result = whole(summarise(found, info([0.0], [0.0]), notes))
     assert says in " ".join(printed(result, 120).split())
     assert result["retry_after"] is not None
     assert result["retry_after"]["count"] == len(values)
@@ -297,8 +299,8 @@ def test_jobs_that_are_left_on_the_server_are_told_of(undeleted: int, shown: boo
 
 
 def test_the_report_says_how_well_completions_are_known_and_what_that_leaves_undecided() -> None:
-    known = replace(facts([0, 0], [0, 0]), slo_enabled=True, slo_ms=np.array([3500.0, 9000.0]))
-    shown = " ".join(printed(whole(summarise(jobs((0, 1, 2, 4), (0, 1, 1.5, 2)), known, Notes())), 300).split())
+    known = replace(info([0, 0], [0, 0]), slo_enabled=True, slo_ms=np.array([3500.0, 9000.0]))
+    shown = " ".join(printed(whole(summarise(jobs((0, 1, 2, 4), (0, 1, 1.5, 2)), known, RunNotes())), 300).split())
     assert "Completion of a job is known to within p50 500 ms, p99 1.00 s, max 1.00 s" in shown
     assert "1 not met are undecided, for polls cannot tell: 100 % if they all had." in shown
     assert "Completion" not in printed(small_run(), 300)

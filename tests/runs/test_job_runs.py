@@ -54,7 +54,7 @@ def test_every_completion_lies_in_the_interval_that_its_record_proves(transport:
         assert visit["polls"] >= 1
     width = result["completion_width"]
     assert (width["n"], width["max"]) == (40, max(found["completed_ns"] - found["pending_ns"]) / 1e9)
-    assert export.columns(saved, saved.facts)["completion_width_s"].max() == width["max"]
+    assert export.columns(saved, saved.info)["completion_width_s"].max() == width["max"]
     assert set(result["stage_durations_p50"]) == {"queue", "denoise", "decode"}
     assert [result["self"][name]["undeleted"] for name in ("sender 0", "sender 1")] == [0, 0]
 

@@ -5,8 +5,8 @@ import pytest
 
 from collector.records.record import Outcome
 from collector.summary.slo import attainment, linear_slo_ms, linear_unit_ms, units
-from collector.summary.summary import Facts, Notes, summarise
-from tests.support.runs import START, S, facts, jobs, records, times_of
+from collector.summary.summary import RunInfo, RunNotes, summarise
+from tests.support.runs import START, S, info, jobs, records, times_of
 
 NAN = float("nan")
 
@@ -38,12 +38,12 @@ def test_a_request_keeps_its_own_target_and_the_others_get_the_linear_one() -> N
     assert linear_slo_ms([NAN, 700, NAN], [2, 2, 10], unit_ms=1.5, scale=3.0).tolist() == [9.0, 700.0, 45.0]
 
 
-def with_targets(known: Facts, *slo_ms: float) -> Facts:
+def with_targets(known: RunInfo, *slo_ms: float) -> RunInfo:
     return replace(known, slo_enabled=True, slo_ms=np.array(slo_ms))
 
 
 def test_attainment_counts_failed_unended_lost_and_unsent_requests_as_not_met() -> None:
-    known = with_targets(facts([0] * 7, [0, 0, 0, 0, 0, 0, None]), 1000, 999, NAN, 5000, 5000, 5000, 5000)
+    known = with_targets(info([0] * 7, [0, 0, 0, 0, 0, 0, None]), 1000, 999, NAN, 5000, 5000, 5000, 5000)
     found = records(
         (0, 0, 1, Outcome.OK),  # to the millisecond: met
         (1, 0, 1, Outcome.OK),  # one too late
@@ -57,20 +57,20 @@ def test_attainment_counts_failed_unended_lost_and_unsent_requests_as_not_met() 
 
 
 def test_a_target_is_held_against_response_or_service_as_latency_from_says() -> None:
-    known = with_targets(facts([0], [5]), 2000)
+    known = with_targets(info([0], [5]), 2000)
     found = records((0, 5, 6, Outcome.OK))
     assert attainment(times_of(found, known), known).met == 0
     assert attainment(times_of(found, known), replace(known, latency_from="sent")).met == 1
 
 
 def test_an_interrupted_run_is_judged_on_what_was_due_before_the_stop() -> None:
-    known = with_targets(facts([0, 1, 2, 3], [0, None, None, None]), 5000, 5000, 5000, 5000)
+    known = with_targets(info([0, 1, 2, 3], [0, None, None, None]), 5000, 5000, 5000, 5000)
     known = replace(known, stopped_ns=START + S + S // 2)
-    assert summarise(records((0, 0, 1, Outcome.OK)), known, Notes())["slo_attainment_rate"] == 0.5
+    assert summarise(records((0, 0, 1, Outcome.OK)), known, RunNotes())["slo_attainment_rate"] == 0.5
 
 
 def test_without_any_target_the_rate_is_unknown_rather_than_zero() -> None:
-    figures = summarise(records((0, 0, 1, Outcome.OK)), with_targets(facts([0], [0]), NAN), Notes())
+    figures = summarise(records((0, 0, 1, Outcome.OK)), with_targets(info([0], [0]), NAN), RunNotes())
     assert figures["slo_attainment_rate"] is None
     counts = {"enabled": True, "requests": 0, "ci": None, "n_effective": 0, "undecided": 0, "attainment_upper": None}
     assert figures["slo"] == {**counts, "by_class": [], "over_time": []}
@@ -93,8 +93,8 @@ def test_a_target_inside_what_is_known_of_a_completion_is_undecided_and_not_met(
     slo_ms: float, latency_from: str, met: int, undecided: int
 ) -> None:
     # Not yet at 4.5, completed at 6.5, content at 8: it was done between 6 and 8.
-    known = replace(with_targets(facts([1], [2]), slo_ms), latency_from=latency_from)
-    figures = summarise(jobs((2, 4.5, 6.5, 8)), known, Notes())
+    known = replace(with_targets(info([1], [2]), slo_ms), latency_from=latency_from)
+    figures = summarise(jobs((2, 4.5, 6.5, 8)), known, RunNotes())
     counted = 0 if np.isnan(slo_ms) else 1
     assert (figures["slo_met_success"], figures["slo"]["undecided"]) == (met, undecided)
     assert figures["slo_attainment_rate"] == (met if counted else None)
@@ -104,5 +104,5 @@ def test_a_target_inside_what_is_known_of_a_completion_is_undecided_and_not_met(
 def test_a_failed_job_is_never_undecided() -> None:
     found = jobs((0, 1, 5, 6))
     found["outcome"] = Outcome.ERROR
-    figures = summarise(found, with_targets(facts([0], [0]), 3000), Notes())
+    figures = summarise(found, with_targets(info([0], [0]), 3000), RunNotes())
     assert (figures["slo"]["undecided"], figures["slo"]["attainment_upper"]) == (0, 0.0)

@@ -255,7 +255,7 @@ def test_the_page_draws_gauges_and_tells_of_pages_that_failed() -> None:
     scrapes = scraped((0.1, {hostile: 1.0}), (0.5, {hostile: 2.0}), (0.7, "HTTP 503"))
     found, known = run(20)
     known_result = {**result(found, known), "server_metrics": metrics_series.figures(scrapes, START, 1.0)}
-    html = page(known_result, Series.of_run(found, known, known.hiccups), metrics_series.moved(scrapes, START)).decode()
+    html = page(known_result, Series.of_run(found, known, known.stalls), metrics_series.moved(scrapes, START)).decode()
     (plot,) = (each for each in drawn(html) if each["name"].startswith("gauges_"))
     assert plot["lines"][0]["values"] == [1.0, 2.0, None]
     assert "1 of 3 scrapes failed; the first: HTTP 503" in html

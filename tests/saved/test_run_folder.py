@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from collector.cli.report import main
 from collector.errors import RunError
 from collector.records.record import RECORD
-from collector.records.stalls import HICCUP
+from collector.records.stalls import STALL
 from collector.report.saved_report import again
 from collector.saved import export
 from collector.saved.run_folder import PLANNED, describe, read_run
@@ -73,7 +73,7 @@ def copy(whole: Path, tmp_path: Path) -> Path:
 def test_a_run_read_back_has_the_figures_that_it_reported(whole: Path) -> None:
     saved = read_run(whole)
     assert saved.complete
-    again_ = orjson.loads(orjson.dumps(again(saved, saved.facts)))
+    again_ = orjson.loads(orjson.dumps(again(saved, saved.info)))
     assert again_ == orjson.loads((whole / "summary.json").read_bytes())
     assert again_["errors"]["http_500"]["example"]
     assert again_["slo_attainment_rate"] is not None
@@ -95,7 +95,7 @@ def test_the_documented_layout_is_that_of_the_files() -> None:
     told = re.findall(r"^\| `(\w+)` \| `(\S+)` \|", text, re.MULTILINE)
     assert told == [(name, kind.lstrip("|")) for name, kind in describe(RECORD)]
     assert f"has {RECORD.itemsize} bytes" in text
-    for dtype in (PLANNED, HICCUP):
+    for dtype in (PLANNED, STALL):
         places = [text.index(f"`{name}`", text.index("A row of `plan.bin`")) for name in dtype.names or ()]
         assert places == sorted(places)
 
@@ -153,7 +153,7 @@ def test_a_run_that_was_killed_altogether_is_reported_as_partial(tmp_path: Path)
         served = fetch(f"{url}/sim/stats")["requests"]
     saved = read_run(folder)
     assert not saved.complete
-    figures = summarise(saved.records, saved.facts, saved.notes)
+    figures = summarise(saved.records, saved.info, saved.notes)
     assert figures["partial"]
     assert figures["verdict"]["state"] == "INVALID"
     assert 0 < figures["completed_requests"] == len(saved.records) <= served
@@ -230,7 +230,7 @@ def test_whatever_stands_in_a_file_there_is_a_report_or_one_line(copy: Path, nam
     said = ""
     try:
         saved = read_run(copy)
-        again(saved, saved.facts)
+        again(saved, saved.info)
     except RunError as fault:
         said = str(fault)
     finally:
@@ -242,14 +242,14 @@ def test_an_export_to_parquet_needs_pyarrow_and_says_so(whole: Path, tmp_path: P
     saved, place = read_run(whole), tmp_path / "rows.parquet"
     if importlib.util.find_spec("pyarrow") is None:
         with pytest.raises(RunError, match="pip install"):
-            export.write(saved, saved.facts, "parquet", place)
+            export.write(saved, saved.info, "parquet", place)
         assert not place.exists()
         return
     import pyarrow.parquet
 
-    assert export.write(saved, saved.facts, "parquet", place) == 60
+    assert export.write(saved, saved.info, "parquet", place) == 60
     table = pyarrow.parquet.read_table(place)
-    found = export.columns(saved, saved.facts)
+    found = export.columns(saved, saved.info)
     assert table.column_names == list(found)
     assert table["index"].to_pylist() == found["index"].tolist()
     assert table["outcome"].to_pylist() == found["outcome"].tolist()
@@ -261,12 +261,12 @@ def test_an_export_to_parquet_needs_pyarrow_and_says_so(whole: Path, tmp_path: P
 def test_an_export_has_a_row_for_each_planned_request(whole: Path, tmp_path: Path, form: str) -> None:
     saved = read_run(whole)
     place = tmp_path / f"rows.{form}"
-    assert export.write(saved, saved.facts, form, place) == 60
+    assert export.write(saved, saved.info, form, place) == 60
     lines = place.read_text().splitlines()
     assert len(lines) == (61 if form == "csv" else 60)
-    found = export.columns(saved, saved.facts)
+    found = export.columns(saved, saved.info)
     assert (found["outcome"] == "ok").sum() == saved.summary["completed_requests"]  # type: ignore[index]
     assert set(found["error"]) == {"", "http_500"}
     np.testing.assert_allclose(found["response_s"], found["wait_s"] + found["lag_s"] + found["service_s"])
     with pytest.raises(RunError, match="--export-file"):
-        export.write(saved, saved.facts, form, place)
+        export.write(saved, saved.info, form, place)

@@ -188,7 +188,10 @@ def test_a_process_is_read_from_proc_whatever_its_name() -> None:
 def test_memory_and_name_of_a_process_are_read() -> None:
     rollup = "55e4-7ffc ---p 00000000 00:00 0    [rollup]\nRss:  4096 kB\nPss:  2048 kB\nPss_Anon:  1024 kB\n"
     assert watch.parse_memory(rollup) == (2.0, 1.0)
-    assert watch.program("/v/bin/python\0-m\0loadgen.monitoring.stall_sampler\x0017\0") == "loadgen.monitoring.stall_sampler"
+    assert (
+        watch.program("/v/bin/python\0-m\0loadgen.monitoring.stall_sampler\x0017\0")
+        == "loadgen.monitoring.stall_sampler"
+    )
     assert watch.program("/usr/sbin/nginx\0-c\0x\0") == "nginx"
 
 

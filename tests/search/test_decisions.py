@@ -8,8 +8,8 @@ import pytest
 
 from loadgen.search.bound import Decision, decide, grows, least_requests, runs_to_fail, wager, worth
 from loadgen.search.bracket import RATES, Bracket, Visit, bracket, next_rate
-from loadgen.search.measurement import Trial
-from loadgen.search.search_loop import Hunt, Question
+from loadgen.search.measurement import Measurement
+from loadgen.search.search_loop import Question, SearchLoop
 from scripts.searching.edge import edges
 from scripts.searching.queue import Server, SimulatedTime, contains, search
 
@@ -18,24 +18,24 @@ ERROR = 0.005
 RANDOM = np.random.default_rng(7)
 
 
-def trial(misses: int, n: int, state: str = "VALID") -> Trial:
+def measurement(misses: int, n: int, state: str = "VALID") -> Measurement:
     """Independent responses of about 1 s, `misses` of them spread evenly over the run."""
     met = np.ones(n, np.bool_)
     met[np.linspace(0, n - 1, misses).astype(int)] = False
-    return Trial(met, np.random.default_rng(3).normal(1, 0.1, n), state)
+    return Measurement(met, np.random.default_rng(3).normal(1, 0.1, n), state)
 
 
 def test_the_wager_multiplies_its_capital_run_by_run() -> None:
-    runs = [trial(10, 10), trial(5, 10)]
+    runs = [measurement(10, 10), measurement(5, 10)]
     assert wager(runs, 0.9) == pytest.approx((0.1 + 0.9 * 10) * (0.1 + 0.9 * 5))
-    assert wager([trial(1, 10)] * 3, 0.9) == pytest.approx(1)  # as many misses as the target lets
-    assert wager([trial(0, 10)] * 2, 0.9) == pytest.approx(0.01)
+    assert wager([measurement(1, 10)] * 3, 0.9) == pytest.approx(1)  # as many misses as the target lets
+    assert wager([measurement(0, 10)] * 2, 0.9) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(("target", "runs"), [(0.99, 2), (0.9, 3), (0.8, 4), (0.5, 10)])
 def test_a_target_says_how_many_runs_of_nothing_but_misses_show_a_rate_to_fail(target: float, runs: int) -> None:
     assert runs_to_fail(target, ERROR) == runs  # log 400 / log 90.1, 9.1, 4.6, 1.9
-    ramps = [Trial(np.zeros(50, np.bool_), np.linspace(1, 50, 50))] * runs
+    ramps = [Measurement(np.zeros(50, np.bool_), np.linspace(1, 50, 50))] * runs
     assert decide(ramps[:-1], target, ERROR) is OPEN
     assert decide(ramps, target, ERROR) is FAILS
 
@@ -47,35 +47,35 @@ def test_a_target_says_how_many_requests_it_takes_to_hold() -> None:
 @pytest.mark.parametrize(
     ("runs", "decision"),
     [
-        ([trial(0, 1000)], HOLDS),
-        ([trial(0, 60)], OPEN),  # 54 that all met: 0.9^54 = 0.0034, and 0.001 is wanted
-        ([trial(100, 1000)], OPEN),  # exactly the target
-        ([trial(200, 1000)], FAILS),
-        ([trial(200, 1000, "INVALID")], OPEN),
-        ([trial(0, 1000, "INVALID")], OPEN),
-        ([trial(0, 1000, "CAPPED")], OPEN),
+        ([measurement(0, 1000)], HOLDS),
+        ([measurement(0, 60)], OPEN),  # 54 that all met: 0.9^54 = 0.0034, and 0.001 is wanted
+        ([measurement(100, 1000)], OPEN),  # exactly the target
+        ([measurement(200, 1000)], FAILS),
+        ([measurement(200, 1000, "INVALID")], OPEN),
+        ([measurement(0, 1000, "INVALID")], OPEN),
+        ([measurement(0, 1000, "CAPPED")], OPEN),
         ([], OPEN),
     ],
 )
-def test_a_rate_is_decided_by_what_its_valid_runs_show(runs: Sequence[Trial], decision: Decision) -> None:
+def test_a_rate_is_decided_by_what_its_valid_runs_show(runs: Sequence[Measurement], decision: Decision) -> None:
     assert decide(runs, 0.9, ERROR) is decision
 
 
 def test_a_growing_backlog_never_holds_however_many_met_their_target() -> None:
-    ramp = Trial(np.ones(2000, np.bool_), np.linspace(0.1, 4, 2000) + RANDOM.exponential(0.05, 2000))
+    ramp = Measurement(np.ones(2000, np.bool_), np.linspace(0.1, 4, 2000) + RANDOM.exponential(0.05, 2000))
     assert decide([ramp], 0.9, ERROR) is OPEN
     assert decide([ramp] * 5, 0.9, ERROR) is OPEN
-    gentle = Trial(np.ones(5000, np.bool_), RANDOM.exponential(1, 5000) * np.linspace(1, 1.3, 5000))
+    gentle = Measurement(np.ones(5000, np.bool_), RANDOM.exponential(1, 5000) * np.linspace(1, 1.3, 5000))
     assert worth([gentle]).enough  # its neighbours hardly resemble each other: only the rise gives it away
     assert grows([gentle], worth([gentle]).tau)
     assert decide([gentle], 0.9, ERROR) is OPEN
 
 
 def test_requests_that_resemble_their_neighbours_count_for_less() -> None:
-    alone, blocks = trial(0, 1000), np.repeat(RANDOM.exponential(1, 100), 10)
+    alone, blocks = measurement(0, 1000), np.repeat(RANDOM.exponential(1, 100), 10)
     assert worth([alone]).tau < 1.3
-    assert worth([Trial(np.ones(1000, np.bool_), blocks)]).tau > 7
-    assert decide([Trial(np.ones(1000, np.bool_), blocks)], 0.9, ERROR) is OPEN  # 100 worth, as much as one alone
+    assert worth([Measurement(np.ones(1000, np.bool_), blocks)]).tau > 7
+    assert decide([Measurement(np.ones(1000, np.bool_), blocks)], 0.9, ERROR) is OPEN  # 100 worth, as much as one alone
 
 
 def visits(*seen: tuple[float, Decision]) -> list[Visit]:
@@ -118,14 +118,14 @@ def test_an_open_end_excludes_nothing(found: Bracket, inside: bool) -> None:
 def test_runs_that_come_out_invalid_leave_a_rate_open_and_are_soon_given_up() -> None:
     time = SimulatedTime(Server(10, 1), 0, 1.0)
 
-    def spoilt(rate: float, count: int, run: int) -> Trial:
+    def spoilt(rate: float, count: int, run: int) -> Measurement:
         measured = time.measure(rate, count, run)
-        return Trial(measured.met, measured.response_s, "INVALID")
+        return Measurement(measured.met, measured.response_s, "INVALID")
 
-    hunt = Hunt(Question(0.9, 600), spoilt, lambda: time.now_s)
-    assert hunt.go(1.0) == Bracket(None, None)
-    assert len(hunt.looks) > 3
-    assert {look.states for look in hunt.looks[:-1]} == {("INVALID", "INVALID")}
+    search_loop = SearchLoop(Question(0.9, 600), spoilt, lambda: time.now_s)
+    assert search_loop.go(1.0) == Bracket(None, None)
+    assert len(search_loop.looks) > 3
+    assert {look.states for look in search_loop.looks[:-1]} == {("INVALID", "INVALID")}
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 
 from loadgen.options import ArrivalOptions, BenchOptions, DataOptions
 from loadgen.planning.plan import Plan
-from loadgen.runs.run import Measured
+from loadgen.runs.run import CompletedRun
 from loadgen.search.deadline import Deadline
-from loadgen.search.limits import Terms
+from loadgen.search.limits import SearchLimits
 from loadgen.search.search import Search
 from tests.support.commands import LIMIT_S, T2I, command, run
 from tests.support.folders import write_run
@@ -103,17 +103,17 @@ def test_a_deadline_does_not_cut_the_clean_up_short() -> None:
 
 
 def test_a_fault_ends_a_search_that_keeps_what_it_found(tmp_path: Path) -> None:
-    def carry_out(plan: Plan, _options: BenchOptions, folder: Path | None) -> Measured:
+    def run_at_rate(plan: Plan, _options: BenchOptions, folder: Path | None) -> CompletedRun:
         assert folder is not None
         if "002" in folder.name:
-            return Measured(result, interrupted=False, died=(), unwritten="records: No space left on device")
+            return CompletedRun(result, interrupted=False, died=(), unwritten="records: No space left on device")
         write_run(folder, np.arange(len(plan)) / 20, np.full(len(plan), 0.01), slo_ms=200)
-        return Measured(result, interrupted=False, died=())
+        return CompletedRun(result, interrupted=False, died=())
 
     result: Any = {"slo": {"requests": 100}}
     options = BenchOptions(DataOptions(dataset="random", task="t2i"), ArrivalOptions("poisson", 1.0))
-    terms, told = Terms(0.9, 60, time.monotonic(), start_rate=20), list[str]()
-    search = Search(terms, options, carry_out, tmp_path, told.append)
+    terms, told = SearchLimits(0.9, 60, time.monotonic(), start_rate=20), list[str]()
+    search = Search(terms, options, run_at_rate, tmp_path, told.append)
     search.go(lambda _: options)
     found = search.found({})
     assert found["ended"] == "fault"

@@ -11,11 +11,11 @@ from scipy import stats as scipy_stats
 from collector.records.record import Outcome
 from collector.summary.arrival_audit import ALPHA, audit, distance_p, gap_distance, kolmogorov_tail
 from collector.summary.result import ArrivalAudit
-from collector.summary.summary import Facts
+from collector.summary.summary import RunInfo
 from loadgen.options import ArrivalOptions
 from loadgen.planning.arrivals import plan_arrivals
 from loadgen.planning.rate_series import RateSeries
-from tests.support.runs import START, facts, records, times_of
+from tests.support.runs import START, info, records, times_of
 
 SERIES = ((0.0, 1.0), (50.0, 9.0), (50.0, 0.0), (60.0, 0.0), (200.0, 4.0))
 
@@ -40,10 +40,10 @@ def test_the_distance_is_scipys_where_nanoseconds_do_not_matter(shape: float, n:
     assert found == pytest.approx(expected, abs=1e-5)
 
 
-def planned(options: ArrivalOptions, count: int = 2000) -> Facts:
+def planned(options: ArrivalOptions, count: int = 2000) -> RunInfo:
     """Facts of a plan by our own arrival process; nothing of it was sent."""
     arrivals_ns = plan_arrivals(options, count)
-    known = facts([0.0] * len(arrivals_ns), [None] * len(arrivals_ns), rate=options.rate)
+    known = info([0.0] * len(arrivals_ns), [None] * len(arrivals_ns), rate=options.rate)
     return replace(
         known,
         scheduled_ns=START + arrivals_ns,
@@ -53,7 +53,7 @@ def planned(options: ArrivalOptions, count: int = 2000) -> Facts:
     )
 
 
-def audited(known: Facts) -> ArrivalAudit:
+def audited(known: RunInfo) -> ArrivalAudit:
     return audit(times_of(records(), known), known)
 
 
@@ -95,7 +95,7 @@ def test_gaps_that_were_rescaled_to_an_exact_total_or_evened_out_are_no_poisson(
     [("constant", 1.0, 50), ("trace", 1.0, 50), ("poisson", float("inf"), 50), ("poisson", 1.0, 9)],
 )
 def test_only_planned_poisson_and_gamma_gaps_are_judged(arrival: str, rate: float, n: int) -> None:
-    known = replace(facts([float(i) for i in range(n)], [None] * n, rate=rate), arrival=arrival)
+    known = replace(info([float(i) for i in range(n)], [None] * n, rate=rate), arrival=arrival)
     found = audited(known)
     assert (found["gaps"], found["distance"], found["p"], found["warning"]) == (0, None, None, None)
     assert (found["per_second"] is None) == (rate == float("inf"))
@@ -110,7 +110,7 @@ def test_gaps_of_a_rate_that_changes_are_judged_in_the_time_of_its_area() -> Non
 
 
 def test_the_second_where_sends_were_furthest_from_the_plan_is_named() -> None:
-    known = facts([0.1, 0.5, 1.5, 3.5, 3.6], [0.1, 0.5, 4.5, 4.5, None])
+    known = info([0.1, 0.5, 1.5, 3.5, 3.6], [0.1, 0.5, 4.5, 4.5, None])
     found = audit(times_of(records((0, 0.1, 1, Outcome.OK), (1, 0.5, 1, Outcome.OK)), known), known)
     assert found["per_second"] == {"seconds": 4, "worst": {"at_s": 3, "planned": 2, "sent": 0}}
 

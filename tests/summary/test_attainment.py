@@ -6,8 +6,8 @@ import pytest
 from collector.records.record import Outcome
 from collector.statistics.intervals import share_interval
 from collector.summary.attainment import MOST_CLASSES, by_class, class_name, over_time
-from collector.summary.summary import Facts
-from tests.support.runs import START, S, facts, records, times_of
+from collector.summary.summary import RunInfo
+from tests.support.runs import START, S, info, records, times_of
 
 SMALL, LARGE = [256, 256, 1, 20], [1024, 768, 80, 50]
 
@@ -25,9 +25,9 @@ def test_a_class_is_named_by_what_is_known_of_it(shape: list[int], name: str) ->
     assert class_name(shape) == name
 
 
-def run(shapes: list[list[int]], slo_s: list[float]) -> Facts:
+def run(shapes: list[list[int]], slo_s: list[float]) -> RunInfo:
     n = len(shapes)
-    known = facts([float(i) for i in range(n)], [float(i) for i in range(n)])
+    known = info([float(i) for i in range(n)], [float(i) for i in range(n)])
     return replace(known, slo_enabled=True, slo_ms=np.array(slo_s) * 1000, shapes=np.array(shapes, np.int32))
 
 

@@ -12,12 +12,12 @@ from collector.records.record import Outcome
 from collector.report.saved_report import again
 from collector.saved import export
 from collector.saved.run_folder import read_run
-from collector.summary.summary import Notes, summarise
+from collector.summary.summary import RunNotes, summarise
 from loadgen.bodies.request import Request
 from loadgen.transport.replicas import Replicas
 from tests.engine.test_sender import Recorder
 from tests.support.commands import T2I, bench, fetch, run, server
-from tests.support.runs import facts, records
+from tests.support.runs import info, records
 
 
 def test_figures_of_each_url_are_those_of_its_requests_alone() -> None:
@@ -30,12 +30,12 @@ def test_figures_of_each_url_are_those_of_its_requests_alone() -> None:
         (4, 4, 7, Outcome.OK),
     )
     known = replace(
-        facts([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, None]),
+        info([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, None]),
         urls=("http://a", "http://b"),
         slo_enabled=True,
         slo_ms=np.array([2000.0, 2000, 1500, 6000, np.nan, 2000]),
     )
-    a, b = summarise(found, known, Notes())["by_url"]
+    a, b = summarise(found, known, RunNotes())["by_url"]
     assert (a["url"], a["planned"], a["sent"], a["completed_requests"], a["failed_requests"]) == (
         "http://a",
         3,
@@ -59,8 +59,8 @@ def test_figures_of_each_url_are_those_of_its_requests_alone() -> None:
 
 
 def test_one_url_has_no_figures_of_its_own() -> None:
-    known = replace(facts([0], [0]), urls=("http://a",))
-    assert summarise(records((0, 0, 1, Outcome.OK)), known, Notes())["by_url"] == []
+    known = replace(info([0], [0]), urls=("http://a",))
+    assert summarise(records((0, 0, 1, Outcome.OK)), known, RunNotes())["by_url"] == []
 
 
 def test_a_request_goes_to_the_server_that_it_is_for() -> None:
@@ -93,8 +93,8 @@ def test_requests_and_warm_ups_go_round_the_urls_in_plan_order(senders: str, tmp
     assert (result["completed_requests"], result["failed_requests"]) == (5, 5)
     assert (result["warmup"]["requests"], result["warmup"]["ok"]) == (4, 2)
     saved = read_run(folder)
-    assert orjson.loads(orjson.dumps(again(saved, saved.facts)))["by_url"] == result["by_url"]
-    columns = export.columns(saved, saved.facts)
+    assert orjson.loads(orjson.dumps(again(saved, saved.info)))["by_url"] == result["by_url"]
+    columns = export.columns(saved, saved.info)
     assert columns["url"].tolist() == [one, two] * 5
     assert columns["width"].tolist() == [64, 72] * 5
     assert set(columns["outcome"][::2]) == {"ok"}

@@ -9,9 +9,9 @@ from collector.records.record import Outcome
 from collector.report.terminal import stretches
 from collector.summary import over_time as module
 from collector.summary.over_time import asked_rate, over_time
-from collector.summary.run_info import Facts, Notes
+from collector.summary.run_info import RunInfo, RunNotes
 from collector.summary.summary import summarise
-from tests.support.runs import facts, records, times_of
+from tests.support.runs import info, records, times_of
 
 SERIES = ((0.0, 1.0), (2.0, 3.0), (4.0, 1.0))
 
@@ -28,10 +28,10 @@ def test_a_jump_of_the_series_has_no_area() -> None:
     assert asked_rate(((0, 1), (2, 1), (2, 5), (4, 5)), 1, 3) == pytest.approx(3)
 
 
-def known(**changes: object) -> Facts:
+def known(**changes: object) -> RunInfo:
     """40 requests, ten a second, so of two stretches of 2 s."""
     due = [k / 10 for k in range(40)]
-    made = replace(facts(due, list(due)), rate_series=SERIES, slo_enabled=True, slo_ms=np.full(40, 500.0))
+    made = replace(info(due, list(due)), rate_series=SERIES, slo_enabled=True, slo_ms=np.full(40, 500.0))
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -63,12 +63,12 @@ def test_a_run_of_one_rate_has_no_stretches() -> None:
     steady = replace(known(), rate_series=())
     done = records(*[(k, k / 10, k / 10 + 0.2, Outcome.OK) for k in range(40)])
     assert over_time(times_of(done, steady), steady) == []
-    assert summarise(done, steady, Notes())["over_time"] == []
+    assert summarise(done, steady, RunNotes())["over_time"] == []
 
 
 def test_there_are_no_more_stretches_than_fit_a_screen_and_each_has_a_row() -> None:
     due = [k / 1000 for k in range(4000)]
-    many = replace(facts(due, list(due)), rate_series=SERIES)
+    many = replace(info(due, list(due)), rate_series=SERIES)
     rows = over_time(times_of(records(*[(k, t, t + 0.1, Outcome.OK) for k, t in enumerate(due)]), many), many)
     assert len(rows) == module.MOST
     assert sum(row["requests"] for row in rows) == 4000

@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 
 from collector.records.record import Outcome
 from collector.summary.result import Verdict
-from collector.summary.summary import Facts, Notes, summarise
-from tests.support.runs import START, S, facts, records
+from collector.summary.summary import RunInfo, RunNotes, summarise
+from tests.support.runs import START, S, info, records
 
 
-def judged(found: NDArray[np.void], known: Facts) -> Verdict:
-    return summarise(found, known, Notes())["verdict"]
+def judged(found: NDArray[np.void], known: RunInfo) -> Verdict:
+    return summarise(found, known, RunNotes())["verdict"]
 
 
 def run(
     n: int = 10, lag_s: float = 0.0, service_s: float = 1.0, cap: int = 100, stretch: float = 1.0
-) -> tuple[NDArray[np.void], Facts]:
+) -> tuple[NDArray[np.void], RunInfo]:
     """One request a second, each sent `lag_s` late and the whole drawn out by `stretch`."""
     sent = [i * stretch + lag_s for i in range(n)]
     found = records(*[(i, at, at + service_s, Outcome.OK) for i, at in enumerate(sent)])
-    return found, facts([float(i) for i in range(n)], list(sent), cap=cap)
+    return found, info([float(i) for i in range(n)], list(sent), cap=cap)
 
 
 def whats(verdict: Verdict) -> list[str]:
@@ -51,10 +51,10 @@ def test_lag_of_a_few_requests_is_seen_at_p99_where_p50_hides_it() -> None:
     assert "--senders" in verdict["reasons"][0]["text"]
 
 
-def capped_run() -> tuple[NDArray[np.void], Facts]:
+def capped_run() -> tuple[NDArray[np.void], RunInfo]:
     """One request a second with one permit, two seconds each: request i waits i seconds."""
     found = records(*[(i, 2.0 * i, 2.0 * i + 2, Outcome.OK) for i in range(10)])
-    return found, facts([float(i) for i in range(10)], [2.0 * i for i in range(10)], cap=1)
+    return found, info([float(i) for i in range(10)], [2.0 * i for i in range(10)], cap=1)
 
 
 def test_waiting_for_the_budget_caps_the_run_and_says_what_share_waited() -> None:
@@ -142,7 +142,7 @@ def test_a_budget_filled_by_requests_that_all_timed_out_still_caps_the_run() -> 
 
 def test_requests_that_were_due_and_held_back_at_an_interrupt_cap_the_run() -> None:
     found = records((0, 0.0, 4.5, Outcome.CANCELLED))
-    known = replace(facts([0.0, 1.0, 2.0, 9.0], [0.0, None, None, None], cap=1), stopped_ns=START + 4 * S)
+    known = replace(info([0.0, 1.0, 2.0, 9.0], [0.0, None, None, None], cap=1), stopped_ns=START + 4 * S)
     verdict = judged(found, known)
     assert verdict["state"] == "CAPPED"
     assert "2 more, due before the stop" in verdict["reasons"][0]["text"]
@@ -150,7 +150,7 @@ def test_requests_that_were_due_and_held_back_at_an_interrupt_cap_the_run() -> N
 
 def test_requests_that_were_due_while_permits_were_free_are_the_tools_doing() -> None:
     found = records((0, 0.0, 1.0, Outcome.OK))
-    known = replace(facts([0.0, 1.0, 2.0, 9.0], [0.0, None, None, None], cap=1), stopped_ns=START + 4 * S)
+    known = replace(info([0.0, 1.0, 2.0, 9.0], [0.0, None, None, None], cap=1), stopped_ns=START + 4 * S)
     verdict = judged(found, known)
     assert verdict["state"] == "INVALID"
     assert "2 requests that were due had not been sent" in verdict["reasons"][0]["text"]

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from collector.records.messages import NOTES
 from collector.records.record import RECORD, Outcome, error_name
-from collector.records.shared_counters import Board
+from collector.records.shared_counters import SharedCounters
 from loadgen.backends import endpoint
 from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
-from loadgen.engine.answer_handler import Asked, Intake
+from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia
 from loadgen.engine.budget import Budget
-from loadgen.engine.record_sender import Outbox
+from loadgen.engine.record_sender import RecordSender
 from loadgen.engine.sender import Sender
 from loadgen.engine.tokens import TOKEN
 from loadgen.options import TargetOptions
@@ -57,17 +57,17 @@ class Rig:
 
     def __init__(self, transport: Transport, planned: int, timeout_s: float) -> None:
         self.wire, self.planned = Wire(), planned
-        self._memory = Board.create(1, planned)
-        self.board = Board.attach({name: each.fileno() for name, each in self._memory.items()})
+        self._memory = SharedCounters.create(1, planned)
+        self.shared_counters = SharedCounters.attach({name: each.fileno() for name, each in self._memory.items()})
         loop = asyncio.get_running_loop()
-        self.outbox = Outbox(loop, self.wire, 0)  # type: ignore[arg-type]
+        self.record_sender = RecordSender(loop, self.wire, 0)  # type: ignore[arg-type]
         self._sender = Sender(
             loop,
             transport,
             lambda _index: REQUEST,
-            Budget(self.board, 0, planned, [-1]),
-            self.board.posts(0),
-            Intake(endpoint("openai", "t2i"), Asked("t2i"), self.outbox),
+            Budget(self.shared_counters, 0, planned, [-1]),
+            self.shared_counters.sender_counters(0),
+            AnswerHandler(endpoint("openai", "t2i"), ExpectedMedia("t2i"), self.record_sender),
             timeout_s,
             0,
         )
@@ -79,10 +79,10 @@ class Rig:
         tokens["scheduled_ns"] = now_ns() + tokens["index"].astype(np.int64) * gap_ns
         self._sender.take(tokens.tobytes())
         async with asyncio.timeout(2 * LATE_S):
-            while self.board.finished() < self.planned:
+            while self.shared_counters.finished() < self.planned:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.03)  # whoever ends a request twice does it now
-        self.outbox.flush()
+        self.record_sender.flush()
         return self.wire
 
 

@@ -4,17 +4,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.records.record import RECORD, Outcome
-from collector.summary.summary import Facts
+from collector.summary.summary import RunInfo
 from collector.summary.times import Times, first_records, of_run
 
 S = 1_000_000_000
 START = 100 * S
 
 
-def facts(scheduled_s: list[float], marked_s: list[float | None], *, cap: int = 100, rate: float = 1.0) -> Facts:
+def info(scheduled_s: list[float], marked_s: list[float | None], *, cap: int = 100, rate: float = 1.0) -> RunInfo:
     """Facts of a quiet run; seconds count from time zero, None is a request that was never sent."""
     marks = [0 if mark is None else START + round(mark * S) for mark in marked_s]
-    return Facts(
+    return RunInfo(
         scheduled_ns=np.array([START + round(time * S) for time in scheduled_s], dtype=np.int64),
         slo_ms=np.full(len(scheduled_s), np.nan),
         marked_ns=np.array(marks, dtype=np.int64),
@@ -41,7 +41,7 @@ def records(*rows: tuple[int, float, float, Outcome]) -> NDArray[np.void]:
     return made
 
 
-def times_of(found: NDArray[np.void], known: Facts) -> Times:
+def times_of(found: NDArray[np.void], known: RunInfo) -> Times:
     return of_run(first_records(found, known.planned), known)
 
 

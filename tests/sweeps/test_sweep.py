@@ -17,9 +17,9 @@ from loadgen.cli.sweep import rates
 from loadgen.errors import WarmupError
 from loadgen.options import BenchOptions, DataOptions, TrafficOptions
 from loadgen.planning.plan import Plan
-from loadgen.runs.run import Measured
+from loadgen.runs.run import CompletedRun
 from loadgen.sweeps.capacity_estimate import capacity
-from loadgen.sweeps.runner import Stand
+from loadgen.sweeps.runner import Runner
 from loadgen.sweeps.sweep import automatic
 from loadgen.sweeps.sweep_folder import differences
 from tests.report.test_html import looked_at
@@ -158,28 +158,28 @@ def finished_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def probed(throughputs: dict[int, float], budget: int = 64) -> tuple[Stand, list[tuple[int, int]]]:
+def probed(throughputs: dict[int, float], budget: int = 64) -> tuple[Runner, list[tuple[int, int]]]:
     """A stand whose closed loop gets through so many requests/s with so many in flight, and what it was asked for."""
     asked: list[tuple[int, int]] = []
 
-    def carry_out(plan: Plan, options: BenchOptions, _folder: Path | None) -> Measured:
+    def run_at_rate(plan: Plan, options: BenchOptions, _folder: Path | None) -> CompletedRun:
         asked.append((options.traffic.max_concurrency, len(plan)))
         result: Any = {"throughput_qps": throughputs.get(asked[-1][0]), "slo": {}}
-        return Measured(result, interrupted=False, died=())
+        return CompletedRun(result, interrupted=False, died=())
 
     data = DataOptions(dataset="random", task="t2i")
-    return Stand(BenchOptions(data=data, traffic=TrafficOptions(max_concurrency=budget)), carry_out), asked
+    return Runner(BenchOptions(data=data, traffic=TrafficOptions(max_concurrency=budget)), run_at_rate), asked
 
 
 def test_a_probe_doubles_what_is_in_flight_until_that_brings_no_more() -> None:
-    stand, asked = probed({1: 10, 2: 19, 4: 36, 8: 40})
-    assert capacity(stand) == 40  # 40 is less than a quarter more than 36
+    runner, asked = probed({1: 10, 2: 19, 4: 36, 8: 40})
+    assert capacity(runner) == 40  # 40 is less than a quarter more than 36
     assert asked == [(1, 8), (2, 16), (4, 32), (8, 64)]
 
 
 def test_a_probe_stays_within_the_budget_of_permits() -> None:
-    stand, asked = probed({1: 10, 2: 20, 4: 40}, budget=2)
-    assert capacity(stand) == 20
+    runner, asked = probed({1: 10, 2: 20, 4: 40}, budget=2)
+    assert capacity(runner) == 20
     assert len(asked) == 2
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from loadgen.errors import UsageError
-from loadgen.system.cpu_affinity import Pins, automatic, parse_pins
+from loadgen.system.cpu_affinity import CpuAffinity, automatic, parse_affinity
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from loadgen.system.cpu_affinity import Pins, automatic, parse_pins
     ],
 )
 def test_roles_are_given_the_cores_that_are_named(text: str, cores: dict[str, tuple[int, ...]]) -> None:
-    assert parse_pins(text, range(4), 2) == Pins(cores)
+    assert parse_affinity(text, range(4), 2) == CpuAffinity(cores)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_roles_are_given_the_cores_that_are_named(text: str, cores: dict[str, tu
 )
 def test_a_core_or_role_that_is_not_there_is_bad_usage(text: str, names: str) -> None:
     with pytest.raises(UsageError, match=names) as caught:
-        parse_pins(text, range(4), 2)
+        parse_affinity(text, range(4), 2)
     assert "--pin" in str(caught.value)
 
 
@@ -48,11 +48,11 @@ def test_a_core_or_role_that_is_not_there_is_bad_usage(text: str, names: str) ->
 def test_auto_keeps_senders_off_the_core_of_the_others(
     usable: list[int], senders: int, cores: dict[str, tuple[int, ...]]
 ) -> None:
-    assert automatic(usable, senders) == Pins(cores)
+    assert automatic(usable, senders) == CpuAffinity(cores)
 
 
 def test_senders_take_their_cores_in_turn() -> None:
-    pins = Pins({"senders": (1, 2), "collector": (0, 3)})
+    pins = CpuAffinity({"senders": (1, 2), "collector": (0, 3)})
     assert [pins.of("senders", k) for k in range(3)] == [[1], [2], [1]]
     assert pins.of("collector") == [0, 3]
     assert pins.of("scheduler") == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from loadgen.errors import UsageError
-from loadgen.system.temporary_folder import scratch
+from loadgen.system.temporary_folder import temporary_folder
 from tests.faults.test_stops import LONG, alive, temporary, under_way, wait_for
 from tests.support.commands import LIMIT_S, ROOT, T2I, command, server
 
@@ -36,7 +36,7 @@ def janitors(parent: int) -> list[int]:
 
 
 def test_a_scratch_folder_is_ours_alone_and_goes_with_all_that_is_in_it(tmp_path: Path) -> None:
-    with scratch("x-", tmp_path) as folder:
+    with temporary_folder("x-", tmp_path) as folder:
         assert (folder.parent, folder.name[:2], stat.S_IMODE(folder.stat().st_mode)) == (tmp_path, "x-", 0o700)
         (folder / "deep").mkdir()
         (folder / "deep" / "file").write_text("x")
@@ -44,10 +44,10 @@ def test_a_scratch_folder_is_ours_alone_and_goes_with_all_that_is_in_it(tmp_path
 
 
 def test_a_scratch_folder_goes_though_an_exception_or_the_death_of_its_janitor(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), scratch("x-", tmp_path):
+    with pytest.raises(KeyError), temporary_folder("x-", tmp_path):
         raise KeyError
     assert list(tmp_path.iterdir()) == []
-    with scratch("x-", tmp_path):
+    with temporary_folder("x-", tmp_path):
         (janitor,) = janitors(os.getpid())
         os.kill(janitor, signal.SIGKILL)
     assert list(tmp_path.iterdir()) == []
@@ -56,7 +56,7 @@ def test_a_scratch_folder_goes_though_an_exception_or_the_death_of_its_janitor(t
 def test_a_place_where_no_folder_can_be_made_is_one_line_that_names_it(tmp_path: Path) -> None:
     with (
         pytest.raises(UsageError, match=f"^{tmp_path}/none: .*No such file or directory"),
-        scratch("x-", tmp_path / "none"),
+        temporary_folder("x-", tmp_path / "none"),
     ):
         pass
 
@@ -73,8 +73,8 @@ for k in range(100):
 """
 PARENT = f"""
 import os, signal, subprocess, sys
-from loadgen.system.temporary_folder import scratch
-with scratch("x-", sys.argv[1]) as folder:
+from loadgen.system.temporary_folder import temporary_folder
+with temporary_folder("x-", sys.argv[1]) as folder:
     subprocess.Popen([sys.executable, "-c", {WRITER!r}, folder])
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -94,7 +94,7 @@ def bar(share: float | None, ci: Sequence[float] | None) -> str:
     )
 
 
-def facts(name: str, tree: Mapping[str, Any]) -> str:
+def info(name: str, tree: Mapping[str, Any]) -> str:
     """List a nested mapping, a row a leaf, named by its path."""
     rows = "".join(f"<div><dt>{text(path)}</dt><dd>{text(value)}</dd></div>" for path, value in _leaves("", tree))
     return f"<h3>{text(name)}</h3><dl>{rows}</dl>" if rows else ""

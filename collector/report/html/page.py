@@ -5,7 +5,7 @@ from typing import Any
 
 from collector.report.html import distribution, figures, gauges, plots
 from collector.report.html.document import document
-from collector.report.html.markup import facts, note, section, text
+from collector.report.html.markup import info, note, section, text
 from collector.report.html.plots import Drawn
 from collector.report.html.series import Series
 from collector.report.html.stretches import stretches
@@ -60,7 +60,7 @@ def _body(result: Mapping[str, Any], series: Series, drawn: Mapping[str, Drawn])
     parts = (
         figures.verdict(result),
         figures.headline(result, series.max_concurrency),
-        section("Asked and achieved rate", figure("rates", _CLOSED if series.closed_loop else _PLANNED)),
+        section("ExpectedMedia and achieved rate", figure("rates", _CLOSED if series.closed_loop else _PLANNED)),
         section(
             f"{latency.capitalize()} over time",
             figure("latency", f"The {latency} of each request where it began."),
@@ -102,5 +102,5 @@ def _circumstances(result: Mapping[str, Any]) -> str:
     names = ("config", "slo", "warmup", "arrival_audit", "stationarity", "environment")
     trees = {name: result[name] for name in names if isinstance(result.get(name), Mapping)}
     trees["slo"] = {key: value for key, value in result["slo"].items() if key not in _SHOWN}
-    parts = "".join(facts(name, tree) for name, tree in trees.items())
+    parts = "".join(info(name, tree) for name, tree in trees.items())
     return f'<div class="facts">{parts}</div>'

@@ -131,9 +131,9 @@ def in_flight(series: Series) -> Drawn:
 
 def lag(series: Series) -> Drawn:
     """Lag of each request when it was sent, and the machine's late wake-ups when they were due."""
-    during = (series.hiccup_at_s >= 0) & (series.hiccup_at_s <= series.end_s)
-    x = np.concatenate([series.sent_s, series.hiccup_at_s[during]])
-    y = np.maximum(np.concatenate([series.lag_s, series.hiccup_late_s[during]]), FLOOR_S)
+    during = (series.stall_at_s >= 0) & (series.stall_at_s <= series.end_s)
+    x = np.concatenate([series.sent_s, series.stall_at_s[during]])
+    y = np.maximum(np.concatenate([series.lag_s, series.stall_late_s[during]]), FLOOR_S)
     groups = [np.arange(series.sent), np.arange(series.sent, len(x))]
     kept = [_thin(x, y, own, True) for own in groups]
     at, (late, stalls) = scatter(x, kept, y)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.records.stalls import Hiccups
+from collector.records.stalls import Stalls
 from collector.statistics.order_statistics import NS_PER_S, seconds
 from collector.summary import times as clock
-from collector.summary.run_info import Facts
+from collector.summary.run_info import RunInfo
 from collector.summary.slo import NS_PER_MS
 from collector.summary.times import Times
 
@@ -36,38 +36,38 @@ class Series:
     ok: Flags
     missed: Flags
     endless: int
-    hiccup_at_s: Seconds
-    hiccup_late_s: Seconds
+    stall_at_s: Seconds
+    stall_late_s: Seconds
     asked_rate: float
     max_concurrency: int
     latency_from: str
     confidence: float
 
     @classmethod
-    def of_run(cls, records: NDArray[np.void], facts: Facts, hiccups: Hiccups) -> "Series":
+    def of_run(cls, records: NDArray[np.void], info: RunInfo, stalls: Stalls) -> "Series":
         """Build the series from all records that came (dtype `record.RECORD`, in any order) and the facts around them.
 
-        `hiccups` has the dtype `hiccup.HICCUP`.
+        `stalls` has the dtype `hiccup.HICCUP`.
         """
-        times = clock.of_run(clock.first_records(records, facts.planned), facts)
+        times = clock.of_run(clock.first_records(records, info.planned), info)
         return cls(
-            planned_s=seconds(facts.scheduled_ns - facts.started_ns),
-            scheduled_s=seconds(times.scheduled_ns - facts.started_ns),
-            sent_s=seconds(times.sent_ns - facts.started_ns),
-            done_s=seconds(times.done_ns - facts.started_ns),
+            planned_s=seconds(info.scheduled_ns - info.started_ns),
+            scheduled_s=seconds(times.scheduled_ns - info.started_ns),
+            sent_s=seconds(times.sent_ns - info.started_ns),
+            done_s=seconds(times.done_ns - info.started_ns),
             wait_s=seconds(times.wait_ns),
             lag_s=seconds(times.lag_ns),
             service_s=seconds(times.service_ns),
             response_s=seconds(times.response_ns),
             ok=times.ok,
-            missed=_missed(times, facts),
+            missed=_missed(times, info),
             endless=times.endless,
-            hiccup_at_s=(hiccups["at_ns"] - facts.started_ns) / NS_PER_S,
-            hiccup_late_s=hiccups["late_ns"] / NS_PER_S,
-            asked_rate=facts.asked_rate,
-            max_concurrency=facts.max_concurrency,
-            latency_from=facts.latency_from,
-            confidence=facts.confidence,
+            stall_at_s=(stalls["at_ns"] - info.started_ns) / NS_PER_S,
+            stall_late_s=stalls["late_ns"] / NS_PER_S,
+            asked_rate=info.asked_rate,
+            max_concurrency=info.max_concurrency,
+            latency_from=info.latency_from,
+            confidence=info.confidence,
         )
 
     @property
@@ -101,9 +101,9 @@ class Series:
         return self.scheduled_s if self.latency_from == "scheduled" else self.sent_s
 
 
-def _missed(times: Times, facts: Facts) -> Flags:
-    if not facts.slo_enabled:
+def _missed(times: Times, info: RunInfo) -> Flags:
+    if not info.slo_enabled:
         return np.zeros(len(times.index), np.bool_)
-    target_ns = facts.slo_ms[times.index] * NS_PER_MS
-    late: Flags = times.ok & (times.latency_ns(facts.latency_from) > target_ns)  # nan, no target: False
+    target_ns = info.slo_ms[times.index] * NS_PER_MS
+    late: Flags = times.ok & (times.latency_ns(info.latency_from) > target_ns)  # nan, no target: False
     return late

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from collector.report.html.document import document
-from collector.report.html.markup import Cell, facts, note, section, table, text
+from collector.report.html.markup import Cell, info, note, section, table, text
 from collector.report.html.plot import Color, Line, Plot, Unit, Values, line
 from collector.report.terminal.sweep import FIGURES, Name, ends
 from collector.sweeps.point import Estimate, Point
@@ -32,7 +32,7 @@ def page(sweep: Mapping[str, Any]) -> bytes:
     parts = (
         section(state.capitalize(), note(sweep["knee"]["note"]), _table(points, rate)),
         figures,
-        section("Configuration", f'<div class="facts">{facts("config", sweep["config"])}</div>'),
+        section("Configuration", f'<div class="facts">{info("config", sweep["config"])}</div>'),
     )
     target = sweep["config"]["target"]
     title = f"{target['model']}, {sweep['config']['data']['task']}, {sweep['config']['data']['dataset']}: a sweep"

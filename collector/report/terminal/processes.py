@@ -25,7 +25,7 @@ def _parts(own: Mapping[str, Any]) -> Iterator[str]:
         yield f"{own['stalls']} stalls, up to {quantity.seconds(own['longest_stall_s'])}"
     yield f"{own['peak_memory_mb']:.0f} MB"
     if own.get("transport"):
-        yield f"{own['transport']}, {own['alarm']}"
+        yield f"{own['transport']}, {own['timer']}"
     if own.get("undeleted"):
         yield f"{own['undeleted']} jobs could not be deleted on the server"
     if own.get("cores"):
@@ -36,4 +36,4 @@ def _parts(own: Mapping[str, Any]) -> Iterator[str]:
 
 def _machine(sampler: Mapping[str, Any]) -> str:
     times = f"p50 {quantity.seconds(sampler['p50'])}, p99 {quantity.seconds(sampler['p99'])}"
-    return f"woke a sleeper late by {times}, max {quantity.seconds(sampler['max'])}; {sampler['hiccups']} hiccup(s)"
+    return f"woke a sleeper late by {times}, max {quantity.seconds(sampler['max'])}; {sampler['stalls']} hiccup(s)"

@@ -11,7 +11,7 @@ from loadgen.simulator.engine import answer, framing
 from loadgen.simulator.engine.answer import Payload, Served
 from loadgen.simulator.engine.faults import Faults
 from loadgen.simulator.engine.generation import Generation, RefusalError
-from loadgen.simulator.engine.journal import Journal, Visit
+from loadgen.simulator.engine.journal import RequestLog, Visit
 from loadgen.simulator.engine.options import SimulatorOptions
 from loadgen.simulator.engine.queue import ReplicaQueue, ServiceTimes
 
@@ -27,7 +27,7 @@ class Engine:
 
     def __init__(self, options: SimulatorOptions) -> None:
         self.options = options
-        self.journal = Journal()
+        self.journal = RequestLog()
         self.faults = Faults(options)
         self._queue = ReplicaQueue(options.replicas)
         self._service = ServiceTimes(options)

@@ -45,7 +45,7 @@ class Visit:
         return {f"X-Sim-{name}-Ns": str(stamp) for name, stamp in stamps.items() if stamp}
 
 
-class Journal:
+class RequestLog:
     """Visits in order of arrival, and exact counts of how many requests were inside at once."""
 
     def __init__(self) -> None:
