@@ -1,6 +1,6 @@
 """Real peers: the dialects as FastAPI, pydantic and python-multipart read them.
 
-None of this shares a line with our simulated server, so both would have to misread WIRE.md in the same way.
+None of this shares a line with our simulated server, so both would have to misread the wire formats in the same way.
 """
 
 import base64

@@ -65,7 +65,7 @@ def sample_for(task: str, folder: Path) -> Sample:
 
 
 def understood(one: Endpoint, task: str, sample: Sample) -> dict[str, Any]:
-    """What a server must have understood, by WIRE.md."""
+    """What a server must have understood of a request."""
     data = [image if isinstance(image, bytes) else image.read_bytes() for image in sample.images]
     named = one.name != "vllm-omni"
     pairs = zip([("image.png", "image/png"), ("né %221%22.jpg", "image/jpeg")], data, strict=False)
