@@ -22,8 +22,10 @@ series = st.lists(st.tuples(st.floats(0.1, 30), st.floats(0, 20)), min_size=1, m
 )
 
 
-def of(made: RateSeries, process: str = "constant", seed: int = 0, most: int | None = None) -> ArrivalOptions:
-    return ArrivalOptions(process, made.mean_rate, seed=seed, duration_s=made.end_s, rate_series=made.points, most=most)
+def of(made: RateSeries, process: str = "constant", seed: int = 0, max_requests: int | None = None) -> ArrivalOptions:
+    return ArrivalOptions(
+        process, made.mean_rate, seed=seed, duration_s=made.end_s, rate_series=made.points, max_requests=max_requests
+    )
 
 
 def options(*words: str) -> BenchOptions:
