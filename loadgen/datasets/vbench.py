@@ -65,7 +65,7 @@ def _captioned(info: Path) -> Iterator[tuple[Path, str]]:
     for number, entry in enumerate(entries, 1):
         name, caption = (entry.get("file_name"), entry.get("caption")) if isinstance(entry, dict) else (None, None)
         if not isinstance(name, str) or not isinstance(caption, str):
-            raise InputError(info, None, f"entry {number} has no text file_name and caption; download it again")
+            raise InputError(info, None, f"entry {number} has no file_name and caption of text; download it again")
         path = origin / name
         if not path.resolve().is_relative_to(origin) or not path.is_file():
             raise InputError(info, None, f"entry {number}: no image {name!r} in {origin}")
