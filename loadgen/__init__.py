@@ -1,6 +1,6 @@
-"""Makes the load: samples become requests, requests a plan, a plan precisely timed traffic.
+"""The load generator: samples become requests, requests a plan, the plan precisely timed traffic.
 
-From Python, begin with `loadgen.api`.
+The Python interface is `loadgen.api`; statistics and reports are in the package `collector`.
 """
 
 __version__ = "0.1.0"

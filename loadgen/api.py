@@ -1,30 +1,29 @@
-"""What the commands do, for Python: a few functions and the options that they take.
+"""The Python interface: what the commands do, as functions, and their options.
 
-Making load:
+Sending load:
 
-- `build_plan(data, arrivals, target, warmup)` decides everything that is random or costly and returns a `Plan`: for n
-  requests, `arrivals_ns` int64[n] (ns from time zero), `entries` int32[n] and `slo_ms` float64[n] (ms, nan where there
-  is no target).
-- `run(plan, options)` carries it out in processes of its own and returns a `CompletedRun`; its `result` is the JSON of
-  the report: seconds and MB, None where there is nothing to tell. `run_dir=folder` saves the run as it goes.
+- `build_plan(data, arrivals, target, warmup)` does everything random or costly and returns a `Plan`: for n requests,
+  `arrivals_ns` int64[n] (ns from time zero), `entries` int32[n] and `slo_ms` float64[n] (ms, nan without a target).
+- `run(plan, options)` sends it from processes of its own and returns a `CompletedRun`; its `result` is the JSON of the
+  report (seconds and MB, None for figures that are undefined). `run_dir=folder` saves the run.
 - `sweep(options, rates)` runs at one rate (requests/s) after another and returns a `CompletedSweep`; its `result` has
   a point for each rate and the knee.
-- `search(options, min_attainment, budget_s)` returns the `bracket` of the highest rate (requests/s) at which so many of
-  the requests meet their target, as a `SearchResult`.
-- `simulated(options)` is a context manager that gives the base URL of a simulated server.
+- `search(options, min_attainment, budget_s)` searches the highest rate (requests/s) at which this share of the requests
+  meets its target, within `budget_s` seconds, and returns its `bracket` in a `SearchResult`.
+- `simulated(options)` is a context manager that yields the base URL of a simulated server.
 
-Looking at what was saved:
+Saved runs:
 
-- `read_run(folder)` reads a run back, with its records as an array of `collector.records.record.RECORD` (ns).
-- `report(folder, latency_from=..., slo_ms=..., confidence=...)` reports it again, as a `Report`: its `result`, its
-  `page()` (HTML), its `percentiles({"99.5": 0.995})` (seconds) and its `export(form, place)` (csv, jsonl, parquet).
-- `compare(a, b)` holds two runs or two sweeps against each other and returns a `MatchedRuns`, whose `comparisons` have
-  differences in seconds, requests/s and shares of one; `gate(comparisons, 0.05)` says in words what became worse by
-  more than 5 %, and whether the intervals support it.
+- `read_run(folder)` reads a run, with its records as an array of `collector.records.record.RECORD` (ns).
+- `report(folder, latency_from=..., slo_ms=..., confidence=...)` computes its figures again, as a `Report`: `result`,
+  `page()` (HTML), `percentiles({"99.5": 0.995})` (seconds) and `export(form, place)` (csv, jsonl, parquet).
+- `compare(a, b)` compares two runs or two sweeps and returns `MatchedRuns`, whose `comparisons` have differences in
+  seconds, requests/s and shares; `gate(comparisons, 0.05)` lists as text what became worse by more than 5 %, and
+  whether the intervals support it.
 
-Failures of requests are figures in a result. Input that cannot be used raises UsageError (InputError, DownloadError,
-UnreachableError), or RunError for what was saved; WarmupError and ProcessError are faults while it goes on. In the main
-thread Ctrl-C is a stop with a partial result; `search` works there only.
+Failed requests are figures in a result. Unusable input raises UsageError (InputError, DownloadError, UnreachableError),
+or RunError for saved runs; WarmupError and ProcessError are faults during a run. In the main thread Ctrl-C stops a run
+with a partial result; `search` works only there.
 """
 
 from collector.comparison.compare import Comparison

@@ -1,15 +1,15 @@
-"""Faults that end a command, in one tree; outcomes of requests are data and never come here.
+"""Errors that end a command, in one tree; failures of requests are data, not exceptions.
 
 LoadgenError              exit code
-├── UsageError            2  bad flag, bad input, nothing was started
-│   ├── InputError        2  a place in a file (path:line) that does not parse
-│   ├── DownloadError     2  a data set that cannot be fetched
-│   └── UnreachableError  2  no server answered before the start
-├── WarmupError           4  the SLO needs a warm-up and none succeeded
-├── ProcessError          1  one of our own processes died or went silent
+├── UsageError            2  bad flag or input; nothing was sent
+│   ├── InputError        2  a line of a file (path:line) that cannot be used
+│   ├── DownloadError     2  a dataset that cannot be downloaded
+│   └── UnreachableError  2  the server did not answer the health check
+├── WarmupError           4  targets or rates need a success, and none succeeded
+├── ProcessError          1  a process of this tool died or hung
 └── OutputError           1  the result could not be written after the run
 
-Every message is one line that names the place and the fix.
+Every message is one line that names the flag or file and the fix.
 """
 
 from pathlib import Path
@@ -22,44 +22,44 @@ class LoadgenError(Exception):
 
 
 class UsageError(LoadgenError):
-    """A flag or an input that cannot work."""
+    """A flag or an input that cannot be used."""
 
     exit_code = 2
 
 
 class InputError(UsageError):
-    """A place in an input file that cannot be used."""
+    """A line of an input file, or all of it, that cannot be used."""
 
     def __init__(self, path: Path | str, line: int | None, problem: str) -> None:
         super().__init__(f"{path}:{line}: {problem}" if line is not None else f"{path}: {problem}")
 
 
 class DownloadError(UsageError):
-    """A data set that could not be fetched: what failed and where to put the file by hand."""
+    """A dataset that cannot be downloaded; the message says where to put the file by hand."""
 
-    def __init__(self, what: str, cause: object, place: Path) -> None:
+    def __init__(self, what: str, cause: object, path: Path) -> None:
         super().__init__(
-            f"cannot download {what} ({cause}); put the file at {place} by hand, or name it by --dataset-path"
+            f"cannot download {what} ({cause}); put the file at {path} by hand, or name it by --dataset-path"
         )
 
 
 class UnreachableError(UsageError):
-    """No server answered before the start."""
+    """The server did not answer the health check."""
 
 
 class WarmupError(LoadgenError):
-    """The SLO is to be taken from warm-ups and none succeeded."""
+    """SLO targets or rates are to be based on requests of which none succeeded."""
 
     exit_code = 4
 
 
 class ProcessError(LoadgenError):
-    """One of our own processes died or stayed silent."""
+    """A process of this tool died or hung."""
 
 
 class OutputError(LoadgenError):
-    """A result that could not be written where it should be, though it could before the run."""
+    """A result that could not be written after the run; the message names the temporary file that has it instead."""
 
-    def __init__(self, place: str, error: OSError, rescued: str | None) -> None:
-        kept = f"it is kept in {rescued}" if rescued else "and nowhere else either"
-        super().__init__(f"{place}: {error.strerror or error}; {kept}")
+    def __init__(self, target: str, error: OSError, rescued: str | None) -> None:
+        instead = f"it was saved to {rescued} instead" if rescued else "it could not be saved anywhere else either"
+        super().__init__(f"{target}: {error.strerror or error}; {instead}")

@@ -1,4 +1,4 @@
-"""What a run is asked to do, as plain values: the command line fills these in, so does a Python caller."""
+"""Options of a run as plain values, set by the command line or a Python caller."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ VIDEO_TASKS = frozenset({"t2v", "i2v", "ti2v"})
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Size and effort of a generation as the flags give them; None leaves it to the sample or the server."""
+    """Size and steps of a generation as the flags set them; None leaves a value to the sample or the server."""
 
     width: int | None = None
     height: int | None = None
@@ -24,7 +24,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class DataOptions:
-    """Which samples to send: `--dataset` and what goes with it."""
+    """Which samples to send: `--dataset` and its flags."""
 
     dataset: str = "vbench"
     task: str = "t2v"
@@ -39,10 +39,10 @@ class DataOptions:
 
 @dataclass(frozen=True, slots=True)
 class ArrivalOptions:
-    """How planned send times are drawn. `rate` is in requests per second; inf is a closed loop.
+    """How send times are drawn. `rate` is in requests per second; inf is a closed loop.
 
-    `rate_series` has points (second, requests/s) of a rate that changes, joined by straight lines; `rate` is then its
-    mean and `duration_s` its end. `most` is how many of its arrivals are kept.
+    `rate_series` has points (second, requests/s) of a changing rate, joined by straight lines; `rate` is then its mean,
+    `duration_s` its end and `max_requests` the limit of its arrivals.
     """
 
     process: str = "constant"
@@ -52,20 +52,20 @@ class ArrivalOptions:
     seed: int = 0
     duration_s: float | None = None
     rate_series: tuple[tuple[float, float], ...] = ()
-    most: int | None = None
+    max_requests: int | None = None
 
     @property
     def planned(self) -> bool:
-        """Whether arrival times are planned, so that latency may be counted from them."""
+        """Whether arrival times are planned, so that latency can count from them; else it is a closed loop."""
         return self.process == "trace" or math.isfinite(self.rate)
 
 
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
-    """The server: where it is, which dialect it speaks, what it must be told in every request."""
+    """The server: its URL, its backend (wire format), and what goes into each request."""
 
     base_url: str = field(default="http://localhost:8091", repr=False)  # may hold a password
-    further_urls: tuple[str, ...] = field(default=(), repr=False)  # replicas: requests go round all, in plan order
+    further_urls: tuple[str, ...] = field(default=(), repr=False)  # replicas, used in turn, in plan order
     backend: str = "vllm-omni"
     model: str = "default"
     extra_body: Mapping[str, object] = field(default_factory=dict)
@@ -77,17 +77,19 @@ class TargetOptions:
     insecure: bool = False
     proxy: str | None = field(default=None, repr=False)
     max_body_bytes: int = MAX_BODY_BYTES
-    server_metrics: tuple[str, ...] = field(default=(), repr=False)  # URLs, or paths on the first server
+    server_metrics: tuple[str, ...] = field(
+        default=(), repr=False
+    )  # URLs of metrics endpoints, or paths on the first server
 
     @property
     def base_urls(self) -> tuple[str, ...]:
-        """All of them; request i goes to number i modulo how many there are."""
+        """All base URLs; request i goes to number i modulo their count."""
         return (self.base_url, *self.further_urls)
 
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """How video jobs are followed. Seconds; a poll interval of None is adaptive, a time-out of None never comes."""
+    """How video jobs are polled. Seconds; a poll interval of None is adaptive, a timeout of None is no limit."""
 
     poll_interval_s: float | None = None
     timeout_s: float | None = None
@@ -97,10 +99,10 @@ class JobOptions:
 
 @dataclass(frozen=True, slots=True)
 class WarmupOptions:
-    """Requests before time zero, to each base URL; they are in no statistic, but SLO targets may be taken from them.
+    """Requests before time zero, to each base URL. No statistic includes them, but SLO targets may be based on them.
 
-    They are the first of the plan or, `spanning`, of sizes from the plan's smallest to its largest. Steps and frames of
-    None are the request's own (of t2v that does not span: one frame).
+    They are the first of the plan or, if `spanning`, of sizes from its smallest to its largest. None leaves steps and
+    frames as in the request (but one frame for t2v, unless `spanning`).
     """
 
     requests: int = 1
@@ -111,11 +113,11 @@ class WarmupOptions:
 
 @dataclass(frozen=True, slots=True)
 class SloOptions:
-    """Whether and how latencies are held against a target; a request's own `slo_ms` always comes first.
+    """The SLO targets of requests; a sample's own `slo_ms` takes precedence.
 
-    Others have `flat_ms`, or `scale` times what a model of the warm-ups predicts: `linear`, or `affine`, for which
-    warm-ups must be `spanning`. `unit_ms` (and `fixed_ms`) is what such a model found in an earlier run: then no
-    warm-up is asked.
+    The target of other requests is `flat_ms`, or `scale` times the prediction of a model of the warm-ups: `linear`, or
+    `affine`, for which warm-ups must be `spanning`. `unit_ms` (and `fixed_ms`) are that model's parameters from an
+    earlier run, which replace the warm-ups.
     """
 
     enabled: bool = False
@@ -128,7 +130,7 @@ class SloOptions:
 
 @dataclass(frozen=True, slots=True)
 class TrafficOptions:
-    """How the load is carried: the shared budget, the processes, the HTTP client, and what latency counts from."""
+    """How the load is sent: the concurrency budget, processes, HTTP client, verification, and the start of latency."""
 
     max_concurrency: int = 1
     senders: int = 1
@@ -144,7 +146,7 @@ class TrafficOptions:
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
-    """All of it: one benchmark."""
+    """All options of one benchmark."""
 
     data: DataOptions = DataOptions()
     arrivals: ArrivalOptions = ArrivalOptions()
@@ -157,7 +159,7 @@ class BenchOptions:
 
     @property
     def latency_from(self) -> str:
-        """`scheduled` or `sent`: what `auto` comes to, for arrival times that were planned or not."""
+        """`scheduled` or `sent`; `auto` is scheduled if arrivals are planned, else sent."""
         if self.traffic.latency_from != "auto":
             return self.traffic.latency_from
         return "scheduled" if self.arrivals.planned else "sent"

@@ -45,7 +45,7 @@ def test_a_sweep_has_a_point_a_rate_and_goes_on_from_its_folder(
     assert (found.result["latency_from"], found.interrupted, found.died) == ("scheduled", False, ())
     assert orjson.loads((folder / "sweep.json").read_bytes())["points"] == found.result["points"]
     told: list[str] = []
-    again = api.sweep(options, RATES, sweep_dir=folder, tell=told.append)
+    again = api.sweep(options, RATES, sweep_dir=folder, notify=told.append)
     assert told == ["50/s: finished before", "100/s: finished before"]
     assert again.result["points"] == found.result["points"]
 

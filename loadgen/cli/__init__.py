@@ -1,1 +1,1 @@
-"""The command line: words in, options, a report and an exit code out."""
+"""The command line: flags become options; each command prints a report and returns an exit code."""

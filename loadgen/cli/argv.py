@@ -1,7 +1,7 @@
-"""The words that this process was started with, as `ps` shows them to everybody on the machine.
+"""The arguments of this process as `ps` shows them to every user of the machine.
 
-On Linux they can be written over: they lie in this process's own memory, and the kernel reads them from there.
-Elsewhere, and in the instant before this is done, only $OPENAI_API_KEY and --api-key-file keep a key to ourselves.
+On Linux they can be overwritten: they lie in this process's own memory, and the kernel reads them from there.
+Elsewhere, and in the instant before it is done, only $OPENAI_API_KEY and --api-key-file keep a key secret.
 """
 
 import ctypes
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-_SECRET_FLAGS: Final = frozenset({b"--api-key", b"--header", b"--server-metrics"})  # a page's query may hold a key
+_SECRET_FLAGS: Final = frozenset({b"--api-key", b"--header", b"--server-metrics"})  # the query of a URL may hold a key
 _USERINFO: Final = re.compile(rb"(?<=://)\S*(?=@)")
-_ARG_START: Final = 45  # field 48 of /proc/PID/stat, counted from the one behind the name (proc(5))
+_ARG_START: Final = 45  # field 48 of /proc/PID/stat, counted from the one after the name (proc(5))
 
 
 def hide_secrets() -> None:
-    """Put stars in place of keys, header values and the credentials of URLs, where the system lets us."""
+    """Overwrite keys, header values and credentials in URLs with stars, if the system allows it."""
     if sys.platform != "linux":
         return
     try:
@@ -30,17 +30,17 @@ def hide_secrets() -> None:
         ctypes.memmove(start, after, len(after))
 
 
-def starred(words: Sequence[bytes]) -> list[bytes]:
-    """Return the words with each secret in them as equally many stars."""
+def starred(arguments: Sequence[bytes]) -> list[bytes]:
+    """Return the arguments with each secret in them replaced by as many stars."""
     shown: list[bytes] = []
     secret = False
-    for word in words:
-        flag, mark, value = word.partition(b"=")
+    for argument in arguments:
+        flag, equals, value = argument.partition(b"=")
         if secret:
-            shown.append(b"*" * len(word))
-        elif mark and flag in _SECRET_FLAGS:
-            shown.append(flag + mark + b"*" * len(value))
+            shown.append(b"*" * len(argument))
+        elif equals and flag in _SECRET_FLAGS:
+            shown.append(flag + equals + b"*" * len(value))
         else:
-            shown.append(_USERINFO.sub(lambda found: b"*" * len(found[0]), word))
-        secret = not secret and word in _SECRET_FLAGS
+            shown.append(_USERINFO.sub(lambda match: b"*" * len(match[0]), argument))
+        secret = not secret and argument in _SECRET_FLAGS
     return shown

@@ -1,4 +1,4 @@
-"""What the flags come to: options for a benchmark, or a UsageError that says what does not go together."""
+"""Flags become the options of a benchmark, or a UsageError names the flags that contradict each other."""
 
 import argparse
 import math
@@ -29,15 +29,15 @@ from loadgen.options import (
 from loadgen.planning.rate_series import read_series
 from loadgen.system.cpu_affinity import parse_affinity, usable_cores
 
-MOST_SENDERS: Final = 256
-WARMUP_STEPS: Final = 2  # with 1, some models do no step at all
-_LONGEST_KEY: Final = 1 << 16
-_FIELDS: Final = '{"guidance_scale": 4.5}'
+MAX_SENDERS: Final = 256
+WARMUP_STEPS: Final = 2  # with 1, some models skip the only step
+_MAX_KEY_BYTES: Final = 1 << 16
+_EXAMPLE: Final = '{"guidance_scale": 4.5}'
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
 
 
 def read_options(arguments: argparse.Namespace) -> BenchOptions:
-    """Turn parsed flags into options; raise UsageError where they do not go together."""
+    """Turn parsed flags into options; raise UsageError if they contradict each other."""
     _check(arguments)
     a = arguments
     base_url, *further_urls = _base_urls(a)
@@ -101,7 +101,7 @@ def _arrivals(a: argparse.Namespace) -> ArrivalOptions:
         seed=a.arrival_seed,
         duration_s=series.end_s,
         rate_series=series.points,
-        most=a.num_prompts,
+        max_requests=a.num_prompts,
     )
 
 
@@ -109,46 +109,48 @@ def _check(a: argparse.Namespace) -> None:
     endpoint(a.backend, a.task, a.n)
     verification.check(a.verify, a.task)
     page_urls(a.server_metrics, _base_urls(a)[0])
-    finite = math.isfinite(a.request_rate) or a.rate_series is not None
+    has_rate = math.isfinite(a.request_rate) or a.rate_series is not None
     if a.rate_series is not None:
         _check_series(a)
-    if a.arrival == "trace" and finite:
+    if a.arrival == "trace" and has_rate:
         raise UsageError(
-            "--arrival trace takes its times from the trace; drop --request-rate, or change the pace by --trace-speedup"
+            "--arrival trace uses the timestamps of the trace; drop --request-rate, or use --trace-speedup"
         )
-    if a.arrival in ("poisson", "gamma") and not finite:
+    if a.arrival in ("poisson", "gamma") and not has_rate:
         raise UsageError(f"--arrival {a.arrival} needs a finite --request-rate, such as --request-rate 2")
-    if a.duration is not None and a.arrival != "trace" and not finite:
-        raise UsageError("--duration needs planned arrivals: give --request-rate, or --arrival trace")
-    if a.drain is not None and a.arrival != "trace" and not finite:
-        raise UsageError("--drain needs planned arrivals (--request-rate, or --arrival trace); else give --timeout")
-    if a.senders > MOST_SENDERS:
-        raise UsageError(f"--senders {a.senders}: {MOST_SENDERS} at most; a core or two is what each can use")
+    if a.duration is not None and a.arrival != "trace" and not has_rate:
+        raise UsageError("--duration needs planned arrivals; give --request-rate, or --arrival trace")
+    if a.drain is not None and a.arrival != "trace" and not has_rate:
+        raise UsageError(
+            "--drain needs planned arrivals; give --request-rate or --arrival trace, or use --timeout instead"
+        )
+    if a.senders > MAX_SENDERS:
+        raise UsageError(f"--senders {a.senders}: give {MAX_SENDERS} or fewer; each one can use a core or two")
     if a.proxy and a.transport == "native":
-        raise UsageError("--transport native knows no proxy; use --transport aiohttp, or drop --proxy")
+        raise UsageError("--transport native has no proxy support; use --transport aiohttp, or drop --proxy")
     if a.api_key is not None and a.api_key_file is not None:
-        raise UsageError("--api-key and --api-key-file both give the key; drop one of them")
+        raise UsageError("--api-key and --api-key-file both set the key; drop one of them")
     if a.random_request_config is not None and a.dataset != "random":
         raise UsageError(f"--random-request-config is for --dataset random, not {a.dataset}; drop one of them")
     _check_slo(a)
 
 
 def _check_slo(a: argparse.Namespace) -> None:
-    held = a.slo or a.slo_ms is not None
-    if a.min_slo_attainment is not None and not held:
-        raise UsageError("--min-slo-attainment needs --slo, or --slo-ms")
+    enabled = a.slo or a.slo_ms is not None
+    if a.min_slo_attainment is not None and not enabled:
+        raise UsageError("--min-slo-attainment needs --slo or --slo-ms; give one of them")
     if a.slo_model == "linear":
         return
-    if not held:
-        raise UsageError(f"--slo-model {a.slo_model} needs --slo")
+    if not enabled:
+        raise UsageError(f"--slo-model {a.slo_model} needs --slo; give it too")
     if a.slo_ms is not None:
-        raise UsageError(f"--slo-ms is a flat target, and --slo-model {a.slo_model} finds others; drop one of them")
+        raise UsageError(f"--slo-ms sets one target and --slo-model {a.slo_model} predicts others; drop one of them")
     if a.warmup_requests < LEAST_SIZES:
-        raise UsageError(f"--slo-model affine needs --warmup-requests {LEAST_SIZES} or more, each of another size")
+        raise UsageError(f"--slo-model affine needs --warmup-requests {LEAST_SIZES} or more, of different sizes")
 
 
 def _warmup(a: argparse.Namespace) -> WarmupOptions:
-    """Few steps, unless their latencies must tell what the requests' own steps cost."""
+    """Few steps, unless the affine model needs the latencies of full requests."""
     spanning = a.slo_model == "affine"
     steps = a.warmup_num_inference_steps or (None if spanning else WARMUP_STEPS)
     return WarmupOptions(a.warmup_requests, steps, a.warmup_num_frames, spanning)
@@ -156,7 +158,7 @@ def _warmup(a: argparse.Namespace) -> WarmupOptions:
 
 def _check_series(a: argparse.Namespace) -> None:
     if math.isfinite(a.request_rate):
-        raise UsageError("--rate-series says the rate at every time; drop --request-rate")
+        raise UsageError("--rate-series sets the rate; drop --request-rate")
     if a.duration is not None:
         raise UsageError("--rate-series ends at its last point; drop --duration")
     if a.arrival not in ("constant", "poisson"):
@@ -166,10 +168,10 @@ def _check_series(a: argparse.Namespace) -> None:
 def _extra_body(text: str | None) -> dict[str, object]:
     try:
         fields = orjson.loads(text or "{}")
-    except orjson.JSONDecodeError as fault:
-        raise UsageError(f"--extra-body {text}: is not JSON ({fault}); quote it, such as '{_FIELDS}'") from None
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"--extra-body {text}: is not JSON ({error}); quote it, such as '{_EXAMPLE}'") from None
     if not isinstance(fields, dict):
-        raise UsageError(f"--extra-body {text}: is not a JSON object; give one, such as '{_FIELDS}'")
+        raise UsageError(f"--extra-body {text}: is not a JSON object; give one, such as '{_EXAMPLE}'")
     extra_fields.check(fields)
     return fields
 
@@ -177,37 +179,37 @@ def _extra_body(text: str | None) -> dict[str, object]:
 def _headers(pairs: list[str]) -> dict[str, str]:
     headers = {}
     for pair in pairs:
-        name, mark, value = pair.partition("=")
-        if not mark or not _TOKEN.fullmatch(name.strip()):
+        name, equals, value = pair.partition("=")
+        if not equals or not _TOKEN.fullmatch(name.strip()):
             raise UsageError("--header takes NAME=VALUE, such as --header X-Team=video")
         headers[name.strip()] = _header_value(value, f"--header {name.strip()}")
     return headers
 
 
 def _header_value(text: str, source: str) -> str:
-    """A value as it may stand in a header; what is wrong with it is said without showing it."""
+    """The value of a header, stripped; an error does not show the value, which may be secret."""
     value = text.strip()
     if not value.isprintable() or not value.isascii():
-        raise UsageError(f"{source}: its value has characters that a header cannot hold; use printable ASCII")
+        raise UsageError(f"{source}: the value has characters that a header cannot hold; use printable ASCII")
     return value
 
 
-def _api_key(given: str | None, file: str | None) -> str | None:
+def _api_key(key: str | None, file: str | None) -> str | None:
     if file is not None:
         return _header_value(_first_line(file), f"--api-key-file {file}")
-    key = given or os.environ.get("OPENAI_API_KEY") or ""
+    key = key or os.environ.get("OPENAI_API_KEY") or ""
     return _header_value(key, "--api-key (or OPENAI_API_KEY)") or None
 
 
 def _first_line(path: str) -> str:
     try:
         with Path(path).open("rb") as file:
-            line = file.readline(_LONGEST_KEY).decode(errors="replace").strip()
+            line = file.readline(_MAX_KEY_BYTES).decode(errors="replace").strip()
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise UsageError(f"--api-key-file {path}: {reason}; name a file that can be read") from None
     if not line:
-        raise UsageError(f"--api-key-file {path}: has no key in its first line; put it there")
+        raise UsageError(f"--api-key-file {path}: the first line is empty; put the key there")
     return line
 
 

@@ -1,4 +1,4 @@
-"""The command `loadgen compare A B`: what differs between two runs, or two sweeps, and whether that is a regression."""
+"""The command `loadgen compare A B`: differences between two runs or two sweeps, and a gate for regressions."""
 
 import argparse
 import os
@@ -23,89 +23,101 @@ examples:
   what did the new version change?
     loadgen compare runs/before runs/after
 
-  the same for a pull request, as a table in Markdown
-    loadgen compare runs/before runs/after --markdown >> $GITHUB_STEP_SUMMARY
+  the same as a Markdown table, for a pull request
+    loadgen compare runs/before runs/after --markdown \\
+      >> $GITHUB_STEP_SUMMARY
 
-  a gate: exit 3 where something surely became worse by more than 5 per cent
-    loadgen compare runs/before runs/after --max-regression 5 --output-file compared.json
+  a gate for CI: exit 3 on a regression of more than 5 %
+    loadgen compare runs/before runs/after \\
+      --max-regression 5 --output-file compared.json
 
-A and B are folders of --run-dir, folders with such folders in them (compared rate by rate), or files of --output-file.
-exit codes: 0 fine, 2 bad usage or input, 3 a gate failed
+A and B are folders of --run-dir, folders of --sweep-dir
+(compared rate by rate), or files of --output-file.
+
+exit codes: 0 success, 2 bad usage or input, 3 a gate failed
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `loadgen compare`."""
-    parser.add_argument("a", metavar="A", type=Path, help="the run or sweep to compare with")
-    parser.add_argument("b", metavar="B", type=Path, help="the run or sweep that may be worse")
+    parser.add_argument("a", metavar="A", type=Path, help="the baseline: a run or a sweep")
+    parser.add_argument("b", metavar="B", type=Path, help="the run or sweep to compare with it")
     parser.add_argument(
         "--max-regression",
         type=not_negative,
         metavar="PERCENT",
-        help="exit 3 where the whole interval of a change is worse than this; points of a share (default: only report)",
+        help="exit 3 if a figure is worse by more than this, its whole interval included; for shares in percentage"
+        " points (default: only report)",
     )
     parser.add_argument("--strict", action="store_true", help="exit 3 unless every verdict is VALID")
     parser.add_argument(
-        "--confidence", type=inner_share, metavar="P", help="of every interval (default: what the runs were made with)"
+        "--confidence", type=inner_share, metavar="P", help="level of every interval (default: that of the runs)"
     )
-    parser.add_argument("--force", action="store_true", help="compare runs of different workloads all the same")
-    parser.add_argument("--markdown", action="store_true", help="write Markdown to standard output, for a pull request")
+    parser.add_argument("--force", action="store_true", help="compare even if the workloads differ")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown, for a pull request")
     parser.add_argument(
         "--output-file", metavar="PATH", help="write the comparison as JSON to a new file; - is standard output"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry out `loadgen compare`; return its exit code."""
+    """Run `loadgen compare`; return its exit code."""
     _check(arguments)
-    compared = compare(arguments.a, arguments.b, confidence=arguments.confidence, force=arguments.force)
-    found, unmatched, limit = compared.comparisons, compared.unmatched, arguments.max_regression
-    told = [] if limit is None else report.gate(found, limit / 100)
-    output_files.write(arguments.output_file, json.dump(_document(arguments, found, unmatched, told)))
-    lines = [*unmatched, *_gate_lines(limit, told)]
+    matched = compare(arguments.a, arguments.b, confidence=arguments.confidence, force=arguments.force)
+    comparisons, unmatched, limit = matched.comparisons, matched.unmatched, arguments.max_regression
+    regressions = [] if limit is None else report.gate(comparisons, limit / 100)
+    output_files.write(arguments.output_file, json.dump(_document(arguments, comparisons, unmatched, regressions)))
+    lines = [*unmatched, *_gate_lines(limit, regressions)]
     if arguments.markdown:
-        print("\n".join([*map(report.markdown, found), *(f"- {report.escaped(line)}" for line in lines)]))  # noqa: T201
+        print("\n".join([*map(report.markdown, comparisons), *(f"- {report.escaped(line)}" for line in lines)]))  # noqa: T201
     else:
-        _show(found, lines, Console(stderr=arguments.output_file == output_files.STDOUT, highlight=False))
-    valid = all(side["verdict"]["state"] == "VALID" for pair in found for side in (pair["a"], pair["b"]))
-    return GATE if any(sure for _, sure in told) or (arguments.strict and not valid) else OK
+        _show(comparisons, lines, Console(stderr=arguments.output_file == output_files.STDOUT, highlight=False))
+    valid = all(side["verdict"]["state"] == "VALID" for pair in comparisons for side in (pair["a"], pair["b"]))
+    return GATE if any(supported for _, supported in regressions) or (arguments.strict and not valid) else OK
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Find what cannot be done before anything is read."""
-    place = arguments.output_file
-    if place == output_files.STDOUT and arguments.markdown:
+    """Raise UsageError if the output cannot be written, before anything is read."""
+    path = arguments.output_file
+    if path == output_files.STDOUT and arguments.markdown:
         raise UsageError("--output-file - and --markdown both ask for standard output; name a file for the JSON")
-    if place is not None and place != output_files.STDOUT and os.path.isfile(place):  # noqa: PTH113  (no error where a path is odd)
-        raise UsageError(f"--output-file {place}: is there already and is not overwritten; name another file")
-    output_files.check_writable(place)
+    if path is not None and path != output_files.STDOUT and os.path.isfile(path):  # noqa: PTH113  Path.is_file may raise
+        raise UsageError(f"--output-file {path}: exists and is not overwritten; name another file")
+    output_files.check_writable(path)
 
 
 def _document(
-    arguments: argparse.Namespace, found: list[Comparison], unmatched: list[str], told: list[tuple[str, bool]]
+    arguments: argparse.Namespace,
+    comparisons: list[Comparison],
+    unmatched: list[str],
+    regressions: list[tuple[str, bool]],
 ) -> dict[str, Any]:
-    """The JSON: the comparisons, and what of them the gate names."""
+    """The JSON: the comparisons, and the regressions that the gate found in them."""
     return {
         "a": str(arguments.a),
         "b": str(arguments.b),
         "max_regression": arguments.max_regression,
-        "regressions": [text for text, sure in told if sure],
-        "unsupported": [text for text, sure in told if not sure],
+        "regressions": [text for text, supported in regressions if supported],
+        "unsupported": [text for text, supported in regressions if not supported],
         "unmatched": unmatched,
-        "comparisons": found,
+        "comparisons": comparisons,
     }
 
 
-def _gate_lines(limit: float | None, told: list[tuple[str, bool]]) -> list[str]:
+def _gate_lines(limit: float | None, regressions: list[tuple[str, bool]]) -> list[str]:
     if limit is None:
         return []
-    sure = [f"REGRESSION beyond {limit:g} %: {text}" for text, surely in told if surely]
-    maybe = [f"beyond {limit:g} %, but no interval supports it: {text}" for text, surely in told if not surely]
-    return [*(sure or [f"no regression beyond {limit:g} % that the intervals support"]), *maybe]
+    certain = [f"REGRESSION beyond {limit:g} %: {text}" for text, supported in regressions if supported]
+    unsupported = [
+        f"beyond {limit:g} %, but the interval does not support it: {text}"
+        for text, supported in regressions
+        if not supported
+    ]
+    return [*(certain or [f"no regression beyond {limit:g} % that the intervals support"]), *unsupported]
 
 
-def _show(found: list[Comparison], lines: list[str], people: Console) -> None:
-    for comparison in found:
-        report.render(comparison, people)
+def _show(comparisons: list[Comparison], lines: list[str], console: Console) -> None:
+    for comparison in comparisons:
+        report.render(comparison, console)
     for line in lines:
-        people.print(Text(printable(line), style="bold red" if line.startswith("REGRESSION") else ""))
+        console.print(Text(printable(line), style="bold red" if line.startswith("REGRESSION") else ""))

@@ -1,4 +1,4 @@
-"""Exit codes, for scripts: the first that applies."""
+"""Exit codes for scripts: the first that applies."""
 
 from typing import Final
 
@@ -6,18 +6,18 @@ from collector.summary.result import Result
 from loadgen.runs.run import CompletedRun
 
 OK: Final = 0
-FAULT: Final = 1  # a process of ours died, or what was to be saved is not; also an unexpected exception
-USAGE: Final = 2  # bad usage or input, before the start
-GATE: Final = 3  # a gate that was asked for failed
+FAULT: Final = 1  # a process of this tool died, or a file was not saved; also an unexpected exception
+USAGE: Final = 2  # bad usage or input; nothing was sent
+GATE: Final = 3  # --strict, --min-slo-attainment or --max-regression failed
 NOTHING: Final = 4  # no request succeeded
 INTERRUPTED: Final = 130
 
 
-def exit_code(result: Result, measured: CompletedRun, strict: bool, min_slo_attainment: float | None) -> int:
-    """Return what a finished run exits with; gates are `--strict` and `--min-slo-attainment`."""
-    if measured.interrupted:
+def exit_code(result: Result, completed: CompletedRun, strict: bool, min_slo_attainment: float | None) -> int:
+    """Return the exit code of a completed run; `strict` and `min_slo_attainment` are its gates."""
+    if completed.interrupted:
         return INTERRUPTED
-    if measured.died or measured.unwritten or _unsaved(result):
+    if completed.died or completed.save_error or _answers_lost(result):
         return FAULT
     if not result["completed_requests"]:
         return NOTHING
@@ -29,6 +29,6 @@ def exit_code(result: Result, measured: CompletedRun, strict: bool, min_slo_atta
     return OK
 
 
-def _unsaved(result: Result) -> bool:
-    """Whether `--save-dir` lacks an answer."""
+def _answers_lost(result: Result) -> bool:
+    """Whether an answer is missing in --save-dir."""
     return result["media"]["save_dir"] is not None and result["media"]["lost"]["count"] > 0

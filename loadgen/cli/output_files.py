@@ -1,4 +1,4 @@
-"""Files that a run ends with: found unwritable before it, not after it, and replaced whole or not at all."""
+"""Output files: checked before the run, and replaced atomically after it."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ PAGE = "--html"
 
 
 def check_files(result: str | None, page: str | None) -> None:
-    """Raise UsageError where one of them could not be written later, or both are standard output."""
+    """Raise UsageError if the file of a flag cannot be written, or if both are standard output."""
     if result == page == STDOUT:
         raise UsageError(f"{RESULT} and {PAGE} both ask for standard output; name a file for one of them")
     check_writable(result)
@@ -24,33 +24,33 @@ def check_files(result: str | None, page: str | None) -> None:
 
 
 def check_writable(path: str | None, flag: str = RESULT) -> None:
-    """Raise UsageError where the flag's file could not be written later: by opening it, which is the only real test."""
+    """Raise UsageError if the file of a flag cannot be written. Opening it is the only reliable test."""
     if path is None or path == STDOUT:
         return
     try:
-        place = _place(path, flag)
-        if place.is_dir():
-            raise UsageError(f"{flag} {path}: is a folder; name a file in it")
-        if not place.parent.is_dir():
-            raise UsageError(f"{flag} {path}: there is no folder {place.parent}; make it first")
-        fresh = not place.exists()
-        with place.open("ab"):
+        file = _resolved(path, flag)
+        if file.is_dir():
+            raise UsageError(f"{flag} {path}: is a folder; name a file")
+        if not file.parent.is_dir():
+            raise UsageError(f"{flag} {path}: there is no folder {file.parent}; make it first")
+        is_new = not file.exists()
+        with file.open("ab"):
             pass
-        if fresh:
-            place.unlink()
+        if is_new:
+            file.unlink()
     except OSError as error:
-        raise UsageError(f"{flag} {path}: {error.strerror}; choose another place or change its permissions") from None
+        raise UsageError(f"{flag} {path}: {error.strerror}; name another file or change its permissions") from None
 
 
-def _place(path: str, flag: str) -> Path:
-    """Where the file really is: a link stays a link."""
+def _resolved(path: str, flag: str) -> Path:
+    """The path without symbolic links, so that writing replaces the file and not a link to it."""
     if not path:
-        raise UsageError(f"{flag}: is empty; name a file, or - for standard output")
+        raise UsageError(f"{flag}: the path is empty; name a file, or - for standard output")
     return Path(path).resolve()
 
 
 def check_save_dir(path: str | None) -> None:
-    """Make the folder of `--save-dir`; raise UsageError where nothing can be saved there."""
+    """Make the folder of `--save-dir`; raise UsageError if it cannot be made or written to."""
     if path is None:
         return
     try:
@@ -58,13 +58,13 @@ def check_save_dir(path: str | None) -> None:
     except OSError as error:
         raise UsageError(f"--save-dir {path}: {error.strerror}; name a folder that can be made") from None
     if not os.access(path, os.W_OK | os.X_OK):
-        raise UsageError(f"--save-dir {path}: may not be written; choose another place or change its permissions")
+        raise UsageError(f"--save-dir {path}: is not writable; name another folder or change its permissions")
 
 
 def write(path: str | None, content: bytes, flag: str = RESULT) -> None:
-    """Write what a flag asks for where it says; a reader never sees half of it where the folder allows that.
+    """Write the file of a flag, atomically if its folder allows that.
 
-    Raises OutputError, which has the content's last resort in it, where it cannot be written.
+    If that fails, the content goes to a temporary file, which the OutputError names.
     """
     if path is None:
         return
@@ -72,19 +72,19 @@ def write(path: str | None, content: bytes, flag: str = RESULT) -> None:
         if path == STDOUT:
             _write_all(content)
         else:
-            _replace(_place(path, flag), content)
+            _replace(_resolved(path, flag), content)
     except OSError as error:
         raise OutputError(f"{flag} {path}", error, _rescue(content, ".html" if flag == PAGE else ".json")) from None
 
 
 def show(render: Callable[[], None], content: bytes) -> None:
-    """Have the report printed; OutputError where standard output is full, with the last resort of `content` in it."""
+    """Print the report; if standard output is full, `content` goes to a temporary file, which the OutputError names."""
     try:
         render()
-    except BrokenPipeError:  # whoever read it has had enough
+    except BrokenPipeError:  # the reader closed the pipe
         raise
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries again as it exits
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter tries again at exit
         raise OutputError("standard output", error, _rescue(content, ".json")) from None
 
 
@@ -95,21 +95,21 @@ def _write_all(content: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _replace(place: Path, content: bytes) -> None:
-    if place.exists() and (not place.is_file() or not os.access(place.parent, os.W_OK)):
-        place.write_bytes(content)  # a device, a pipe or a mounted file cannot be replaced
+def _replace(target: Path, content: bytes) -> None:
+    if target.exists() and (not target.is_file() or not os.access(target.parent, os.W_OK)):
+        target.write_bytes(content)  # a device, a pipe or a mounted file cannot be replaced
         return
-    draft = place.with_name(f".loadgen-{os.getpid()}-{secrets.token_hex(4)}")  # which nobody can have put there
+    draft = target.with_name(f".loadgen-{os.getpid()}-{secrets.token_hex(4)}")  # a name that nobody can guess
     try:
         with draft.open("xb") as file:
             file.write(content)
-        draft.replace(place)
+        draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
 
 
 def _rescue(content: bytes, suffix: str) -> str | None:
-    """Put content that has no other place into the folder for temporary files; return where, if that works."""
+    """Write content to a temporary file instead; return its path, or None if that fails too."""
     try:
         with tempfile.NamedTemporaryFile(prefix="loadgen-result-", suffix=suffix, delete=False) as file:
             file.write(content)

@@ -1,9 +1,8 @@
-"""The command `loadgen search`: the highest rate that meets a target, within a budget of time."""
+"""The command `loadgen search`: the highest rate that meets a target, within a time limit."""
 
 import argparse
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Final
 
 from collector.report import json
@@ -15,22 +14,31 @@ from loadgen.cli.session import Session
 from loadgen.errors import UsageError
 from loadgen.options import BenchOptions
 from loadgen.runs.run_metadata import config
-from loadgen.search.limits import COOL_DOWN_S, PRECISION, SearchLimits
+from loadgen.search.options import COOL_DOWN_S, PRECISION, SearchOptions
 from loadgen.search.result import SearchResult
-from loadgen.search.search import Search, kept_in, without_length
+from loadgen.search.search import Search, open_search_dir, with_placeholder_length
 
 EXAMPLES: Final = """\
 examples:
-  the highest rate at which 99 % of the requests take 4 s at most, found in an hour
-    loadgen search --base-url http://gpu:8091 --task t2i --dataset trace --dataset-path trace.txt --arrival poisson \\
-      --slo-ms 4000 --min-attainment 0.99 --budget 3600 --output-file bracket.json
+  the highest rate at which 99 % of the requests take 4 s or
+  less, found within an hour
+    loadgen search --base-url http://gpu:8091 --task t2i \\
+      --dataset trace --dataset-path trace.txt \\
+      --arrival poisson --slo-ms 4000 \\
+      --min-attainment 0.99 --budget 3600 \\
+      --output-file bracket.json
 
   try it without a server
-    loadgen search --simulate='--base-ms 4 --service exponential' --task t2i --dataset random --arrival poisson \\
+    loadgen search \\
+      --simulate='--base-ms 4 --service exponential' \\
+      --task t2i --dataset random --arrival poisson \\
       --slo-ms 20 --min-attainment 0.9 --budget 60
 
-Takes every flag of `loadgen bench` but those that say a rate or a length. exit codes: those of `loadgen bench`, 3 with
---strict where an end of the bracket is not known
+All flags of loadgen bench work here, except those that set
+a rate or a length.
+
+exit codes: those of loadgen bench; with --strict 3 if an
+end of the bracket is unknown
 """
 
 
@@ -38,65 +46,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `loadgen search`."""
     group = parser.add_argument_group("search")
     group.add_argument(
-        "--min-attainment", required=True, type=inner_share, metavar="P", help="share of requests to meet their target"
+        "--min-attainment",
+        required=True,
+        type=inner_share,
+        metavar="P",
+        help="share of requests that must meet their target, 0.5 to 0.9999",
     )
-    group.add_argument("--budget", required=True, type=positive, metavar="S", help="never take longer than this")
     group.add_argument(
-        "--start-rate",
-        type=positive,
-        metavar="R",
-        help="look here first (default: half of what a closed loop gets through)",
+        "--budget", required=True, type=positive, metavar="S", help="time limit of the search in seconds, 15 or more"
+    )
+    group.add_argument(
+        "--start-rate", type=positive, metavar="R", help="first rate to test, in requests/s (default: half of capacity)"
     )
     group.add_argument(
         "--precision",
         type=positive,
         default=PRECISION,
         metavar="X",
-        help="stop where the ends of the bracket are within this factor (default: %(default)s)",
+        help="stop once the ends of the bracket are within this factor (default: %(default)s)",
     )
-    group.add_argument("--search-dir", metavar="DIR", help="keep the runs here, a folder each")
+    group.add_argument("--search-dir", metavar="DIR", help="save the runs in this new folder, one folder each")
     sweep.add_cool_down(group, COOL_DOWN_S)
     load_flags.add_arguments(parser)
-    parser.set_defaults(max_concurrency=sweep.PERMITS, run=search)
+    parser.set_defaults(max_concurrency=sweep.MAX_CONCURRENCY)
 
 
 def search(arguments: argparse.Namespace) -> int:
-    """Carry out `loadgen search`; return its exit code."""
-    a, begun_s = arguments, time.monotonic()
-    options, terms = read_options(a), _terms(a, begun_s)
+    """Run `loadgen search`; return its exit code."""
+    a, began_s = arguments, time.monotonic()
+    options = read_options(a)
     output_files.check_files(a.output_file, None)
     with ExitStack() as stack:
         session = stack.enter_context(Session.of(a, options))
-        hunted = Search(terms, options, session.run_at_rate, open_folder(a.search_dir, stack), session.tell)
-        hunted.go(session.reach_server)
-        found = hunted.found({**config(options), "simulate": a.simulate})
-        output_files.write(a.output_file, json.dump(found))
-        report.render(found, session.people)
-    return _exit_code(found, a.strict)
+        folder = stack.enter_context(open_search_dir(a.search_dir))
+        searching = Search(_search_options(a, began_s), options, session.run_at_rate, folder, session.notify)
+        searching.run(session.reach_server)
+        result = searching.result({**config(options), "simulate": a.simulate})
+        output_files.write(a.output_file, json.dump(result))
+        report.render(result, session.report_console)
+    return _exit_code(result, a.strict)
 
 
 def read_options(arguments: argparse.Namespace) -> BenchOptions:
-    """Read the options of a benchmark whose rate and length are to be found; UsageError for what cannot be searched."""
+    """Return the options of the runs, their rate and length being placeholders; UsageError if flags set either."""
     options = sweep.read_options(arguments)
     for flag, given in (("--num-prompts", arguments.num_prompts), ("--duration", arguments.duration)):
         if given is not None:
-            raise UsageError(f"{flag}: how long runs are follows from --budget; drop it")
-    _terms(arguments, 0.0).check()
+            raise UsageError(f"{flag}: a search chooses the length of its runs from --budget; drop {flag}")
+    _search_options(arguments, 0.0).check()
     if arguments.html is not None:
-        raise UsageError("--html is for a run or a sweep; drop it")
-    return without_length(options)
+        raise UsageError("--html: a search has no page; drop it, or use loadgen sweep")
+    return with_placeholder_length(options)
 
 
-def open_folder(place: str | None, stack: ExitStack) -> Path:
-    """Make the folder of `--search-dir`, or one for as long as `stack` lasts; UsageError where it cannot be used."""
-    return stack.enter_context(kept_in(place))
+def _search_options(a: argparse.Namespace, began_s: float) -> SearchOptions:
+    return SearchOptions(a.min_attainment, a.budget, began_s, a.confidence, a.precision, a.start_rate, a.cool_down)
 
 
-def _terms(a: argparse.Namespace, begun_s: float) -> SearchLimits:
-    return SearchLimits(a.min_attainment, a.budget, begun_s, a.confidence, a.precision, a.start_rate, a.cool_down)
-
-
-def _exit_code(found: SearchResult, strict: bool) -> int:
-    if found["ended"] in ("interrupted", "fault"):
-        return INTERRUPTED if found["ended"] == "interrupted" else FAULT
-    return GATE if strict and None in found["bracket"] else OK
+def _exit_code(result: SearchResult, strict: bool) -> int:
+    if result["ended"] in ("interrupted", "fault"):
+        return INTERRUPTED if result["ended"] == "interrupted" else FAULT
+    return GATE if strict and None in result["bracket"] else OK

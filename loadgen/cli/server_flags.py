@@ -1,4 +1,4 @@
-"""The flags that say which server is asked, in which dialect, and how it lets us in."""
+"""The flags of the server: its URL, the backend (wire format), authentication, TLS and limits."""
 
 import argparse
 
@@ -8,71 +8,84 @@ from loadgen.options import MAX_BODY_BYTES
 
 
 def add_arguments(group: "argparse._ArgumentGroup") -> None:
-    """Add them to their group of `loadgen bench`."""
+    """Add them to a group of `loadgen bench`."""
     group.add_argument(
         "--base-url",
         action="append",
         metavar="URL",
-        help="the server, path prefix included; repeated for replicas, which take turns (default: http://HOST:PORT)",
+        help="server URL with path prefix; repeat it for replicas, used in turn (default: http://HOST:PORT)",
     )
-    group.add_argument("--host", default="localhost", help="used without --base-url (default: %(default)s)")
-    group.add_argument("--port", type=int, default=8091, help="used without --base-url (default: %(default)s)")
+    group.add_argument(
+        "--host", metavar="NAME", default="localhost", help="server host, without --base-url (default: %(default)s)"
+    )
+    group.add_argument(
+        "--port", type=int, metavar="N", default=8091, help="server port, without --base-url (default: %(default)s)"
+    )
     group.add_argument(
         "--simulate",
         nargs="?",
         const="",
         metavar="FLAGS",
-        help="start the embedded server for this run, such as --simulate='--replicas 4'; see `loadgen serve --help`",
+        help="start a simulated server for this run, with these flags of loadgen serve, such as '--replicas 4'",
     )
     group.add_argument(
         "--backend",
         default="vllm-omni",
         metavar="NAME",
-        help=f"the dialect: {_backends()}; or an entry point of the group loadgen.backends (default: %(default)s)",
+        help=f"wire format: {_backends()}; or an entry point of the group loadgen.backends (default: %(default)s)",
     )
-    group.add_argument("--model", default="default", help="model name in every request (default: %(default)s)")
+    group.add_argument(
+        "--model", metavar="NAME", default="default", help="model name in each request (default: %(default)s)"
+    )
     group.add_argument(
         "--extra-body",
         metavar="JSON",
-        help="object of further fields for every request; wins over rows and flags, null leaves a field out",
+        help="JSON object of more fields for each request; overrides samples and flags, null removes a field",
     )
     group.add_argument(
-        "--n", type=count, default=1, metavar="N", help="images a request, and in its answer (default: %(default)s)"
+        "--n", type=count, default=1, metavar="N", help="images to generate per request (default: %(default)s)"
     )
     group.add_argument(
         "--api-key",
         metavar="KEY",
-        help="sent as a bearer token, never shown; `ps` may see it for an instant (default: $OPENAI_API_KEY)",
+        help="bearer token; never shown, but `ps` may see it for an instant (default: $OPENAI_API_KEY)",
     )
-    group.add_argument("--api-key-file", metavar="PATH", help="read the key from the first line of this file")
+    group.add_argument("--api-key-file", metavar="PATH", help="read the API key from the first line of this file")
     group.add_argument(
-        "--header", action="append", default=[], metavar="K=V", help="further header for every request; repeatable"
+        "--header", action="append", default=[], metavar="NAME=VALUE", help="header for each request; repeatable"
     )
-    group.add_argument("--ca-file", metavar="PEM", help="https: trust these certificates")
-    group.add_argument("--insecure", action="store_true", help="https: trust any certificate")
-    group.add_argument("--proxy", metavar="URL", help="go through an HTTP proxy (aiohttp transport)")
+    group.add_argument("--ca-file", metavar="PEM", help="https: CA certificates to trust")
+    group.add_argument("--insecure", action="store_true", help="https: do not verify the certificate")
+    group.add_argument("--proxy", metavar="URL", help="HTTP proxy; uses the aiohttp transport")
     group.add_argument(
         "--max-body-bytes",
         type=size,
         default=MAX_BODY_BYTES,
         metavar="N",
-        help="an answer with a larger body is a failure (default: 1 GiB)",
+        help="largest body of an answer in bytes; a larger one is a failure (default: 1 GiB)",
     )
     group.add_argument(
-        "--timeout", type=positive, metavar="S", help="give a request, any of a job too, up after this (default: never)"
+        "--timeout",
+        type=positive,
+        metavar="S",
+        help="seconds until an HTTP request times out, those of a video job included (default: none)",
     )
     group.add_argument(
         "--wait-for-server",
         type=not_negative,
         default=0.0,
         metavar="S",
-        help="how long the server may take to come up (default: one try)",
+        help="seconds to wait until the server is ready (default: one attempt)",
     )
     group.add_argument(
-        "--server-metrics", action="append", default=[], metavar="URL", help="Prometheus page, or its path; repeatable"
+        "--server-metrics",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="Prometheus metrics endpoint to scrape, or its path on the server; repeatable",
     )
 
 
 def _backends() -> str:
-    """The table of endpoints in words."""
+    """The built-in backends and their tasks."""
     return ", ".join(f"{name} ({' '.join(one.tasks)})" for name, one in ENDPOINTS.items())

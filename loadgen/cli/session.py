@@ -1,4 +1,4 @@
-"""What commands that make load share: whom they talk to, and the server that they talk to it about."""
+"""What the commands that make load share: their consoles, and the server that they send to."""
 
 import argparse
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from loadgen.planning.plan import Plan
 from loadgen.processes.child_processes import ChildProcess
 from loadgen.processes.simulated_server import attended, parse_simulator
 from loadgen.runs.health_check import wait_for_servers
-from loadgen.runs.run import CompletedRun, Tell, run
+from loadgen.runs.run import CompletedRun, Notify, run
 from loadgen.secrets import Secrets
 from loadgen.system.interrupts import Interrupts
 from loadgen.transport.target import resolve_all
@@ -24,53 +24,53 @@ from loadgen.transport.target import resolve_all
 
 @dataclass(slots=True)
 class Session:
-    """One command: reports go to `people`, what goes on meanwhile to `errors`; no secret shows in either.
+    """One command: reports go to `report_console`, progress to `status_console`; secrets are hidden in both.
 
-    `watched` are processes without which there is no point in going on.
+    `required` are processes without which runs end early: the simulated server.
     """
 
     arguments: argparse.Namespace
     options: BenchOptions
     secrets: Secrets
-    errors: Console
-    people: Console
-    watched: tuple[ChildProcess, ...] = ()
+    status_console: Console
+    report_console: Console
+    required: tuple[ChildProcess, ...] = ()
 
     @classmethod
     @contextmanager
     def of(cls, arguments: argparse.Namespace, options: BenchOptions) -> Iterator["Session"]:
-        """Open a session; faults that come through here have no secrets in their messages."""
-        secrets, errors = Secrets.of(options.target), Console(stderr=True, highlight=False)
-        taken = output_files.STDOUT in (arguments.output_file, arguments.html)
+        """Open a session; errors raised inside it have no secrets in their messages."""
+        secrets, status = Secrets.of(options.target), Console(stderr=True, highlight=False)
+        stdout_taken = output_files.STDOUT in (arguments.output_file, arguments.html)
         with secrets.hidden():
-            yield cls(arguments, options, secrets, errors, errors if taken else Console(highlight=False))
+            yield cls(arguments, options, secrets, status, status if stdout_taken else Console(highlight=False))
 
-    def tell(self, text: str) -> None:
-        """Say what goes on, unless that was turned off."""
+    def notify(self, text: str) -> None:
+        """Print a status line, unless --disable-tqdm is given."""
         if not self.arguments.disable_tqdm:
-            self.teller(self.errors)(text)
+            self.notify_on(self.status_console)(text)
 
-    def teller(self, console: Console) -> Tell:
-        """Tells a line; where nobody's terminal decides the width, lines are not broken."""
+    def notify_on(self, console: Console) -> Notify:
+        """Return a function that prints a line; it is wrapped only on a terminal."""
         return lambda text: console.print(
             printable(self.secrets.hide(text)), markup=False, soft_wrap=not console.is_terminal
         )
 
     def reach_server(self, stack: ExitStack) -> BenchOptions:
-        """Start the simulated server if one is asked for, or see that there is one; return options with its URL."""
+        """Start the simulated server if --simulate is given, wait for the server, and return options with its URL."""
         if self.arguments.simulate is not None:
             media = "video" if self.options.data.task in VIDEO_TASKS else "image"
             url, server = stack.enter_context(attended(parse_simulator(self.arguments.simulate, media)))
-            self.watched = (server,)
+            self.required = (server,)
             self.options = replace(self.options, target=replace(self.options.target, base_url=url, further_urls=()))
-        wait_for_servers(resolve_all(self.options.target), self.arguments.wait_for_server, self.tell)
+        wait_for_servers(resolve_all(self.options.target), self.arguments.wait_for_server, self.notify)
         return self.options
 
     def run_at_rate(
         self, plan: Plan, options: BenchOptions, run_dir: Path | None, interrupts: Interrupts | None = None
     ) -> CompletedRun:
-        """Run the plan under a progress display that begins at time zero."""
+        """Run the plan with a progress display from time zero on."""
         with ExitStack() as stack:
-            display = progress.progress(enabled=not self.arguments.disable_tqdm, console=self.errors)
-            started = lambda: stack.enter_context(display)  # noqa: E731
-            return run(plan, options, display.show, self.tell, started, run_dir, self.watched, interrupts)
+            display = progress.progress(enabled=not self.arguments.disable_tqdm, console=self.status_console)
+            on_start = lambda: stack.enter_context(display)  # noqa: E731
+            return run(plan, options, display.show, self.notify, on_start, run_dir, self.required, interrupts)

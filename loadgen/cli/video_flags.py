@@ -1,4 +1,4 @@
-"""The flags of video jobs: what they are called, and what they come to."""
+"""The flags of video jobs, and the options that they make."""
 
 import argparse
 from typing import Final
@@ -13,27 +13,27 @@ _FLAGS: Final = ("poll_interval", "video_timeout", "no_download", "no_delete")
 
 
 def add_arguments(group: "argparse._ArgumentGroup") -> None:
-    """Add them to their group of `loadgen bench`."""
+    """Add them to a group of `loadgen bench`."""
     group.add_argument(
         "--poll-interval",
         type=positive,
         metavar="S",
-        help="look at a job this often (default: 1 %% of the time it is expected to take, from 50 ms to 2 s)",
+        help="seconds between polls of a job (default: 1 %% of its expected duration, from 0.05 to 2)",
     )
     group.add_argument(
-        "--video-timeout", type=positive, metavar="S", help="give a job up after this long (default: never)"
+        "--video-timeout", type=positive, metavar="S", help="seconds until a job times out (default: none)"
     )
-    group.add_argument("--no-download", action="store_true", help="a job ends when it is completed, unfetched")
-    group.add_argument("--no-delete", action="store_true", help="leave ended jobs on the server")
+    group.add_argument("--no-download", action="store_true", help="end a job on completion, without fetching the video")
+    group.add_argument("--no-delete", action="store_true", help="do not delete finished jobs from the server")
 
 
 def read(a: argparse.Namespace) -> JobOptions:
-    """Turn the parsed flags into options; UsageError where they do not go together with others."""
+    """Turn parsed flags into options; UsageError if they contradict others."""
     given = [f"--{flag.replace('_', '-')}" for flag in _FLAGS if getattr(a, flag)]
     if given and not isinstance(named(a.backend), JobEndpoint):
-        raise UsageError(f"{given[0]} is for jobs, and --backend {a.backend} has none; drop it, or use v1/videos")
-    if a.no_download and (a.save_dir is not None or a.verify == "decode"):
         raise UsageError(
-            "--no-download leaves nothing to save or to decode; drop it, or --save-dir and --verify decode"
+            f"{given[0]} is for video jobs, which --backend {a.backend} has not; drop it, or use --backend v1/videos"
         )
+    if a.no_download and (a.save_dir is not None or a.verify == "decode"):
+        raise UsageError("--no-download leaves nothing for --save-dir and --verify decode; drop it, or both of them")
     return JobOptions(a.poll_interval, a.video_timeout, download=not a.no_download, delete=not a.no_delete)

@@ -1,4 +1,4 @@
-"""Data sets: trace, vbench, random; each turns files or flags into samples."""
+"""Datasets: trace, vbench and random turn files or flags into samples. Requests are encoded in backends/."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ from loadgen.options import IMAGE_INPUT_TASKS, TASKS, DataOptions, Shape
 
 __all__ = ["NEGATIVE_PROMPT", "Hub", "Sample", "SampleSet", "load"]
 
-NEGATIVE_PROMPT = "blurry, distorted, low quality"  # what --enable-negative-prompt sends where a row has none
+NEGATIVE_PROMPT = "blurry, distorted, low quality"  # of --enable-negative-prompt, for samples without one
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSet:
-    """Distinct samples in order; `repeats` says whether more requests than samples start again from the first.
+    """Distinct samples in order; `repeats` says whether they repeat if there are more requests than samples.
 
-    A trace does not repeat (only --duration makes it). `source` says in words where the samples come from.
+    A trace repeats only with --duration. `source` names the files that the samples come from.
     """
 
     samples: Sequence[Sample]
@@ -30,22 +30,21 @@ class SampleSet:
 def load(
     options: DataOptions, *, count: int | None, arrival_timestamps: bool = False, hub: Hub | None = None
 ) -> SampleSet:
-    """Return at most `count` (None: all there are) samples of `--dataset`, the flags merged into each of them.
+    """Return at most `count` samples (None: all) of `--dataset`, with the flags merged into each of them.
 
-    `arrival_timestamps` asks for a timestamp in every row, never going back. UsageError, or its kinds InputError and
-    DownloadError, says what cannot be used and what to give instead.
+    `arrival_timestamps` demands ascending timestamps. UsageError, InputError or DownloadError for unusable input.
     """
     if options.task not in TASKS:
         raise UsageError(f"--task {options.task}: unknown; choose {', '.join(TASKS)}")
     if count is not None and count < 1:
-        raise UsageError(f"--num-prompts {count}: ask for at least 1")
+        raise UsageError(f"--num-prompts {count}: give 1 or more")
     if arrival_timestamps and options.dataset != "trace":
         raise UsageError(f"--arrival trace: --dataset {options.dataset} has no timestamps; use --dataset trace")
     try:
         return _load(options, count, arrival_timestamps, hub or Hub())
     except OSError as error:
-        place = error.filename or options.dataset_path
-        raise UsageError(f"--dataset-path: cannot read {place}: {error.strerror or error}") from None
+        path = error.filename or options.dataset_path
+        raise UsageError(f"--dataset-path: cannot read {path}: {error.strerror or error}") from None
 
 
 def _load(options: DataOptions, count: int | None, ascending: bool, hub: Hub) -> SampleSet:
@@ -79,7 +78,7 @@ def _vbench(options: DataOptions, count: int | None, hub: Hub) -> tuple[Path, tu
 
 
 def _merged(rows: tuple[Sample, ...], flags: Shape, extra: dict[str, object]) -> tuple[Sample, ...]:
-    """Merge the flags into the rows: the size is the flags' where either is given, all else is the row's first."""
+    """Merge the flags into the rows: a size in the flags wins, for all else the row wins."""
     sized = flags.width is not None or flags.height is not None
     return tuple(
         replace(

@@ -1,4 +1,4 @@
-"""The one seam to public hubs: where the default data sets come from and where they are kept."""
+"""Downloads of the default datasets from public hubs, and their local cache."""
 
 import os
 import shutil
@@ -17,8 +17,8 @@ from loadgen.errors import DownloadError
 from loadgen.secrets import Secrets
 from loadgen.system.temporary_folder import temporary_folder
 
-TIMEOUT_S: Final = 30.0  # of silence, in each network operation
-MOST_IMAGES: Final = 100_000  # of an archive
+TIMEOUT_S: Final = 30.0  # without data, in each network operation
+MAX_IMAGES: Final = 100_000  # in an archive
 TRACE_REPOSITORY: Final = "asukaqaqzz/Dit_Trace"
 VBENCH_INFO_ID: Final = "1zmWs_m_A4q6YgTZwIZ230jW0ttknlGJA"
 VBENCH_ORIGIN_ID: Final = "1qhkLCSBkzll0dkKpwlDTwLL0nxdQ4nrY"
@@ -31,10 +31,10 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """Addresses of the public hubs and the local cache; tests point them at a loopback server.
+    """URLs of the public hubs and the local cache; tests point them at a loopback server.
 
-    `hf_endpoint` and `hf_cache` None leave both to huggingface_hub ($HF_ENDPOINT, $HF_HOME). A file found at its
-    place in `cache`, whoever put it there, is used without asking any hub. Every failure is a DownloadError.
+    With None, `hf_endpoint` and `hf_cache` are those of huggingface_hub ($HF_ENDPOINT, $HF_HOME). A file that is in
+    `cache` already, even put there by hand, is not downloaded. Every failure is a DownloadError.
     """
 
     hf_endpoint: str | None = None
@@ -48,15 +48,15 @@ class Hub:
     list_limit_bytes: int = 64 << 20  # of prompts or captions
 
     def trace(self, name: str) -> Path:
-        """Return a trace file of the Hugging Face data set, which huggingface_hub keeps in its own cache."""
-        place = self.cache / "Dit_Trace" / name
-        if place.exists():
-            return place
+        """Return a trace file of the Hugging Face dataset; huggingface_hub keeps it in its own cache."""
+        path = self.cache / "Dit_Trace" / name
+        if path.exists():
+            return path
         try:
-            from huggingface_hub import hf_hub_download  # late, because it takes long to import
+            from huggingface_hub import hf_hub_download  # imported late, since that takes long
 
-            # a public data set: the user's credentials have no business in the request
-            found = hf_hub_download(
+            # no token: a public dataset does not need the user's credentials
+            downloaded = hf_hub_download(
                 TRACE_REPOSITORY,
                 name,
                 repo_type="dataset",
@@ -65,13 +65,13 @@ class Hub:
                 token=False,
             )
         except Exception as error:
-            raise DownloadError(f"{name} of {TRACE_REPOSITORY}", _cause(error), place) from error
-        return Path(found)
+            raise DownloadError(f"{name} of {TRACE_REPOSITORY}", _cause(error), path) from error
+        return Path(downloaded)
 
     def vbench_prompts(self) -> Path:
         """Return VBench's prompt list for the dimension subject_consistency."""
-        place = self.cache / "vbench" / "subject_consistency.txt"
-        return _fetched(self.vbench_url, place, self._vbench_list)
+        path = self.cache / "vbench" / "subject_consistency.txt"
+        return _fetched(self.vbench_url, path, self._vbench_list)
 
     def vbench_images(self) -> Path:
         """Return the folder that holds `data/i2v-bench-info.json` and `data/origin/`."""
@@ -83,11 +83,11 @@ class Hub:
         return folder
 
     def _vbench_list(self, target: Path) -> None:
-        # a fixed https address, or the one a caller of Hub chose
+        # a fixed https URL, or one that a caller of Hub chose
         with urllib.request.urlopen(self.vbench_url, timeout=TIMEOUT_S) as answer:  # noqa: S310
             content = answer.read(self.list_limit_bytes + 1)
             self._check_list(len(content))
-            text = (content + answer.read()).decode()  # which raises where the answer was cut short
+            text = (content + answer.read()).decode()  # the second read raises if the answer was cut short
         if not text.strip() or text.lstrip().startswith("<"):
             raise ValueError("the answer is not a list of prompts")
         target.write_text(text, encoding="utf-8")
@@ -108,17 +108,17 @@ class Hub:
         unpack_images(archive, target, self.unpacked_limit_bytes)
 
     def _drive(self, file_id: str, target: Path) -> None:
-        import gdown  # late, because it takes long to import
+        import gdown  # imported late, since that takes long
 
         url = self.drive_url.format(id=file_id)
         gdown.download(url, str(target), quiet=not sys.stderr.isatty(), use_cookies=False, timeout=TIMEOUT_S)
 
 
 def unpack_images(archive: Path, folder: Path, limit_bytes: int) -> None:
-    """Unpack the images of a zip into a new folder, flat, whatever paths the archive claims for them.
+    """Unpack the images of a zip file into a new folder, ignoring their paths in the archive.
 
-    Links and devices are none here: what is unpacked is a plain file. ValueError where they exceed `limit_bytes`
-    together, are too many, or there are none; FileExistsError where two share a name.
+    Links and devices become plain files. Raises ValueError if they exceed `limit_bytes` together, if there are too many
+    or none, and FileExistsError if two have the same name.
     """
     with zipfile.ZipFile(archive) as packed:
         images = [
@@ -128,9 +128,9 @@ def unpack_images(archive: Path, folder: Path, limit_bytes: int) -> None:
         ]
         if not images:
             raise ValueError(f"no image in {archive.name}")
-        if len(images) > MOST_IMAGES:
-            raise ValueError(f"{archive.name} holds more than {MOST_IMAGES} images")
-        if sum(member.file_size for member in images) > limit_bytes:  # of each, no more than it claims is unpacked
+        if len(images) > MAX_IMAGES:
+            raise ValueError(f"{archive.name} holds more than {MAX_IMAGES} images")
+        if sum(member.file_size for member in images) > limit_bytes:  # zipfile unpacks no more of each than it claims
             raise ValueError(f"{archive.name} unpacks to more than {limit_bytes} bytes")
         folder.mkdir()
         for member in images:
@@ -138,30 +138,32 @@ def unpack_images(archive: Path, folder: Path, limit_bytes: int) -> None:
                 shutil.copyfileobj(source, target)
 
 
-def _fetched(what: str, place: Path, fetch: Callable[[Path], None]) -> Path:
-    """Return `place`, which `fetch` fills under another name first: what stands at `place` is always whole."""
-    if place.exists():
-        return place
+def _fetched(what: str, path: Path, fetch: Callable[[Path], None]) -> Path:
+    """Return `path`; if it is missing, `fetch` writes it under a temporary name first, so that it is never partial."""
+    if path.exists():
+        return path
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_folder(".part-", place.parent) as part:
-            target = part / place.name
-            fetch(target)
-            _publish(target, place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(".part-", path.parent) as folder:
+            part = folder / path.name
+            fetch(part)
+            _publish(part, path)
     except Exception as error:
-        raise DownloadError(what, _cause(error), place) from error
-    return place
+        raise DownloadError(what, _cause(error), path) from error
+    return path
 
 
-def _publish(target: Path, place: Path) -> None:
+def _publish(part: Path, path: Path) -> None:
     try:
-        target.replace(place)
+        part.replace(path)
     except OSError:
-        if not place.is_dir():  # a folder cannot replace the one that another run has just put there: same thing
+        if not path.is_dir():  # else another run has just put the same folder there
             raise
 
 
 def _cause(error: Exception) -> str:
-    """Say an exception in one short line: libraries wrap the reason in paragraphs of advice."""
+    """The reason of an exception in one short line, without the paragraphs of advice that libraries add."""
     reason = error.__cause__ or error
-    return Secrets().hide(" ".join(str(reason).split()))[:200] or type(reason).__name__  # a proxy's password, say
+    return (
+        Secrets().hide(" ".join(str(reason).split()))[:200] or type(reason).__name__
+    )  # such as the password of a proxy

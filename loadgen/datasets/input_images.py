@@ -1,4 +1,4 @@
-"""Input images: read from files and checked, or made in memory."""
+"""Input images of a request: read from files and checked, or synthetic."""
 
 import struct
 import zlib
@@ -11,12 +11,12 @@ from loadgen.errors import InputError, UsageError
 from loadgen.media.headers import describe
 
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-MAX_SIDE: Final = 16384  # pixels of a synthetic image; more is a slip of the pen
+MAX_SIDE: Final = 16384  # pixels of a synthetic image
 
 
 @dataclass(frozen=True, slots=True)
 class InputImage:
-    """An input image as it is sent: file name, bytes as they stand, mime type, size in pixels."""
+    """An input image as it is sent: file name, bytes, MIME type, size in pixels."""
 
     name: str
     data: bytes
@@ -25,9 +25,9 @@ class InputImage:
     height: int
 
 
-@lru_cache(maxsize=32)  # data sets repeat their images; a plan that is made forgets them
+@lru_cache(maxsize=32)  # datasets repeat their images; cleared once the plan is made
 def read_image(source: Path | bytes) -> InputImage:
-    """Read an image of a sample; InputError where it is missing or no JPEG, PNG or WebP with a readable size."""
+    """Read an image of a sample; InputError if it is missing, or not a JPEG, PNG or WebP with a readable size."""
     if isinstance(source, bytes):
         name, data = "image.png", source
     else:
@@ -37,8 +37,8 @@ def read_image(source: Path | bytes) -> InputImage:
             raise InputError(source, None, f"cannot read this image: {_reason(error)}") from None
     media = describe(data)
     if media is None or media.kind != "image" or media.width is None or media.height is None:
-        place = name if isinstance(source, bytes) else source
-        raise InputError(place, None, "not a readable image; give a JPEG, PNG or WebP file")
+        where = name if isinstance(source, bytes) else source
+        raise InputError(where, None, "not a readable image; give a JPEG, PNG or WebP file")
     return InputImage(name, data, media.mime, media.width, media.height)
 
 
@@ -48,9 +48,9 @@ def _reason(error: OSError | ValueError) -> str:
 
 @lru_cache(maxsize=64)
 def synthetic_png(width: int, height: int, number: int) -> bytes:
-    """Return a PNG of the given size in pixels: a colour ramp that differs by `number`; the same call, the same bytes.
+    """Return a PNG of the given size in pixels, a colour ramp that depends on `number`; always the same bytes.
 
-    UsageError where a side is not within 1..16384.
+    UsageError if a side is not within 1..16384.
     """
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise UsageError(f"--width/--height: a synthetic input image of {width}x{height} is not within 1..{MAX_SIDE}")

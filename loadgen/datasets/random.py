@@ -1,4 +1,4 @@
-"""Random data: as many samples as asked for, made on demand from profiles drawn by weight."""
+"""The random dataset: synthetic samples, with shapes drawn by weight from the profiles of --random-request-config."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
 from loadgen.options import IMAGE_INPUT_TASKS, DataOptions, Shape
 
-DEFAULT_COUNT: Final = 10_000  # distinct samples where only --duration says how many requests there are
-UNKNOWN_SIDE: Final = 1024  # pixels of an input image where nobody says a size
+DEFAULT_COUNT: Final = 10_000  # distinct samples, if only --duration limits the requests
+DEFAULT_SIDE: Final = 1024  # pixels of an input image without a given size
 LARGEST: Final = 2**31 - 1
 _FLAG: Final = "--random-request-config"
 _KEYS: Final = ("width", "height", "num_inference_steps", "num_frames", "fps")
@@ -23,7 +23,7 @@ _KEYS: Final = ("width", "height", "num_inference_steps", "num_frames", "fps")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RandomSamples(Sequence[Sample]):
-    """`total` samples, each made when it is asked for: shape `shapes[choices[i]]`, `choices` None meaning the first."""
+    """`total` samples, made on access; sample i has the shape `shapes[choices[i]]` (`choices` None: the first one)."""
 
     total: int
     shapes: tuple[Shape, ...]
@@ -47,7 +47,7 @@ class RandomSamples(Sequence[Sample]):
 
     def _sample(self, index: int) -> Sample:
         shape = self.shapes[0 if self.choices is None else int(self.choices[index])]
-        width, height = shape.width or UNKNOWN_SIDE, shape.height or UNKNOWN_SIDE
+        width, height = shape.width or DEFAULT_SIDE, shape.height or DEFAULT_SIDE
         return Sample(
             prompt=f"Random prompt {index} for benchmarking diffusion models",
             width=shape.width,
@@ -62,9 +62,9 @@ class RandomSamples(Sequence[Sample]):
 
 
 def samples(options: DataOptions, count: int | None, extra: Mapping[str, object]) -> RandomSamples:
-    """Return `count` random samples (10,000 where None); the profiles of `--random-request-config` beat the flags."""
+    """Return `count` random samples (None: 10,000); the profiles of `--random-request-config` override the flags."""
     if options.task in IMAGE_INPUT_TASKS and options.num_input_images < 1:
-        raise UsageError(f"--num-input-images {options.num_input_images}: task {options.task} needs at least 1")
+        raise UsageError(f"--num-input-images {options.num_input_images}: task {options.task} needs 1 or more")
     total = DEFAULT_COUNT if count is None else count
     shapes, weights = profiles(options.random_request_config, options.shape)
     choices = None
@@ -76,7 +76,7 @@ def samples(options: DataOptions, count: int | None, extra: Mapping[str, object]
 
 
 def profiles(config: str | None, flags: Shape) -> tuple[tuple[Shape, ...], NDArray[np.float64]]:
-    """Read the JSON list of `--random-request-config` over the flags; the weights come back with sum 1.
+    """Return shapes and weights (sum 1) of the JSON list of `--random-request-config`; missing keys are the flags'.
 
     UsageError names the flag and the profile, counted from 1.
     """
@@ -92,14 +92,14 @@ def profiles(config: str | None, flags: Shape) -> tuple[tuple[Shape, ...], NDArr
     weights = np.array([weight for _, weight in weighted])
     if not weights.any():
         raise UsageError(f"{_FLAG}: every weight is 0; give at least one profile a positive weight")
-    weights /= weights.max()  # first, so that the sum of large weights stays finite
+    weights /= weights.max()  # so that the sum of large weights stays finite
     return tuple(shape for shape, _ in weighted), weights / weights.sum()
 
 
 def _profile(entry: object, number: int, flags: Shape) -> tuple[Shape, float]:
     place = f"{_FLAG}, profile {number}"
     if not isinstance(entry, dict):
-        raise UsageError(f"{place}: not a JSON object; give keys out of {', '.join(_KEYS)}, weight")
+        raise UsageError(f"{place}: not a JSON object; give an object with keys of {', '.join(_KEYS)}, weight")
     if unknown := sorted(entry.keys() - {*_KEYS, "weight"}):
         raise UsageError(f"{place}: unknown key {unknown[0]!r}; keys are {', '.join(_KEYS)}, weight")
     weight = entry.get("weight", 1)

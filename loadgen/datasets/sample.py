@@ -1,4 +1,4 @@
-"""A sample: one row of a data set, before it becomes a request."""
+"""A sample: one row of a dataset, before it becomes a request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,10 +7,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What is asked of the server; None means "not said here", so that flags or the server decide.
+    """What is asked of the server; None leaves a value to the flags or the server.
 
-    `timestamp_s` is seconds since the trace began; `slo_ms` the row's own target; `images` are input files, or
-    bytes of an image that exists in memory only; `extra` goes into the request as it stands (negative_prompt, ...).
+    `timestamp_s` counts from the start of the trace; `slo_ms` is the sample's own target; `images` are files, or the
+    bytes of synthetic images; `extra` goes into the request unchanged (negative_prompt, ...).
     """
 
     prompt: str

@@ -1,4 +1,4 @@
-"""Traces: text files with one `Request(key=value, ...)` a line, values being Python literals."""
+"""Traces: text files with one `Request(key=value, ...)` per line; values are Python literals."""
 
 import ast
 import difflib
@@ -26,7 +26,7 @@ KEYS: Final = (
 
 
 def find(dataset_path: str) -> tuple[Path, ...]:
-    """Return the files that `--dataset-path` means: a file, a folder (`**/*.txt`), a glob, or several by commas."""
+    """Return the files of `--dataset-path`: a file, a folder (`**/*.txt`), a glob, or several separated by commas."""
     whole = os.path.exists(dataset_path)  # noqa: PTH110  Path.exists raises where this says False
     parts = [dataset_path] if whole else [part.strip() for part in dataset_path.split(",")]
     return tuple(path for part in parts for path in _find(part))
@@ -42,19 +42,21 @@ def _find(part: str) -> list[Path]:
         found = [Path(name) for name in sorted(glob.glob(path, recursive=True))]  # noqa: PTH207  absolute globs too
     if files := [name for name in found if name.is_file()]:
         return files
-    raise UsageError(f"--dataset-path {part!r}: no such trace file, folder with *.txt files, or match of a glob")
+    raise UsageError(
+        f"--dataset-path {part!r}: no such trace file, folder with *.txt files, or matching glob; name one"
+    )
 
 
 def samples(paths: Iterable[Path], *, task: str, count: int | None, ascending: bool) -> tuple[Sample, ...]:
-    """Read the first `count` rows (None: all); `ascending` asks for timestamps that never go back.
+    """Read the first `count` rows (None: all); `ascending` demands ascending timestamps.
 
-    InputError names file and line of the first row that cannot be used.
+    InputError names file and line of the first unusable row.
     """
     paths = tuple(paths)
     found: list[Sample] = []
     earlier_s = 0.0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "\d" in a prompt is a SyntaxWarning to ast, and no concern of the user's
+        warnings.simplefilter("ignore")  # "\d" in a prompt is a SyntaxWarning to ast
         for path, number, line in islice(_lines(paths), count):
             try:
                 sample = _sample(parse(line), path.parent, task)
@@ -63,7 +65,7 @@ def samples(paths: Iterable[Path], *, task: str, count: int | None, ascending: b
                 raise InputError(path, number, str(error)) from None
             found.append(sample)
     if not found:
-        raise InputError(", ".join(map(str, paths)), None, "empty trace; give one Request(key=value, ...) a line")
+        raise InputError(", ".join(map(str, paths)), None, "empty trace; give one Request(key=value, ...) per line")
     return tuple(found)
 
 
@@ -71,7 +73,9 @@ def _ascending(timestamp_s: float | None, earlier_s: float) -> float:
     if timestamp_s is None:
         raise ValueError("no timestamp, which --arrival trace needs in every row")
     if timestamp_s < earlier_s:
-        raise ValueError(f"timestamp {timestamp_s} is before the {earlier_s} of the row above; sort the trace by it")
+        raise ValueError(
+            f"timestamp {timestamp_s} is before the {earlier_s} of the previous row; sort the trace by timestamp"
+        )
     return timestamp_s
 
 
@@ -91,9 +95,9 @@ def _lines(paths: Iterable[Path]) -> Iterator[tuple[Path, int, str]]:
 
 
 def parse(line: str) -> dict[str, object]:
-    """Return keys and values of one `Request(key=value, ...)`. Only literals are read; nothing is evaluated.
+    """Return keys and values of one `Request(key=value, ...)`. Only literals are accepted; nothing is evaluated.
 
-    ValueError says in what way the line is something else.
+    ValueError says what else the line is.
     """
     try:
         call = ast.parse(line, mode="eval").body
@@ -120,7 +124,7 @@ def _literal(key: str, node: ast.expr) -> object:
 
 
 def _sample(row: dict[str, object], folder: Path, task: str) -> Sample:
-    """Turn a row into a sample; keys that are no field of it go into `extra`, to the server as they stand."""
+    """Turn a row into a sample; other keys go into `extra`, and to the server unchanged."""
     row = {key: value for key, value in row.items() if value is not None}
     return Sample(
         images=_images(row, folder, task),
@@ -165,7 +169,7 @@ def _number(row: dict[str, object], key: str, *, positive: bool = False) -> floa
 
 def _text(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{key} {value!r:.40} is not a text; put it in quotes")
+        raise ValueError(f"{key} {value!r:.40} is not text; put it in quotes")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -192,7 +196,7 @@ def _request_id(row: dict[str, object]) -> str | None:
 
 
 def _images(row: dict[str, object], folder: Path, task: str) -> tuple[Path, ...]:
-    """Look up the input images beside the trace, else from the current folder; text-only tasks have none."""
+    """Find the input images in the folder of the trace or in the current one; text-only tasks have none."""
     one, several = row.pop("image_path", None), row.pop("image_paths", None)
     if task not in IMAGE_INPUT_TASKS:
         return ()
@@ -213,22 +217,24 @@ def _image(name: str, folder: Path) -> Path:
 
 def _extra(row: dict[str, object]) -> dict[str, object]:
     for key in row:
-        if key != "negative_prompt" and (meant := _meant(key)):
-            raise ValueError(f"unknown key {key!r}; did you mean {meant!r}?")
+        if key != "negative_prompt" and (known := _similar(key)):
+            raise ValueError(f"unknown key {key!r}; did you mean {known!r}?")
     if "negative_prompt" in row:
         _text("negative_prompt", row["negative_prompt"])
     try:
-        kept = not row or orjson.loads(orjson.dumps(row)) == row
+        is_json = not row or orjson.loads(orjson.dumps(row)) == row
     except TypeError:
-        kept = False
-    if not kept:
-        raise ValueError(f"{', '.join(row)}: not all of it can be said in JSON, which is how it reaches the server")
+        is_json = False
+    if not is_json:
+        raise ValueError(
+            f"{', '.join(row)}: has a value that JSON cannot hold; use numbers, text, lists and dicts with text keys"
+        )
     return row
 
 
 @lru_cache(maxsize=256)
-def _meant(key: str) -> str | None:
-    """Return the key that a slip of the pen probably meant: sent on as it is, it would change the load unseen."""
+def _similar(key: str) -> str | None:
+    """Return the known key that a misspelled one probably means: sent unchanged, it would alter the load unnoticed."""
     if any(key.startswith(f"{known}_") for known in KEYS):
-        return None  # prompt_2 and its like are real arguments of some models
+        return None  # prompt_2 and the like are real arguments of some models
     return next(iter(difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)), None)

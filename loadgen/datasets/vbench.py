@@ -1,4 +1,4 @@
-"""VBench: prompts from a list, and for image tasks a folder of images with captions."""
+"""The VBench dataset: a list of prompts, or for image tasks a folder of images with captions."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -14,9 +14,9 @@ INFO = "i2v-bench-info.json"
 
 
 def prompts(path: Path, count: int | None) -> tuple[Sample, ...]:
-    """Read the first `count` prompts (None: all) of a file with one a line; blank lines do not count."""
+    """Read the first `count` prompts (None: all) of a file with one per line; blank lines are skipped."""
     if not path.is_file():
-        raise UsageError(f"--dataset-path {path}: no such file; give a text file with one prompt a line")
+        raise UsageError(f"--dataset-path {path}: no such file; give a text file with one prompt per line")
     found: list[Sample] = []
     with path.open("rb") as file:
         for number, raw in enumerate(file, 1):
@@ -27,7 +27,7 @@ def prompts(path: Path, count: int | None) -> tuple[Sample, ...]:
             if prompt and (count is None or len(found) < count):
                 found.append(Sample(prompt))
     if not found:
-        raise InputError(path, None, "no prompt in it; give one prompt a line")
+        raise InputError(path, None, "no prompt in it; give one prompt per line")
     return tuple(found)
 
 
@@ -38,12 +38,12 @@ def images(folder: Path, count: int | None) -> tuple[Sample, ...]:
     jpg, jpeg, png or webp files whose stems are the prompts.
     """
     if not folder.is_dir():
-        raise UsageError(f"--dataset-path {folder}: no such folder; image tasks of vbench need a folder of images")
+        raise UsageError(f"--dataset-path {folder}: no such folder; image tasks need a folder of images")
     info = next((place for place in (folder / "data" / INFO, folder / INFO) if place.is_file()), None)
     pairs = _captioned(info) if info else _plain(folder)
     found = tuple(Sample(prompt, images=(path,)) for path, prompt in islice(pairs, count))
     if not found:
-        raise UsageError(f"--dataset-path {folder}: no images; put in jpg, jpeg, png or webp files, or {INFO}")
+        raise UsageError(f"--dataset-path {folder}: no images; add jpg, jpeg, png or webp files, or {INFO}")
     return found
 
 
@@ -60,12 +60,12 @@ def _captioned(info: Path) -> Iterator[tuple[Path, str]]:
     except orjson.JSONDecodeError as error:
         raise InputError(info, None, f"not JSON ({error}); download it again") from None
     if not isinstance(entries, list):
-        raise InputError(info, None, "not a list of objects with file_name and caption")
+        raise InputError(info, None, "not a list of objects with file_name and caption; download it again")
     origin = (info.parent / "origin").resolve()
     for number, entry in enumerate(entries, 1):
         name, caption = (entry.get("file_name"), entry.get("caption")) if isinstance(entry, dict) else (None, None)
         if not isinstance(name, str) or not isinstance(caption, str):
-            raise InputError(info, None, f"entry {number} has no file_name and caption that are texts")
+            raise InputError(info, None, f"entry {number} has no file_name and caption of text; download it again")
         path = origin / name
         if not path.resolve().is_relative_to(origin) or not path.is_file():
             raise InputError(info, None, f"entry {number}: no image {name!r} in {origin}")

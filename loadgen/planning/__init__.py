@@ -1,1 +1,1 @@
-"""Everything decided before time zero: arrival times, the plan, the encoded requests. Nothing is sent here."""
+"""The plan of a run: arrival times and encoded requests, made before time zero. Nothing is sent here."""

@@ -1,7 +1,7 @@
-"""Arrival processes: how planned send times are drawn, all of them before time zero.
+"""Arrival processes: all send times, drawn before time zero.
 
-Every function returns int64 nanoseconds from time zero, ascending, never rescaled: the sum of n random gaps is
-random too, and forcing it to n/rate would make a Poisson process something else.
+Every function returns int64 nanoseconds from time zero, ascending. They are never rescaled to a sum of n/rate: the sum
+of n random gaps is random too, and with a fixed sum the process would not be Poisson.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,16 +15,16 @@ from loadgen.errors import UsageError
 from loadgen.options import ArrivalOptions
 from loadgen.planning.rate_series import RateSeries
 
-LONGEST_S: Final = 1e9
-LARGEST_PLAN: Final = 50_000_000  # some 5 GB in all
+MAX_DURATION_S: Final = 1e9
+MAX_REQUESTS: Final = 50_000_000  # about 5 GB
 Times = NDArray[np.int64]
-Draw = Callable[[int], NDArray[np.float64]]  # how many gaps -> gaps in seconds
+Draw = Callable[[int], NDArray[np.float64]]  # number of gaps -> gaps in seconds
 
 
 def plan_arrivals(options: ArrivalOptions, count: int, timestamps_s: Sequence[float] = ()) -> Times:
-    """Draw the planned times of `count` requests, or of as many as fit `duration_s` where that is given.
+    """Draw the send times of `count` requests, or of as many as fit into `duration_s` if that is set.
 
-    `timestamps_s` are the rows of a trace; only the trace process reads them.
+    `timestamps_s` are those of a trace, for the trace process. Raises UsageError for an empty or oversized plan.
     """
     if options.process == "trace":
         return _trace(options, count, np.asarray(timestamps_s, float))
@@ -39,7 +39,7 @@ def plan_arrivals(options: ArrivalOptions, count: int, timestamps_s: Sequence[fl
 
 
 def _constant(options: ArrivalOptions, count: int) -> Times:
-    """Request i at i / rate, computed from i: no error adds up."""
+    """Request i at i / rate, computed from i, so that no rounding errors add up."""
     if options.duration_s is not None:
         count = int(np.ceil(options.duration_s * options.rate - 1e-9))
     return _to_ns(np.arange(count) / options.rate)
@@ -65,7 +65,7 @@ def _renewal(draw: Draw, options: ArrivalOptions, count: int) -> Times:
 
 
 def _series(options: ArrivalOptions, series: RateSeries) -> Times:
-    """Arrivals of a rate that changes, until it ends: the same processes of rate 1, in the time of its area."""
+    """Arrivals at a changing rate: those of a process of rate 1, mapped through the expected number of arrivals."""
     _check_size(series.expected)
     if options.process == "poisson":
         steps = ArrivalOptions("poisson", 1.0, seed=options.seed, duration_s=series.expected)
@@ -73,18 +73,20 @@ def _series(options: ArrivalOptions, series: RateSeries) -> Times:
     else:
         areas = np.arange(int(np.ceil(series.expected - 1e-9)), dtype=np.float64)
     if not len(areas):
-        raise UsageError("--rate-series: not one arrival came of it; give higher rates or a later end")
-    return _to_ns(series.reached_s(areas)[: options.most])
+        raise UsageError("--rate-series: gives no arrival; give higher rates or a later end")
+    return _to_ns(series.reached_s(areas)[: options.max_requests])
 
 
 def _trace(options: ArrivalOptions, count: int, timestamps_s: NDArray[np.float64]) -> Times:
-    """The trace's own times, its first at time zero, `trace_speedup` times as fast; repeated only for a duration."""
+    """The timestamps of the trace from its first on, `trace_speedup` times as fast; repeated only for --duration."""
     times = (timestamps_s - timestamps_s[0]) / options.trace_speedup
     if options.duration_s is None:
         return _to_ns(times[:count])
     if len(times) < 2 or times[-1] == 0:
-        raise UsageError("--duration repeats the trace and needs two timestamps that differ; use --num-prompts instead")
-    period = times[-1] * len(times) / (len(times) - 1)  # the seam between repeats is one mean gap
+        raise UsageError(
+            "--duration repeats the trace, which needs two different timestamps; use --num-prompts instead"
+        )
+    period = times[-1] * len(times) / (len(times) - 1)  # one mean gap between two repeats
     _check_size(options.duration_s / period * len(times))
     repeats = int(np.ceil(options.duration_s / period))
     times = (np.arange(repeats)[:, None] * period + times).ravel()
@@ -92,11 +94,11 @@ def _trace(options: ArrivalOptions, count: int, timestamps_s: NDArray[np.float64
 
 
 def _check_size(expected: float) -> None:
-    if expected > LARGEST_PLAN:
-        raise UsageError(f"a plan holds {LARGEST_PLAN:,} requests at most; lower --num-prompts, or --duration")
+    if expected > MAX_REQUESTS:
+        raise UsageError(f"a plan holds at most {MAX_REQUESTS:,} requests; lower --num-prompts or --duration")
 
 
 def _to_ns(times_s: NDArray[np.float64]) -> Times:
-    if len(times_s) and times_s[-1] > LONGEST_S:
-        raise UsageError("the plan lasts for more than 31 years; give a higher --request-rate or a lower --num-prompts")
+    if len(times_s) and times_s[-1] > MAX_DURATION_S:
+        raise UsageError("the plan takes more than 31 years; give a higher --request-rate or a lower --num-prompts")
     return np.rint(times_s * SECOND_NS).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The plan: requests plus arrival times. Everything random or costly is decided here, before time zero."""
+"""The plan: encoded requests and their arrival times. Everything random or costly happens here, before time zero."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,17 +20,17 @@ from loadgen.options import ArrivalOptions, DataOptions, TargetOptions, WarmupOp
 from loadgen.planning.arrivals import plan_arrivals
 from loadgen.planning.request_store import RequestStoreWriter
 
-Progress = Callable[[int, int], None]  # encoded so far, to encode
+Progress = Callable[[int, int], None]  # requests encoded, requests in all
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be sent and when.
+    """What is sent and when.
 
-    For n requests in schedule order: `arrivals_ns` int64[n] from time zero; `entries` int32[n], where each is in
-    the store (as `warmups` are); `slo_ms` float64[n], their own targets, nan where they have none. `shapes`
-    int32[m, 4] is width, height, frames, steps of each of the m store entries, 0 where the server decides. `ids` are
-    what the data set calls them, if it does: text that may be anything.
+    For n requests in schedule order: `arrivals_ns` int64[n] from time zero; `entries` int32[n], the store entry of
+    each (as `warmups` are); `slo_ms` float64[n], their own targets, nan where they have none. For the m store entries:
+    `shapes` int32[m, 4] is width, height, frames, steps, 0 if the server decides; `ids` are the request_id of the
+    samples, arbitrary text, empty if there are none. `requested` is the number of requests that was asked for.
     """
 
     arrivals_ns: NDArray[np.int64]
@@ -40,24 +40,24 @@ class Plan:
     warmups: tuple[int, ...]
     store: dict[str, Any]
     source: str
-    wanted: int
+    requested: int
     ids: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.arrivals_ns)
 
     def name(self, index: int) -> str:
-        """What the data set calls request `index`; "" if nothing."""
+        """The request_id of request `index`; "" if it has none."""
         return self.ids[self.entries[index]] if self.ids else ""
 
     @property
     def span_s(self) -> float:
-        """Planned time of the last arrival, in seconds from time zero."""
+        """Time of the last arrival, in seconds from time zero."""
         return float(self.arrivals_ns[-1]) / 1e9
 
     @property
     def rate(self) -> float:
-        """Requests per second that the plan asks for; inf where all are due at once."""
+        """Planned requests per second; inf if all are due at once."""
         span_ns = int(self.arrivals_ns[-1] - self.arrivals_ns[0])
         return (len(self) - 1) * 1e9 / span_ns if span_ns else math.inf
 
@@ -70,21 +70,21 @@ def build_plan(
     hub: Hub | None = None,
     progress: Progress = lambda _done, _all: None,
 ) -> Plan:
-    """Load the samples, draw the arrival times and encode every distinct request."""
-    traced = arrivals.process == "trace"
+    """Load the samples, draw the arrival times and encode every distinct request; UsageError for unusable input."""
+    timed = arrivals.process == "trace"
     count = None if arrivals.duration_s is not None else data.num_prompts
-    found = load(data, count=count, arrival_timestamps=traced, hub=hub or Hub())
-    times = _times(found, arrivals, data.num_prompts)
-    distinct = found.samples if len(found.samples) <= len(times) else found.samples[: len(times)]
-    return _encode(overlaid(distinct, target), found.source, times, data, target, warmup, progress)
+    samples = load(data, count=count, arrival_timestamps=timed, hub=hub or Hub())
+    times = _times(samples, arrivals, data.num_prompts)
+    distinct = samples.samples if len(samples.samples) <= len(times) else samples.samples[: len(times)]
+    return _encode(overlaid(distinct, target), samples.source, times, data, target, warmup, progress)
 
 
-def _times(found: SampleSet, arrivals: ArrivalOptions, wanted: int) -> NDArray[np.int64]:
-    count = wanted if found.repeats else min(wanted, len(found.samples))
-    timestamps = [s.timestamp_s or 0.0 for s in found.samples] if arrivals.process == "trace" else ()
+def _times(samples: SampleSet, arrivals: ArrivalOptions, requested: int) -> NDArray[np.int64]:
+    count = requested if samples.repeats else min(requested, len(samples.samples))
+    timestamps = [sample.timestamp_s or 0.0 for sample in samples.samples] if arrivals.process == "trace" else ()
     times = plan_arrivals(arrivals, count, timestamps)
     if not len(times):
-        raise UsageError("--duration is too short for one arrival at this rate; make either larger")
+        raise UsageError("--duration is too short for one arrival at this rate; raise --duration or the rate")
     return times
 
 
@@ -97,53 +97,53 @@ def _encode(
     warmup: WarmupOptions,
     progress: Progress,
 ) -> Plan:
-    dialect, writer = endpoint(target.backend, data.task, target.n), RequestStoreWriter()
-    warm = _warmups(samples, data.task, warmup, dialect)
-    total = len(samples) + len(warm)
-    names: list[str] = []
+    backend, writer = endpoint(target.backend, data.task, target.n), RequestStoreWriter()
+    warmup_samples = _warmups(samples, data.task, warmup, backend)
+    total = len(samples) + len(warmup_samples)
+    ids: list[str] = []
     shapes, slo_ms = np.zeros((total, 4), np.int32), np.full(total, np.nan)
     for k in range(total):
-        sample = samples[k] if k < len(samples) else warm[k - len(samples)]
-        writer.add(dialect.encode(sample, target.model, data.task))
-        shapes[k] = _shape(sample, dialect)
-        names.append(sample.request_id or "")
+        sample = samples[k] if k < len(samples) else warmup_samples[k - len(samples)]
+        writer.add(backend.encode(sample, target.model, data.task))
+        shapes[k] = _shape(sample, backend)
+        ids.append(sample.request_id or "")
         slo_ms[k] = math.nan if sample.slo_ms is None else sample.slo_ms
         if k % 1000 == 0:
             progress(k, total)
-    read_image.cache_clear()  # megabytes each, and the run is still to come
+    read_image.cache_clear()  # frees megabytes per image before the run
     entries = (np.arange(len(times)) % len(samples)).astype(np.int32)
     warmups = tuple(range(len(samples), total))
-    ids = tuple(names) if any(names) else ()
-    return Plan(times, entries, slo_ms[entries], shapes, warmups, writer.finish(), source, data.num_prompts, ids)
+    known_ids = tuple(ids) if any(ids) else ()
+    return Plan(times, entries, slo_ms[entries], shapes, warmups, writer.finish(), source, data.num_prompts, known_ids)
 
 
-def _warmups(samples: Sequence[Sample], task: str, options: WarmupOptions, dialect: Endpoint) -> list[Sample]:
-    chosen = _spanning(samples, task, options, dialect) if options.spanning else range(options.requests)
-    return [_warm(samples[i % len(samples)], task, options) for i in chosen]
+def _warmups(samples: Sequence[Sample], task: str, options: WarmupOptions, backend: Endpoint) -> list[Sample]:
+    chosen = _spanning(samples, task, options, backend) if options.spanning else range(options.requests)
+    return [_as_warmup(samples[i % len(samples)], task, options) for i in chosen]
 
 
-def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions, dialect: Endpoint) -> list[int]:
-    """Places of samples of distinct sizes, evenly from the largest to the smallest; again from there if there are few.
+def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions, backend: Endpoint) -> list[int]:
+    """Indexes of samples of distinct sizes, evenly from the largest to the smallest; repeated if there are too few.
 
-    The largest goes first, since what a server does only once weighs least there.
+    The largest goes first: one-time work of the server distorts its latency least.
     """
     first: dict[tuple[int, ...], int] = {}
-    for place, sample in enumerate(samples):
-        first.setdefault(_shape(_warm(sample, task, options), dialect), place)
-    work, kept = np.unique(units(*np.array(list(first)).T), return_index=True)
-    places = np.array(list(first.values()))[kept][::-1]
+    for index, sample in enumerate(samples):
+        first.setdefault(_shape(_as_warmup(sample, task, options), backend), index)
+    work, first_of_size = np.unique(units(*np.array(list(first)).T), return_index=True)
+    indexes = np.array(list(first.values()))[first_of_size][::-1]
     if options.requests > len(work):
-        return [int(places[i % len(places)]) for i in range(options.requests)]
-    return [int(places[i]) for i in np.rint(np.linspace(0, len(work) - 1, options.requests)).astype(int)]
+        return [int(indexes[i % len(indexes)]) for i in range(options.requests)]
+    return [int(indexes[i]) for i in np.rint(np.linspace(0, len(work) - 1, options.requests)).astype(int)]
 
 
-def _shape(sample: Sample, dialect: Endpoint) -> tuple[int, int, int, int]:
-    """Width, height, frames, steps; 0 where the server decides."""
-    return (*dialect.asked_size(sample), sample.num_frames or 0, sample.num_inference_steps or 0)
+def _shape(sample: Sample, backend: Endpoint) -> tuple[int, int, int, int]:
+    """Width, height, frames, steps; 0 if the server decides."""
+    return (*backend.asked_size(sample), sample.num_frames or 0, sample.num_inference_steps or 0)
 
 
-def _warm(sample: Sample, task: str, options: WarmupOptions) -> Sample:
-    """A warm-up is a request of the plan with fewer steps, and for video with fewer frames."""
+def _as_warmup(sample: Sample, task: str, options: WarmupOptions) -> Sample:
+    """Return a sample as a warm-up: with fewer steps, and for video with fewer frames."""
     frames = options.num_frames or (1 if task == "t2v" and not options.spanning else sample.num_frames)
     return replace(
         sample, num_inference_steps=options.num_inference_steps or sample.num_inference_steps, num_frames=frames

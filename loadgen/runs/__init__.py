@@ -1,1 +1,1 @@
-"""One run: its processes, health check, warm-ups, targets, the run loop and the run folder."""
+"""One run: health check, process pool, warm-ups, SLO targets, run loop, run folder. Many runs are in sweeps/."""

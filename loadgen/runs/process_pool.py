@@ -1,4 +1,4 @@
-"""The crew: the processes of one run, and what can be asked of them."""
+"""The process pool: the child processes of one run, and the messages to them."""
 
 import dataclasses
 import math
@@ -27,21 +27,21 @@ from loadgen.transport import choose
 from loadgen.transport.target import Target, redacted
 
 READY_S: Final = 60.0
-_ALL_AT_ONCE: Final = 1e9  # requests per second of a trace whose timestamps are all equal: planned, and no closed loop
-SAMPLED: Final = 8  # cores that the sampler watches, where nothing is pinned
-CONNECTIONS: Final = 1024  # a sender opens at most this many ahead of time
+_MAX_RATE: Final = 1e9  # requests/s; stands for the rate of a trace whose timestamps are all equal
+SAMPLED_CORES: Final = 8  # that the stall sampler watches if processes are not pinned
+CONNECTIONS: Final = 1024  # that a sender opens in advance, at most
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OutputFolders:
-    """Where a run writes: a folder of its own, and one for answers to be saved; None where nothing is kept."""
+    """Folders that a run writes to: its run folder, and one for answers; None if these are not kept."""
 
     run_dir: RunDir | None
     answers: Path | None
 
 
 class ProcessPool:
-    """One collector, one scheduler, N senders, all ready; of the `onlookers` and the saver no death ends a run."""
+    """One collector, one scheduler, N senders, all ready. A run survives the death of `scrapers` and of the writer."""
 
     def __init__(
         self,
@@ -49,41 +49,41 @@ class ProcessPool:
         plan: Plan,
         options: BenchOptions,
         targets: Sequence[Target],
-        places: OutputFolders,
+        folders: OutputFolders,
     ) -> None:
-        file_descriptors.check(_share(plan, options) * len(targets), options.traffic.senders)
+        file_descriptors.check(_in_flight_per_sender(plan, options) * len(targets), options.traffic.senders)
         self.processes = processes
         self._drain_s, self._last_arrival_ns = options.traffic.drain_s, int(plan.arrivals_ns[-1])
-        self.accounting = self._open_accounting(plan, options, places.run_dir)
-        self._shared_counters = SharedCounters.attach(numbered(self.accounting["shared_counters"]))
+        self.accounting = self._create_accounting(plan, options, folders.run_dir)
+        self._shared_counters = SharedCounters.attach(descriptor_numbers(self.accounting["shared_counters"]))
         traffic = options.traffic
-        self._pins = parse_affinity(traffic.pin, usable_cores(), traffic.senders)
+        self._affinity = parse_affinity(traffic.pin, usable_cores(), traffic.senders)
         self.collector = processes.start(
-            "collector", "collector.process.collector", cores=self._pins.of("collector"), **self.accounting
+            "collector", "collector.process.collector", cores=self._affinity.of("collector"), **self.accounting
         )
         self.scheduler = processes.start(
             "scheduler",
             "loadgen.engine.scheduler",
             arrivals=self.accounting["arrivals"],
             senders=traffic.senders,
-            cores=self._pins.of("scheduler"),
+            cores=self._affinity.of("scheduler"),
             realtime=traffic.realtime,
         )
-        self.rings = [RingBuffer.create() for _ in range(traffic.senders)] if places.answers else []
+        self.rings = [RingBuffer.create() for _ in range(traffic.senders)] if folders.answers else []
         writer_pipe = _pipe()
-        self.writer = self._start_writer(writer_pipe[0], places.answers) if places.answers else None
+        self.writer = self._start_writer(writer_pipe[0], folders.answers) if folders.answers else None
         self.senders = self._start_senders(plan, options, targets, writer_pipe[1])
-        sampled = self._pins.all() or usable_cores()[:SAMPLED]
+        sampled = self._affinity.all() or usable_cores()[:SAMPLED_CORES]
         self.sampler = processes.start(
             "sampler", "loadgen.monitoring.stall_sampler", sampled=sampled, stalls=self.accounting["stalls"]
         )
-        self.metrics = _open_metrics(options.target, places.run_dir)
-        self.onlookers = [self._start_scraper(options.target, self.metrics)] if self.metrics else []
-        everybody = [self.collector, self.scheduler, *self.senders, self.sampler, *self.onlookers]
-        everybody += [self.writer] if self.writer else []
-        self.ready = processes.wait_for("ready", everybody, READY_S)
+        self.metrics = _open_metrics(options.target, folders.run_dir)
+        self.scrapers = [self._start_scraper(options.target, self.metrics)] if self.metrics else []
+        children = [self.collector, self.scheduler, *self.senders, self.sampler, *self.scrapers]
+        children += [self.writer] if self.writer else []
+        self.ready = processes.wait_for("ready", children, READY_S)
 
-    def _open_accounting(self, plan: Plan, options: BenchOptions, run_dir: RunDir | None) -> dict[str, Any]:
+    def _create_accounting(self, plan: Plan, options: BenchOptions, run_dir: RunDir | None) -> dict[str, Any]:
         return {
             "arrivals": shared_memory.share(plan.arrivals_ns),
             "slo_ms": shared_memory.share(plan.slo_ms),
@@ -92,7 +92,7 @@ class ProcessPool:
             "stalls": run_dir.open(run_folder.STALLS) if run_dir else shared_memory.nameless_file(),
             "run_dir": str(run_dir.folder) if run_dir else None,
             "shapes": shared_memory.share(plan.shapes[plan.entries]),
-            "terms": terms(plan, options),
+            "terms": run_settings(plan, options),
         }
 
     def _start_writer(self, wakeup: Descriptor, answers: Path) -> ChildProcess:
@@ -106,13 +106,13 @@ class ProcessPool:
         traffic = options.traffic
         pipes = [_pipe() for _ in range(traffic.senders)]
         entries = shared_memory.share(plan.entries)
-        share = _share(plan, options)
+        share = _in_flight_per_sender(plan, options)
         return [
             self.processes.start(
                 f"sender {number}",
                 "loadgen.engine.sender_process",
                 number=number,
-                cores=self._pins.of("senders", number),
+                cores=self._affinity.of("senders", number),
                 realtime=traffic.realtime,
                 targets=[dataclasses.asdict(target) for target in targets],
                 store=plan.store,
@@ -139,11 +139,11 @@ class ProcessPool:
         ]
 
     def _start_scraper(self, target: TargetOptions, metrics: Descriptor) -> ChildProcess:
-        """Where processes are pinned, it shares the collector's cores."""
+        """If processes are pinned, it shares the collector's cores."""
         return self.processes.start(
             "scraper",
             "loadgen.monitoring.metrics_scraper",
-            cores=self._pins.of("collector"),
+            cores=self._affinity.of("collector"),
             pages=page_urls(target.server_metrics, target.base_url),
             metrics=metrics,
             ca_file=target.ca_file,
@@ -153,45 +153,45 @@ class ProcessPool:
 
     @property
     def stoppable(self) -> list[ChildProcess]:
-        """Who is told to stop and then says `idle`, with what it measured of itself."""
-        return [self.scheduler, *self.senders, self.sampler, *self.onlookers]
+        """The processes that answer "stop" with "idle" and their own measurements."""
+        return [self.scheduler, *self.senders, self.sampler, *self.scrapers]
 
     def unsaved(self) -> list[int]:
-        """Plan indexes of what was kept and not saved, whatever became of the saver."""
+        """Plan indexes of answers that were captured and not written to disk, even if the writer died."""
         rings = (RingBuffer({name: each.fileno() for name, each in ring.items()}) for ring in self.rings)
         return sorted(index for ring in rings for index in ring.waiting())
 
     def drain_ns(self, started_ns: int) -> int | None:
-        """When `--drain` runs out on what has no answer, time zero being `started_ns`; None: never."""
+        """When the time limit of `--drain` ends for a run started at `started_ns`; None: never."""
         if self._drain_s is None:
             return None
         return started_ns + self._last_arrival_ns + int(self._drain_s * SECOND_NS)
 
     def all_ended(self) -> bool:
-        """Whether every planned request has ended, by the senders' own count."""
+        """Whether every planned request has ended, by the senders' counters."""
         return self._shared_counters.finished() >= len(self._shared_counters.marks)
 
     def stop(self) -> None:
-        """Have nothing more sent. Who was paused (SIGSTOP) must go on for that."""
+        """Stop sending. Paused processes (SIGSTOP) are resumed, to receive the message."""
         for child in self.stoppable:
             child.wake()
-        self.tell("stop", self.stoppable)
+        self.send("stop", self.stoppable)
 
     def abandon(self, outcome: Outcome) -> None:
-        """Have the senders give up what is in flight."""
-        self.tell("abandon", self.senders, outcome=outcome.name)
+        """Let the senders end all requests in flight with this outcome."""
+        self.send("abandon", self.senders, outcome=outcome.name)
 
     def reopen(self) -> None:
-        """Have senders open again what the server closed while others were warming up."""
-        self.tell("open", self.senders)
+        """Let the senders reopen connections that the server closed during the warm-ups."""
+        self.send("open", self.senders)
         self.processes.wait_for("opened", self.senders, READY_S)
 
     def set_slo(self, slo_ms: "np.ndarray[Any, np.dtype[np.float64]]") -> None:
-        """Give every request its target (ms, nan: none), before the start."""
+        """Set the SLO target of each request (ms, nan: none), before the start."""
         shared_memory.attach(self.accounting["slo_ms"].fileno(), np.float64, writable=True)[:] = slo_ms
 
-    def tell(self, kind: str, children: Sequence[ChildProcess] | None = None, **fields: Any) -> None:
-        """Send the same message to several members; to all of the crew if none are named."""
+    def send(self, kind: str, children: Sequence[ChildProcess] | None = None, **fields: Any) -> None:
+        """Send the same message to several processes (None: all)."""
         for child in children if children is not None else [self.collector, *self.stoppable]:
             child.channel.send(kind, **fields)
 
@@ -203,26 +203,26 @@ def _open_metrics(target: TargetOptions, run_dir: RunDir | None) -> Descriptor |
 
 
 def _pipe() -> tuple[Descriptor, Descriptor]:
-    """A bell: the end to watch, and the end to write to, which never blocks."""
+    """A wake-up pipe: the end to watch, and the end to write to, which never blocks."""
     read, write = map(Descriptor, os.pipe())
     os.set_blocking(write.fileno(), False)
     return read, write
 
 
-def _share(plan: Plan, options: BenchOptions) -> int:
-    """How many requests one sender may have in flight, the others having as many."""
+def _in_flight_per_sender(plan: Plan, options: BenchOptions) -> int:
+    """The equal share of one sender in the requests in flight."""
     return math.ceil(min(options.traffic.max_concurrency, len(plan)) / options.traffic.senders)
 
 
-def numbered(setup: Any) -> Any:
-    """A setup message as a child gets it: descriptors are numbers."""
+def descriptor_numbers(setup: Any) -> Any:
+    """The setup message as a child gets it, with descriptors as numbers."""
     if isinstance(setup, dict):
-        return {name: numbered(value) for name, value in setup.items()}
+        return {name: descriptor_numbers(value) for name, value in setup.items()}
     return setup.fileno() if isinstance(setup, Descriptor) else setup
 
 
-def terms(plan: Plan, options: BenchOptions) -> dict[str, Any]:
-    """The facts that the figures rest on and that are decided before the start."""
+def run_settings(plan: Plan, options: BenchOptions) -> dict[str, Any]:
+    """The settings that the collector needs to compute the figures."""
     return {
         "max_concurrency": options.traffic.max_concurrency,
         "asked_rate": _asked_rate(plan, options),
@@ -238,7 +238,7 @@ def terms(plan: Plan, options: BenchOptions) -> dict[str, Any]:
 
 
 def _asked_rate(plan: Plan, options: BenchOptions) -> str:
-    """As text, since JSON has no infinity."""
+    """The requested rate as text, since JSON has no infinity."""
     if not options.arrivals.planned:
         return "inf"
-    return str(min(plan.rate, _ALL_AT_ONCE) if options.arrivals.process == "trace" else options.arrivals.rate)
+    return str(min(plan.rate, _MAX_RATE) if options.arrivals.process == "trace" else options.arrivals.rate)

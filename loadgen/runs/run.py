@@ -1,4 +1,4 @@
-"""One run, from ready processes to closed books. This file is the order of events, and the only place that knows it."""
+"""One run from start to end: the only file that knows the order of events."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,98 +22,101 @@ from loadgen.runs import targets as slo
 from loadgen.runs import warmups as warmup
 from loadgen.runs.process_pool import OutputFolders, ProcessPool
 from loadgen.runs.run_folder import RunDir
-from loadgen.runs.run_loop import RunLoop, Watch
+from loadgen.runs.run_loop import OnSnapshot, RunLoop
 from loadgen.runs.run_metadata import run_metadata
 from loadgen.secrets import Secrets
 from loadgen.system.interrupts import Interrupts
 from loadgen.system.temporary_folder import temporary_folder
 from loadgen.transport.target import resolve_all
 
-Tell = Callable[[str], None]  # says what goes on, in a line
+Notify = Callable[[str], None]  # takes a status line
 
 
 @dataclass(frozen=True, slots=True)
 class CompletedRun:
-    """What a run leaves behind: its result (the JSON), and what decides the exit code.
+    """A completed run: its result (the JSON), and what decides the exit code.
 
-    `died` names processes of ours; `unwritten` says why `--run-dir` has not got everything, and is empty where it has.
+    `died` names processes of this tool that died. `save_error` says why the run folder is incomplete, "" if it is not.
     """
 
     result: Result
     interrupted: bool
     died: tuple[str, ...]
-    unwritten: str = ""
+    save_error: str = ""
 
 
 def run(
     plan: Plan,
     options: BenchOptions,
-    watch: Watch = lambda _: None,
-    tell: Tell = lambda _: None,
+    on_snapshot: OnSnapshot = lambda _: None,
+    notify: Notify = lambda _: None,
     on_start: Callable[[], object] = lambda: None,
     run_dir: Path | None = None,
-    watched: Sequence[ChildProcess] = (),
+    required: Sequence[ChildProcess] = (),
     interrupts: Interrupts | None = None,
 ) -> CompletedRun:
-    """Carry out a plan against the target. Failures of requests are in the figures; faults of ours are raised.
+    """Run a plan against the server. Failures of requests are in the result; faults of this tool are raised.
 
-    `watch` gets snapshots while it goes on, `tell` a line where something takes its time, `on_start` is called once
-    before time zero. `run_dir` is a new folder in which the run is saved as it goes. `watched` are
-    processes of the caller's, such as a simulated server, without which there is no point in going on.
-    `interrupts` are the caller's, where these are to be counted for longer than the run.
+    `on_snapshot` gets live figures, `notify` status lines; `on_start` is called once, just before time zero. `run_dir`
+    is a new folder that the run is saved in as it proceeds. `required` are processes of the caller, such as a simulated
+    server, whose death ends the run. `interrupts` count Ctrl-C for a caller who needs that beyond the run.
     """
     slo.check(plan, options.slo)
     servers = resolve_all(options.target)
     hide = Secrets.of(options.target).hide
     with ExitStack() as stack:
-        interrupts = interrupts or stack.enter_context(Interrupts())  # ends last: putting away is not to be interrupted
+        interrupts = interrupts or stack.enter_context(
+            Interrupts()
+        )  # closed last: Ctrl-C must not interrupt the clean-up
         answers = stack.enter_context(_answers(options.traffic))
-        places = OutputFolders(RunDir(run_dir) if run_dir else None, answers)
+        folders = OutputFolders(RunDir(run_dir) if run_dir else None, answers)
         processes = stack.enter_context(ChildProcesses(hide))
-        processes.watched.extend(watched)
-        pool = ProcessPool(processes, plan, options, servers, places)
-        _warn_of_pages(pool, options, tell)
-        warmups = warmup.warm_up(pool, plan, len(servers), tell)
+        processes.watched.extend(required)
+        pool = ProcessPool(processes, plan, options, servers, folders)
+        _report_scrape_problems(pool, options, notify)
+        warmups = warmup.warm_up(pool, plan, len(servers), notify)
         if shortage := _shortage(plan, options, warmups):
-            tell(shortage)
+            notify(shortage)
         targets = slo.targets(plan, warmups, options.slo)
         pool.set_slo(targets.slo_ms)
-        about = run_metadata(plan, options, warmups, targets)
+        metadata = run_metadata(plan, options, warmups, targets)
         pool.reopen()
         interrupts.arm()
         on_start()
-        run_loop = RunLoop(pool, interrupts, watch)
-        if places.run_dir:
-            known = {"started_ns": run_loop.started_ns, "terms": pool.accounting["terms"], **about}
-            places.run_dir.begin(plan, targets.slo_ms, known)
+        run_loop = RunLoop(pool, interrupts, on_snapshot)
+        if folders.run_dir:
+            info = {"started_ns": run_loop.started_ns, "terms": pool.accounting["terms"], **metadata}
+            folders.run_dir.begin(plan, targets.slo_ms, info)
         run_loop.start()
-        run_loop.follow()
-        developed = _develop(answers, plan, options, pool, run_loop, tell)
-        refused = [(index, hide(fault)) for index, fault in sorted(developed.refused.items())]
-        developed.write_errors.example = hide(developed.write_errors.example)
-        figures = run_loop.close(refused)
-        scraped = metrics_series.of_run(_scrapes(pool), run_loop.started_ns, figures)
-        media = _media(options.traffic, developed, run_loop)
+        run_loop.wait_for_end()
+        decoded = _decode_and_save(answers, plan, options, pool, run_loop, notify)
+        refused = [(index, hide(error)) for index, error in sorted(decoded.refused.items())]
+        decoded.write_errors.example = hide(decoded.write_errors.example)
+        figures = run_loop.finish(refused)
+        server_metrics = metrics_series.of_run(_scrapes(pool), run_loop.started_ns, figures)
+        media = _media(options.traffic, decoded, run_loop)
         self_measured = _self_measured(pool, run_loop)
-        result = json.assemble(figures, server_metrics=scraped, media=media, self_measured=self_measured, **about)
-        unwritten = run_loop.unwritten + (places.run_dir.finish(result) if places.run_dir else [])
-    return CompletedRun(result, run_loop.interrupted, tuple(run_loop.died), ", ".join(dict.fromkeys(unwritten)))
+        result = json.assemble(
+            figures, server_metrics=server_metrics, media=media, self_measured=self_measured, **metadata
+        )
+        save_errors = run_loop.save_errors + (folders.run_dir.finish(result) if folders.run_dir else [])
+    return CompletedRun(result, run_loop.interrupted, tuple(run_loop.died), ", ".join(dict.fromkeys(save_errors)))
 
 
 def _shortage(plan: Plan, options: BenchOptions, warmups: list[warmup.Warmup]) -> str | None:
-    """Say if what may be in flight is more than memory has room for."""
+    """A warning if the requests in flight may not fit into memory."""
     in_flight = min(options.traffic.max_concurrency, len(plan))
     answer = max((each.received for each in warmups), default=0)
     return memory_check.shortage(in_flight, memory_check.largest_request(plan), answer, memory_check.available_bytes())
 
 
-def _warn_of_pages(pool: ProcessPool, options: BenchOptions, tell: Tell) -> None:
-    """Say what was wrong at the first scrape, while there is time to do something about it."""
-    for onlooker in pool.onlookers:
-        pages = zip(options.target.server_metrics, pool.ready[onlooker].pop("problems"), strict=True)
-        for page, problem in pages:
+def _report_scrape_problems(pool: ProcessPool, options: BenchOptions, notify: Notify) -> None:
+    """Report what failed in the first scrape, while there is time to correct it."""
+    for scraper in pool.scrapers:
+        problems = pool.ready[scraper].pop("problems")
+        for url, problem in zip(options.target.server_metrics, problems, strict=True):
             if problem:
-                tell(f"--server-metrics {shown(page)}: {problem}; the run goes on, and so do the scrapes")
+                notify(f"--server-metrics {shown(url)}: {problem}; the run continues, and scraping too")
 
 
 def _scrapes(pool: ProcessPool) -> Scrapes | None:
@@ -121,7 +124,7 @@ def _scrapes(pool: ProcessPool) -> Scrapes | None:
 
 
 def _self_measured(pool: ProcessPool, run_loop: RunLoop) -> dict[str, dict[str, Any]]:
-    """What each process said of itself, when it was ready and when it was done."""
+    """What each process measured of itself, when it was ready and when it was idle."""
     return {
         child.name: {**{k: v for k, v in ready.items() if k != "kind"}, **run_loop.idle.get(child.name, {})}
         for child, ready in pool.ready.items()
@@ -130,9 +133,9 @@ def _self_measured(pool: ProcessPool, run_loop: RunLoop) -> dict[str, dict[str, 
 
 @contextmanager
 def _answers(traffic: TrafficOptions) -> Iterator[Path | None]:
-    """A folder for answers as they come, for as long as the run goes on; None where none is kept.
+    """A temporary folder for the answers of the run; None if they are not kept.
 
-    It is inside `--save-dir` where that is given: the disk that has to take the media anyway.
+    It is inside `--save-dir` if that is given, on the disk that must hold the media anyway.
     """
     if traffic.save_dir is None and traffic.verify != "decode":
         yield None
@@ -141,44 +144,44 @@ def _answers(traffic: TrafficOptions) -> Iterator[Path | None]:
         yield folder
 
 
-def _develop(
+def _decode_and_save(
     answers: Path | None,
     plan: Plan,
     options: BenchOptions,
     pool: ProcessPool,
     run_loop: RunLoop,
-    tell: Tell,
+    notify: Notify,
 ) -> DecodedMedia:
-    """Decode and save what was kept; one more Ctrl-C stops that."""
+    """Decode and save the captured answers; one more Ctrl-C stops that."""
     if answers is None:
         return DecodedMedia()
     save_dir, decode = options.traffic.save_dir, options.traffic.verify == "decode"
     extract = endpoint(options.target.backend, options.data.task).media
-    buffer = MediaDecoder(Path(save_dir) if save_dir else None, decode, extract, plan.name)
-    before = run_loop.listen()
-    developed = buffer.develop(answers, tell, lambda: run_loop.listen() > before)
+    decoder = MediaDecoder(Path(save_dir) if save_dir else None, decode, extract, plan.name)
+    before = run_loop.poll()
+    decoded = decoder.develop(answers, notify, lambda: run_loop.poll() > before)
     lost = WriteErrors()
     for index in pool.unsaved():
-        lost.add(index, "the disk did not take it, or the process that writes died")
+        lost.add(index, "not written: the disk is full, or the writer process died")
     for report in run_loop.idle.values():
         lost.join(report.pop("lost", asdict(WriteErrors())))
-    developed.undecoded += lost.count if decode else 0
-    developed.write_errors.join(asdict(lost))
-    return developed
+    decoded.undecoded += lost.count if decode else 0
+    decoded.write_errors.join(asdict(lost))
+    return decoded
 
 
-def _media(traffic: TrafficOptions, developed: DecodedMedia, run_loop: RunLoop) -> dict[str, Any]:
-    """What was looked at, what that cost, and what was saved."""
-    heads = [report for report in run_loop.idle.values() if "verified" in report]
+def _media(traffic: TrafficOptions, decoded: DecodedMedia, run_loop: RunLoop) -> dict[str, Any]:
+    """What was verified, decoded and saved, and how long that took."""
+    verified = [report for report in run_loop.idle.values() if "verified" in report]
     return {
         "verify": traffic.verify,
-        "verified": sum(report["verified"] for report in heads),
-        "verify_s": sum(report["verify_s"] for report in heads),
-        "longest_verify_s": max((report["longest_verify_s"] for report in heads), default=0.0),
-        "decoded": developed.decoded,
-        "undecoded": developed.undecoded,
-        "develop_s": developed.took_s,
+        "verified": sum(report["verified"] for report in verified),
+        "verify_s": sum(report["verify_s"] for report in verified),
+        "longest_verify_s": max((report["longest_verify_s"] for report in verified), default=0.0),
+        "decoded": decoded.decoded,
+        "undecoded": decoded.undecoded,
+        "develop_s": decoded.took_s,
         "save_dir": traffic.save_dir,
-        "saved_files": developed.saved,
-        "lost": asdict(developed.write_errors),
+        "saved_files": decoded.saved,
+        "lost": asdict(decoded.write_errors),
     }

@@ -1,4 +1,4 @@
-"""The folder of `--run-dir`: made before the run, described at its start, summed up at its end."""
+"""The folder of `--run-dir`: made before the run, with the plan at its start and the summary at its end."""
 
 import hashlib
 import os
@@ -24,10 +24,10 @@ _DTYPES: Final = {run_folder.PLAN: run_folder.PLANNED, run_folder.RECORDS: RECOR
 
 
 class RunDir:
-    """Writes a run folder; collector/saved/run_folder.py says what is in it, and reads it."""
+    """Writes a run folder; collector/saved/run_folder.py describes and reads it."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder; UsageError where that fails, or where it holds a run already."""
+        """Make the folder; UsageError if that fails, or if it holds a run already."""
         self.folder = folder
         try:
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -38,9 +38,9 @@ class RunDir:
         if taken:
             raise UsageError(f"--run-dir {folder}: holds a run already, which is never overwritten; name a new folder")
         if shared_by_all:
-            raise UsageError(f"--run-dir {folder}: everybody may write in it, records too; name a folder of your own")
+            raise UsageError(f"--run-dir {folder}: everybody may write in it; name a folder of your own")
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise UsageError(f"--run-dir {folder}: may not be written; choose another place or change its permissions")
+            raise UsageError(f"--run-dir {folder}: is not writable; name another folder or change its permissions")
 
     def open(self, name: str) -> Descriptor:
         """Open a new file of the folder for appending."""
@@ -50,17 +50,17 @@ class RunDir:
             raise self._unusable(error) from None
 
     def begin(self, plan: Plan, slo_ms: NDArray[np.float64], info: Mapping[str, Any]) -> None:
-        """Write what is known before the start; `info` has `started_ns`, `terms` and the circumstances.
+        """Write the plan and run.json; `info` has `started_ns`, `terms` and the run metadata.
 
-        Raises UsageError where there is no room.
+        Raises UsageError if the disk is full.
         """
         rows = np.empty(len(plan), run_folder.PLANNED)
         rows["arrival_ns"], rows["slo_ms"] = plan.arrivals_ns, slo_ms
         for column, name in enumerate(("width", "height", "frames", "steps")):
             rows[name] = plan.shapes[plan.entries, column]
-        about = {"requests": len(plan), "digest": digest(plan), "source": plan.source}
+        summary = {"requests": len(plan), "digest": digest(plan), "source": plan.source}
         dtypes = {name: run_folder.describe(dtype) for name, dtype in _DTYPES.items()}
-        run = {"layout": run_folder.LAYOUT, **info, "plan": about, "dtypes": dtypes}
+        run = {"layout": run_folder.LAYOUT, **info, "plan": summary, "dtypes": dtypes}
         try:
             self._replace(run_folder.PLAN, rows.tobytes())
             self._replace(run_folder.RUN, json.dump(run))
@@ -68,7 +68,7 @@ class RunDir:
             raise self._unusable(error) from None
 
     def finish(self, result: Mapping[str, Any]) -> list[str]:
-        """Write the summary, which says that the run came to its end; return what is wrong where that fails."""
+        """Write the summary, which marks the run as complete; return the error if that fails, else nothing."""
         try:
             self._replace(run_folder.SUMMARY, json.dump(result))
         except OSError as error:
@@ -76,7 +76,7 @@ class RunDir:
         return []
 
     def _unusable(self, error: OSError) -> UsageError:
-        return UsageError(f"--run-dir {self.folder}: {error.strerror}; make room, or name another place")
+        return UsageError(f"--run-dir {self.folder}: {error.strerror}; free disk space, or name another folder")
 
     def _replace(self, name: str, content: bytes) -> None:
         draft = self.folder / f".{name}"
@@ -89,7 +89,7 @@ class RunDir:
 
 
 def digest(plan: Plan) -> str:
-    """SHA-256 of what will be sent and when: two runs with the same one did the same work."""
+    """SHA-256 of all requests and send times: runs with the same digest had the same load."""
     hasher = hashlib.sha256(plan.arrivals_ns.tobytes())
     hasher.update(plan.entries.tobytes())
     for name in ("offsets", "bodies"):

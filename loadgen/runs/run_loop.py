@@ -1,4 +1,4 @@
-"""The course of a run: from time zero to its end or a stop, and until the books are closed."""
+"""The run loop: follows the processes from time zero to the end or a stop, until the figures are computed."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,63 +12,65 @@ from collector.saved.run_folder_writer import save_all_marks
 from collector.summary.result import Figures, Snapshot
 from loadgen.clock import SECOND_NS, now_ns
 from loadgen.processes.child_processes import ChildProcess
-from loadgen.runs.process_pool import ProcessPool, numbered
+from loadgen.runs.process_pool import ProcessPool, descriptor_numbers
 from loadgen.system.interrupts import Interrupts
 
-LEAD_NS: Final = 150_000_000  # from the last "ready" to time zero: everybody hears of it, the first tokens arrive
-LOOK_S: Final = 0.5  # at the latest, everything is looked at again
-GRACE_S: Final = 5.0  # what is in flight may take this long after a stop
-ABANDON_S: Final = 2.0  # and to be given up
-SAVING_S: Final = 120.0  # the saver may have answers to write
-SCRAPES_S: Final = 4.5  # the last scrape ends by itself before that
-SILENT_S: Final = 3.0  # a collector that says nothing for so long is stuck
-CLOSING_S: Final = 60.0  # the collector computes the figures
+START_DELAY_NS: Final = 150_000_000  # until time zero: all processes get the message, and the first tokens arrive
+POLL_S: Final = 0.5  # longest wait for a message
+GRACE_S: Final = 5.0  # for requests in flight after a stop
+ABANDON_S: Final = 2.0  # for the senders to end the rest
+WRITE_S: Final = 120.0  # for the writer to save the remaining answers
+SCRAPES_S: Final = 4.5  # longer than the last scrape takes
+SILENT_S: Final = 3.0  # after which a silent collector counts as hung
+CLOSING_S: Final = 60.0  # for the collector to compute the figures
 
-Watch = Callable[[Snapshot], None]
+OnSnapshot = Callable[[Snapshot], None]
 
 
 class RunLoop:
-    """Follows a run; time zero is `started_ns`.
+    """Follows one run; time zero is `started_ns`.
 
-    `died` names processes of ours that died; `idle` is what each said of itself when it was done. `unwritten` says
-    what could not be written while it went on.
+    `died` names processes of this tool that died; `idle` has the last message of each process, with its own
+    measurements. `save_errors` are errors of writing to the run folder.
     """
 
-    def __init__(self, pool: ProcessPool, interrupts: Interrupts, watch: Watch) -> None:
-        self._pool, self._interrupts, self._watch = pool, interrupts, watch
+    def __init__(self, pool: ProcessPool, interrupts: Interrupts, on_snapshot: OnSnapshot) -> None:
+        self._pool, self._interrupts, self._on_snapshot = pool, interrupts, on_snapshot
         self.died: list[str] = []
-        self.unwritten: list[str] = []
+        self.save_errors: list[str] = []
         self.idle: dict[str, Message] = {}
         self.interrupted = False
-        self.started_ns = now_ns() + LEAD_NS
+        self.started_ns = now_ns() + START_DELAY_NS
         self._drain_ns = pool.drain_ns(self.started_ns)
         self._stopped_ns: int | None = None
         self._drained_ns: int | None = None
         self._ended_ns: int | None = None
-        self._heard_ns = 0  # from the collector
+        self._last_message_ns = 0  # from the collector
         self._complete = False
         self._figures: Figures | None = None
 
     def start(self) -> None:
-        """Tell everybody when time zero is."""
-        self._pool.tell("start", started_ns=self.started_ns)
+        """Tell all processes when time zero is."""
+        self._pool.send("start", started_ns=self.started_ns)
 
-    def follow(self) -> None:
-        """Return when every request is accounted for, or when what was in flight at a stop has ended."""
+    def wait_for_end(self) -> None:
+        """Return when every request has ended, or, after a stop, every request that was in flight."""
         while not (self._complete or self.died or self._interrupts.count or self._drained()):
-            self._hear(LOOK_S if self._drain_ns is None else min(LOOK_S, max(self._drain_ns - now_ns(), 0) / SECOND_NS))
+            self._receive(
+                POLL_S if self._drain_ns is None else min(POLL_S, max(self._drain_ns - now_ns(), 0) / SECOND_NS)
+            )
             self._complete = self._complete or self._ended()
-        self._note_why()
+        self._record_end_reason()
         self._pool.stop()
-        if self._drained_ns is None:  # else this was the grace
+        if self._drained_ns is None:  # else --drain was the grace period
             self._wait_until(self._all_idle, GRACE_S)
         if not self._all_idle():
             self._pool.abandon(Outcome.CANCELLED if self.interrupted else Outcome.UNFINISHED)
-            self._wait_until(self._all_idle, ABANDON_S, patient=True)
-        self._save(GRACE_S if self._stopped_ns else SAVING_S)
+            self._wait_until(self._all_idle, ABANDON_S, ignore_interrupts=True)
+        self._finish_writing(GRACE_S if self._stopped_ns else WRITE_S)
 
-    def _note_why(self) -> None:
-        """Write down what ended the run, unless its plan is through."""
+    def _record_end_reason(self) -> None:
+        """Record what ended the run, unless it is complete."""
         if self._complete:
             return
         if self.died or self._interrupts.count:
@@ -81,49 +83,51 @@ class RunLoop:
         return self._drain_ns is not None and now_ns() >= self._drain_ns
 
     def _ended(self) -> bool:
-        """Whether all has ended by the senders' own count, and the collector, which should have said so, did not."""
+        """Whether all requests have ended by the senders' counters, though the collector did not report it in time."""
         if not self._pool.all_ended():
             return False
         now = now_ns()
         self._ended_ns = self._ended_ns or now
-        silent_s = (now - max(self._heard_ns, self._ended_ns)) / SECOND_NS
+        silent_s = (now - max(self._last_message_ns, self._ended_ns)) / SECOND_NS
         return silent_s > SILENT_S or (now - self._ended_ns) / SECOND_NS > CLOSING_S
 
-    def _save(self, patience_s: float) -> None:
-        """Have the saver write what is left; a second Ctrl-C ends that."""
+    def _finish_writing(self, patience_s: float) -> None:
+        """Let the writer save the remaining answers; a second Ctrl-C stops that."""
         writer = self._pool.writer
         if writer is None:
             return
-        self._pool.tell("stop", [writer], patience_s=patience_s)
+        self._pool.send("stop", [writer], patience_s=patience_s)
         self._wait_until(lambda: writer.name in self.idle or not writer.alive, patience_s + ABANDON_S)
 
-    def listen(self) -> int:
-        """Take what has come meanwhile, so that nobody waits to be heard; return how many Ctrl-C there were so far."""
-        self._hear(0.0)
+    def poll(self) -> int:
+        """Handle the messages that have arrived; return the number of Ctrl-C so far."""
+        self._receive(0.0)
         return self._interrupts.count
 
-    def close(self, refused: Sequence[tuple[int, str]] = ()) -> Figures:
-        """Have the collector close the books; close them here if it is dead. `refused` are answers found to be wrong.
+    def finish(self, refused: Sequence[tuple[int, str]] = ()) -> Figures:
+        """Let the collector compute the figures, or compute them here if it died.
 
-        The others go first: what they hold in memory is not needed any more, and the collector needs some.
+        `refused` are answers that failed verification. The other processes end first, which frees memory for it.
         """
         collector = self._pool.collector
-        self._wait_until(lambda: self._idle(self._pool.onlookers), SCRAPES_S)
+        self._wait_until(lambda: self._idle(self._pool.scrapers), SCRAPES_S)
         for child in self._pool.stoppable:
             if child.name in self.idle:
                 child.release()
-            elif child.alive and not self._complete and child not in self._pool.onlookers:
+            elif child.alive and not self._complete and child not in self._pool.scrapers:
                 self.died.append(f"{child.name}: silent at the end")
         if collector.alive:
             collector.wake()
             collector.channel.send("finish", ending=self._ending(), refused=refused)
-            self._wait_until(lambda: self._figures is not None or not collector.alive, CLOSING_S, patient=True)
+            self._wait_until(
+                lambda: self._figures is not None or not collector.alive, CLOSING_S, ignore_interrupts=True
+            )
         return self._figures or self._close_here(refused)
 
     def _close_here(self, refused: Sequence[tuple[int, str]]) -> Figures:
         if self._pool.collector.alive:
             self.died.append(f"{self._pool.collector.name}: silent for {CLOSING_S:g} s")
-        setup = numbered(self._pool.accounting)
+        setup = descriptor_numbers(self._pool.accounting)
         accounting = Accounting(setup)
         if setup["run_dir"]:
             save_all_marks(Path(setup["run_dir"]), accounting.shared_counters.marks)
@@ -131,7 +135,7 @@ class RunLoop:
         return accounting.close(self.started_ns, self._ending())
 
     def _ending(self) -> dict[str, Any]:
-        """How the run ended, as the books want to know it."""
+        """How the run ended, for the accounting."""
         busy = [report["busy_share"] for report in self.idle.values() if "busy_share" in report]
         return {
             "stopped_ns": self._stopped_ns,
@@ -140,31 +144,31 @@ class RunLoop:
             "busiest_sender": max(busy, default=None),
         }
 
-    def _wait_until(self, reached: Callable[[], bool], limit_s: float, *, patient: bool = False) -> None:
-        """Listen until something is reached, for `limit_s` at most; a second Ctrl-C ends it unless `patient`."""
+    def _wait_until(self, reached: Callable[[], bool], limit_s: float, *, ignore_interrupts: bool = False) -> None:
+        """Handle messages until `reached()`, for `limit_s` at most; a second Ctrl-C ends it too, unless ignored."""
         deadline = time.monotonic() + limit_s
-        while not reached() and time.monotonic() < deadline and (patient or self._interrupts.count < 2):
-            self._hear(max(deadline - time.monotonic(), 0.001))
+        while not reached() and time.monotonic() < deadline and (ignore_interrupts or self._interrupts.count < 2):
+            self._receive(max(deadline - time.monotonic(), 0.001))
 
     def _all_idle(self) -> bool:
-        return self._idle([child for child in self._pool.stoppable if child not in self._pool.onlookers])
+        return self._idle([child for child in self._pool.stoppable if child not in self._pool.scrapers])
 
     def _idle(self, children: Sequence[ChildProcess]) -> bool:
         return all(child.name in self.idle or not child.alive for child in children)
 
-    def _hear(self, timeout_s: float) -> None:
+    def _receive(self, timeout_s: float) -> None:
         for child, message in self._pool.processes.news(timeout_s, [self._interrupts.fileno()]):
-            self._note(child, message)
+            self._handle(child, message)
         self._interrupts.drain()
 
-    def _note(self, child: ChildProcess, message: Message) -> None:
+    def _handle(self, child: ChildProcess, message: Message) -> None:
         if child is self._pool.collector:
-            self._heard_ns = now_ns()
-        if fault := message.pop("unwritten", None):
-            self.unwritten.append(fault)
+            self._last_message_ns = now_ns()
+        if error := message.pop("unwritten", None):
+            self.save_errors.append(error)
         match message.pop("kind"):
             case "snapshot":
-                self._watch(message)  # type: ignore[arg-type]
+                self._on_snapshot(message)  # type: ignore[arg-type]
             case "complete":
                 self._complete = True
             case "idle":
@@ -172,7 +176,7 @@ class RunLoop:
             case "figures":
                 self._figures = message["figures"]
                 self.idle[child.name] = message["vitals"]
-            case "died" if child in self._pool.onlookers or child is self._pool.writer:
+            case "died" if child in self._pool.scrapers or child is self._pool.writer:
                 self.idle[child.name] = {"died": child.exit_reason()}
             case "died":
                 self.died.append(f"{child.name}: {child.exit_reason()}")

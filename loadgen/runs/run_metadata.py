@@ -1,4 +1,4 @@
-"""The circumstances of a run: what was asked, of whom, where and with what. No secret ever comes in here."""
+"""Run metadata: the config, the server, versions and host of a run. It never holds a secret."""
 
 import dataclasses
 import platform
@@ -28,7 +28,7 @@ _PACKAGES: Final = (
 
 
 def run_metadata(plan: Plan, options: BenchOptions, warmups: list[Warmup], targets: Targets) -> dict[str, Any]:
-    """Everything that a result says besides its figures, known before time zero."""
+    """The part of a result that is known before time zero."""
     return {
         "config": config(options),
         "environment": {**environment(), "source": plan.source},
@@ -42,7 +42,7 @@ def run_metadata(plan: Plan, options: BenchOptions, warmups: list[Warmup], targe
 
 
 def environment() -> dict[str, Any]:
-    """Versions, cores and host."""
+    """Time, host, cores and versions."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),
@@ -54,7 +54,7 @@ def environment() -> dict[str, Any]:
 
 
 def config(options: BenchOptions) -> dict[str, Any]:
-    """The options as they were used, without secrets: of headers only the names are kept."""
+    """The options without secrets; of headers only the names."""
     shown = dataclasses.asdict(options)
     target = shown["target"]
     del target["api_key"]

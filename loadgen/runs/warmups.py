@@ -1,4 +1,4 @@
-"""Warm-ups: a few requests before time zero, one at a time, through the senders that will do the work."""
+"""Warm-ups: a few requests before time zero, one at a time, through the senders of the run."""
 
 import time
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from loadgen.planning.plan import Plan
 from loadgen.processes.child_processes import ChildProcesses
 from loadgen.runs.process_pool import ProcessPool
 
-REMIND_S: Final = 10.0  # how often a warm-up without an answer is mentioned
+REMIND_S: Final = 10.0  # between status lines while a warm-up has no answer
 
 
 @dataclass(frozen=True, slots=True)
 class Warmup:
-    """How one warm-up went; `error` is None for a success. `shape` is width, height, frames, steps.
+    """The result of one warm-up; `error` is None for a success. `shape` is width, height, frames, steps.
 
     `received` is the size of the answer's body in bytes.
     """
@@ -27,16 +27,16 @@ class Warmup:
     received: int = 0
 
 
-def warm_up(pool: ProcessPool, plan: Plan, urls: int, tell: Callable[[str], None]) -> list[Warmup]:
-    """Send the plan's warm-ups to each of so many URLs, one at a time, the senders taking turns."""
+def warm_up(pool: ProcessPool, plan: Plan, urls: int, notify: Callable[[str], None]) -> list[Warmup]:
+    """Send the plan's warm-ups to each of `urls` base URLs, one at a time, from the senders in turn."""
     done: list[Warmup] = []
     turns = [(entry, replica) for entry in plan.warmups for replica in range(urls)]
     for turn, (entry, replica) in enumerate(turns):
         what = f"warm-up {turn + 1} of {len(turns)}"
-        tell(what)
+        notify(what)
         sender = pool.senders[turn % len(pool.senders)]
         sender.channel.send("warmup", entry=entry, replica=replica, size=plan.shapes[entry, :2].tolist())
-        message = wait_for_answer(pool.processes, sender.name, what, tell)
+        message = wait_for_answer(pool.processes, sender.name, what, notify)
         width, height, frames, steps = plan.shapes[entry].tolist()
         shape, latency_ms = (width, height, frames, steps), message["latency_ns"] / 1e6
         done.append(Warmup(latency_ms, shape, message["error"], message["detail"], message["received"]))
@@ -44,9 +44,9 @@ def warm_up(pool: ProcessPool, plan: Plan, urls: int, tell: Callable[[str], None
 
 
 def wait_for_answer(
-    processes: ChildProcesses, name: str, what: str, tell: Callable[[str], None], every_s: float = REMIND_S
+    processes: ChildProcesses, name: str, what: str, notify: Callable[[str], None], every_s: float = REMIND_S
 ) -> dict[str, Any]:
-    """Wait for the answer to a warm-up and say now and then that there is none; ProcessError for a death meanwhile."""
+    """Wait for the answer to a warm-up, with a status line every `every_s`; ProcessError if a process dies."""
     began_s = reminded_s = time.monotonic()
     while True:
         for child, message in processes.news(every_s):
@@ -56,4 +56,4 @@ def wait_for_answer(
                 return message
         if time.monotonic() - reminded_s >= every_s:
             reminded_s = time.monotonic()
-            tell(f"{what} is unanswered for {reminded_s - began_s:.0f} s")
+            notify(f"{what} has no answer after {reminded_s - began_s:.0f} s")

@@ -1,1 +1,1 @@
-"""The search for the highest rate that meets a target: what a run shows, what decides, where to look next."""
+"""The search for the highest rate that meets a target: one run's measurement, the sequential test, the next rate."""

@@ -1,4 +1,4 @@
-"""Where to look next: the bracket between the highest rate shown to hold and the lowest shown to fail."""
+"""The bracket between the highest rate shown to hold and the lowest shown to fail, and the next rate to test."""
 
 import math
 from collections.abc import Sequence
@@ -6,56 +6,68 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from loadgen.search.bound import Decision
+from loadgen.search.decision import Decision
 
-RATES: Final = 10  # that one search visits at most; each gets an equal part of the error
-_STEP: Final = 2.0  # from rate to rate until both ends are known
+MAX_RATES: Final = 10  # tested in one search at most; each gets an equal part of the error
+_STEP: Final = 2.0  # factor from rate to rate until both ends are known
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """A rate that was looked at, and what came of it; `stuck`: the budget of permits was too small for it."""
+class RateTest:
+    """A rate in requests/s and the decision on it, with what that rests on.
+
+    `capped` says that the concurrency budget was too small for the rate. `requests` were sent in VALID runs, of which
+    `met` met their target; `states` are the verdicts of all runs.
+    """
 
     rate: float
     decision: Decision
-    stuck: bool = False
+    capped: bool = False
+    requests: int = 0
+    met: int = 0
+    states: tuple[str, ...] = ()
+
+    @property
+    def attainment(self) -> float | None:
+        """Share of the requests that met their target; None if there was no VALID run."""
+        return self.met / self.requests if self.requests else None
 
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """Highest rate shown to hold, lowest shown to fail, in requests/s; None where none was."""
+    """Highest rate shown to hold, lowest shown to fail, in requests/s; None if there is none."""
 
     holds: float | None
     fails: float | None
 
 
-def bracket(visits: Sequence[Visit]) -> Bracket:
-    """Read the bracket off the visits."""
-    held = [visit.rate for visit in visits if visit.decision is Decision.HOLDS]
-    failed = [visit.rate for visit in visits if visit.decision is Decision.FAILS]
-    return Bracket(max(held, default=None), min(failed, default=None))
+def bracket(tested: Sequence[RateTest]) -> Bracket:
+    """Return the bracket that the tested rates make."""
+    holding = [each.rate for each in tested if each.decision is Decision.HOLDS]
+    failing = [each.rate for each in tested if each.decision is Decision.FAILS]
+    return Bracket(max(holding, default=None), min(failing, default=None))
 
 
-def next_rate(visits: Sequence[Visit], precision: float) -> float | None:
-    """Give the rate to look at after `visits`; None where neighbours are all within a factor of `precision`.
+def next_rate(tested: Sequence[RateTest], precision: float) -> float | None:
+    """Return the next rate to test; None once neighbouring rates are all within a factor of `precision`.
 
-    Until both ends are known rates go up or down by a factor of two; then the widest gap between the ends is halved
-    (geometrically), where a rate that stayed open parts a gap as any other does. So a rate is never visited twice, and
-    none outside the bracket: no two decisions contradict each other. A rate that was `stuck` is not gone beyond.
+    Until both ends are known, rates double or halve; then bisection splits the widest gap inside the bracket at its
+    geometric mean, where an undecided rate bounds a gap as any other does. So no rate is tested twice, none outside the
+    bracket, and no two decisions contradict each other. Rates above a `capped` one are not tried.
     """
-    if len(visits) >= RATES:
+    if len(tested) >= MAX_RATES:
         return None
-    ends, rates = bracket(visits), sorted(visit.rate for visit in visits)
-    stuck = {visit.rate for visit in visits if visit.stuck}
-    if ends.holds is None and (ends.fails is not None or rates[-1] in stuck):
+    ends, rates = bracket(tested), sorted(each.rate for each in tested)
+    capped = {each.rate for each in tested if each.capped}
+    if ends.holds is None and (ends.fails is not None or rates[-1] in capped):
         return rates[0] / _STEP
-    if ends.fails is None and rates[-1] not in stuck:
+    if ends.fails is None and rates[-1] not in capped:
         return rates[-1] * _STEP
     inside = [rate for rate in rates if _within(rate, ends)]
-    wide = [(high / low, low, high) for low, high in pairwise(inside) if high / low > precision]
-    if not wide:
+    gaps = [(high / low, low, high) for low, high in pairwise(inside) if high / low > precision]
+    if not gaps:
         return None
-    _, low, high = max(wide)
+    _, low, high = max(gaps)
     return math.sqrt(low * high)
 
 

@@ -1,4 +1,4 @@
-"""A trial: what one run at one rate shows of the target."""
+"""A measurement: which requests of one run at one rate met their target, and their response times."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,15 +11,15 @@ from collector.statistics.order_statistics import seconds
 from collector.summary import slo
 from collector.summary import times as clock
 
-CUT: Final = 10  # the first 1/10 of a run is its transient, from an empty server
+TRANSIENT: Final = 10  # the first 1/10 of a run is cut: it starts with an empty server
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """One run at one rate, in schedule order.
 
-    `met` bool[n] is whether each request that has a target met it, `response_s` float64[n] how long it took until it
-    ended, however it did. `state` is the verdict of the run; only a VALID one may decide.
+    `met` bool[n] says whether each request that has a target met it, `response_s` float64[n] when it ended, failed ones
+    included. `state` is the verdict of the run; only VALID runs count in a decision.
     """
 
     met: NDArray[np.bool_]
@@ -28,19 +28,19 @@ class Measurement:
 
     @property
     def steady(self) -> "Measurement":
-        """The trial without its transient."""
-        first = -(-len(self.met) // CUT)
+        """The measurement without its transient."""
+        first = -(-len(self.met) // TRANSIENT)
         return Measurement(self.met[first:], self.response_s[first:], self.state)
 
 
 def read_measurement(saved: SavedRun) -> Measurement:
-    """Read a trial out of a saved run; an interrupted one is INVALID, since its end is not that of its requests."""
+    """Read the measurement of a saved run; an interrupted or incomplete run is INVALID."""
     info = saved.info
     times = clock.of_run(clock.first_records(saved.records, info.planned), info)
-    counted, met = slo.judged(times, info)
-    took_s = np.full(info.planned, np.nan)
-    took_s[times.index] = seconds(times.latency_ns(info.latency_from))
-    counted &= ~np.isnan(took_s)
+    has_target, met = slo.judged(times, info)
+    response_s = np.full(info.planned, np.nan)
+    response_s[times.index] = seconds(times.latency_ns(info.latency_from))
+    has_target &= ~np.isnan(response_s)
     verdict = (saved.summary or {}).get("verdict", {})
-    whole = saved.complete and not info.interrupted
-    return Measurement(met[counted], took_s[counted], str(verdict.get("state", "INVALID")) if whole else "INVALID")
+    state = str(verdict.get("state", "INVALID")) if saved.complete and not info.interrupted else "INVALID"
+    return Measurement(met[has_target], response_s[has_target], state)

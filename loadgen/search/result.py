@@ -1,13 +1,13 @@
-"""What a search found: its JSON."""
+"""The result of a search, as JSON has it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from loadgen.search.search_loop import Look
+from loadgen.search.bracket import RateTest
 
 
 class RateResult(TypedDict):
-    """A rate (requests/s) that was looked at: the `requests` of its VALID runs and how many `met` their target.
+    """A tested rate (requests/s): the `requests` of its VALID runs and how many `met` their target.
 
     `decision` is holds, fails or open; `runs` are the verdicts of all its runs.
     """
@@ -21,10 +21,11 @@ class RateResult(TypedDict):
 
 
 class SearchResult(TypedDict):
-    """What a search found, as docs/search.md has it.
+    """The result of a search; docs/search.md describes it.
 
-    `bracket` is the highest rate shown to hold and the lowest shown to fail (requests/s, None where none was); both
-    are right with `confidence`. `ended` is budget, precision, rates, interrupted or fault. `capacity` is in requests/s.
+    `bracket` is the highest rate shown to hold and the lowest shown to fail (requests/s, None if there is none); the
+    whole bracket has this `confidence`. `looks` are the tested rates. `ended` is
+    budget (the time limit), precision, rates, interrupted or fault. `capacity` is in requests/s.
     """
 
     bracket: list[float | None]
@@ -43,13 +44,13 @@ class SearchResult(TypedDict):
     environment: Mapping[str, Any]
 
 
-def rate_result(look: Look) -> RateResult:
-    """Say of one rate what was seen there."""
+def rate_result(tested: RateTest) -> RateResult:
+    """Return the JSON of one tested rate."""
     return RateResult(
-        rate=look.visit.rate,
-        decision=look.visit.decision.value,
-        requests=look.requests,
-        met=look.met,
-        attainment=look.attainment,
-        runs=list(look.states),
+        rate=tested.rate,
+        decision=tested.decision.value,
+        requests=tested.requests,
+        met=tested.met,
+        attainment=tested.attainment,
+        runs=list(tested.states),
     )

@@ -1,29 +1,29 @@
-"""The hunt: visits one rate after another, each until it is decided, within a budget of time."""
+"""The search loop: tests one rate after another, each until it is decided, within a time limit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from loadgen.search.bound import LOOKS, Decision, decide, runs_to_fail
-from loadgen.search.bracket import RATES, Bracket, Visit, bracket, next_rate
+from loadgen.search.bracket import MAX_RATES, Bracket, RateTest, bracket, next_rate
+from loadgen.search.decision import LOOKS, Decision, decide, runs_to_fail
 from loadgen.search.measurement import Measurement
 
-UNITS: Final = 32  # of time in a budget
-LENGTHS: Final = (1, 1, 1, 2, 3)  # of the runs at one rate, in units: one for each of its looks
-_SPOILT: Final = 2  # runs at one rate that may come out INVALID before it is left open
-_SHORTEST: Final = 2.0  # times what it takes to start a run: a unit is no shorter than that
-LEAST: Final = 20  # requests in a run
+UNITS: Final = 32  # of time in the time limit
+RUN_UNITS: Final = (1, 1, 1, 2, 3)  # length of the runs at one rate, in units: one run for each look
+MIN_REQUESTS: Final = 20  # in a run
+_MAX_INVALID: Final = 2  # INVALID runs at one rate, after which it stays undecided
+_MIN_UNIT: Final = 2.0  # a unit is at least so many times the overhead of a run
 
 Measure = Callable[[float, int, int], Measurement]  # rate, requests, number of the run
 Clock = Callable[[], float]  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is searched: the highest rate (requests/s) with an attainment of `target` or more.
+class SearchGoal:
+    """What to find: the highest rate (requests/s) with an attainment of `target` or more.
 
-    `confidence` is that of the whole bracket, `budget_s` the most it may take, `precision` the ratio of neighbouring
-    rates that ends it. `capacity` is about the most the server does (requests/s), None where nobody asked it.
+    `confidence` is that of the whole bracket, `budget_s` the time limit, `precision` the ratio of neighbouring rates
+    at which the search ends. `capacity` is a rough maximum of the server (requests/s), None if it was not measured.
     """
 
     target: float
@@ -34,110 +34,97 @@ class Question:
 
     @property
     def error(self) -> float:
-        """What one rate may spend: an equal part of 1 - confidence."""
-        return (1 - self.confidence) / RATES
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A visit and what it rests on: requests in VALID runs, how many of them met the target, states of all runs."""
-
-    visit: Visit
-    requests: int
-    met: int
-    states: tuple[str, ...]
-
-    @property
-    def attainment(self) -> float | None:
-        """Share of the requests that met the target; None where there was no VALID run."""
-        return self.met / self.requests if self.requests else None
+        """Probability of a wrong decision on one rate: an equal part of 1 - confidence."""
+        return (1 - self.confidence) / MAX_RATES
 
 
 @dataclass(slots=True)
 class SearchLoop:
-    """A search under way: `looks` grows with each rate that was visited; `ended` says what ended it."""
+    """A search in progress: `tested` are the rates so far, `ended` says why it stopped, `notify` hears of each rate."""
 
-    question: Question
+    goal: SearchGoal
     measure: Measure
     clock: Clock
-    looks: list[Look] = field(default_factory=list)
-    tell: Callable[[Look], None] = lambda _: None
+    notify: Callable[[RateTest], None] = lambda _: None
+    tested: list[RateTest] = field(default_factory=list)
     ended: str = "budget"
     runs: int = 0
-    _overhead_s: float = 0.0  # the least that a run took beyond the time of its arrivals
+    _overhead_s: float = 0.0  # the least time that a run took beyond its arrivals
 
     @property
     def bracket(self) -> Bracket:
-        """What is known so far."""
-        return bracket([look.visit for look in self.looks])
+        """The bracket so far."""
+        return bracket(self.tested)
 
-    def go(self, start: float) -> Bracket:
-        """Visit rates from `start` on, until the bracket is narrow or the time is over."""
-        deadline = self.clock() + self.question.budget_s
-        rate: float | None = start
+    def run(self, start_rate: float) -> Bracket:
+        """Test rates from `start_rate` on, until the bracket is narrow enough or the time is up."""
+        deadline = self.clock() + self.goal.budget_s
+        rate: float | None = start_rate
         while rate is not None:
-            if not self._visit(rate, deadline):
+            if not self._test(rate, deadline):
                 return self.bracket
-            rate = next_rate([look.visit for look in self.looks], self.question.precision)
-        self.ended = "rates" if len(self.looks) >= RATES else "precision"
+            rate = next_rate(self.tested, self.goal.precision)
+        self.ended = "rates" if len(self.tested) >= MAX_RATES else "precision"
         return self.bracket
 
-    def _visit(self, rate: float, deadline: float) -> bool:
-        """Look at a rate, and tell whether there was time for a run; one that is interrupted keeps what it saw.
+    def _test(self, rate: float, deadline: float) -> bool:
+        """Test a rate; return whether there was time for a run. An interrupted test keeps its finished runs.
 
-        While no rate was shown to fail there are no more looks than that takes: higher up it takes less.
+        While no rate was shown to fail, a rate gets only as many looks as that takes: higher rates need fewer.
         """
-        looks = LOOKS if self.bracket.fails else runs_to_fail(self.question.target, self.question.error)
+        looks = LOOKS if self.bracket.fails else runs_to_fail(self.goal.target, self.goal.error)
         measurements: list[Measurement] = []
         decision = Decision.OPEN
         try:
-            while decision is Decision.OPEN and (units := _units(measurements, looks)):
+            while decision is Decision.OPEN and (units := _next_units(measurements, looks)):
                 count = self._count(rate, units, deadline)
                 if not count:
                     break
-                measurements.append(self._measured(rate, count))
-                decision = decide(measurements, self.question.target, self.question.error)
+                measurements.append(self._measure(rate, count))
+                decision = decide(measurements, self.goal.target, self.goal.error)
         finally:
             if measurements:
-                self.looks.append(_look(rate, measurements, decision))
-                self.tell(self.looks[-1])
+                self.tested.append(_tested(rate, measurements, decision))
+                self.notify(self.tested[-1])
         return bool(measurements)
 
-    def _measured(self, rate: float, count: int) -> Measurement:
-        before = self.clock()
+    def _measure(self, rate: float, count: int) -> Measurement:
+        began_s = self.clock()
         measurement = self.measure(rate, count, self.runs)
-        over_s = self.clock() - before - count / rate
-        self._overhead_s = over_s if self.runs == 0 else min(over_s, self._overhead_s)
+        overhead_s = self.clock() - began_s - count / rate
+        self._overhead_s = overhead_s if self.runs == 0 else min(overhead_s, self._overhead_s)
         self.runs += 1
         return measurement
 
     def _count(self, rate: float, units: int, deadline: float) -> int:
-        """Requests of the next run: as long as planned, or as the time that is left allows; 0 where that is too short.
+        """Requests of the next run: as planned, or as many as the remaining time allows; 0 if that is too few.
 
-        A run lasts as long as its arrivals, or as the server takes for them, and some more to start and to end.
+        A run lasts as long as its arrivals, or as the server takes for them, plus the overhead to start and end it.
         """
-        pace = min(rate, self.question.capacity or rate)
-        unit_s = max(self.question.budget_s / UNITS, _SHORTEST * self._overhead_s)
-        count = max(LEAST, round(rate * unit_s * units))
-        fitting = int((deadline - self.clock() - self._overhead_s) * pace)
-        return min(count, fitting) if fitting >= max(LEAST, rate * unit_s / 2) else 0
+        throughput = min(rate, self.goal.capacity or rate)
+        unit_s = max(self.goal.budget_s / UNITS, _MIN_UNIT * self._overhead_s)
+        count = max(MIN_REQUESTS, round(rate * unit_s * units))
+        fitting = int((deadline - self.clock() - self._overhead_s) * throughput)
+        return min(count, fitting) if fitting >= max(MIN_REQUESTS, rate * unit_s / 2) else 0
 
 
-def _units(measurements: list[Measurement], looks: int) -> int:
-    """How long the next run at a rate is; 0 where there is none, for want of `looks` or of VALID runs."""
+def _next_units(measurements: list[Measurement], looks: int) -> int:
+    """Length of the next run at a rate, in units; 0 if there is none: no looks left, or runs that are not VALID."""
     valid = sum(measurement.state == "VALID" for measurement in measurements)
-    spoilt = len(measurements) - valid
-    if any(measurement.state == "CAPPED" for measurement in measurements) or spoilt >= _SPOILT or valid >= looks:
+    invalid = len(measurements) - valid
+    if any(measurement.state == "CAPPED" for measurement in measurements) or invalid >= _MAX_INVALID or valid >= looks:
         return 0
-    return LENGTHS[valid]
+    return RUN_UNITS[valid]
 
 
-def _look(rate: float, measurements: list[Measurement], decision: Decision) -> Look:
-    """A CAPPED run leaves the rate open whatever the others said: they would be those with short queues."""
-    stuck = any(measurement.state == "CAPPED" for measurement in measurements)
+def _tested(rate: float, measurements: list[Measurement], decision: Decision) -> RateTest:
+    """A CAPPED run leaves the rate undecided whatever the others show: only those with short queues are VALID."""
+    capped = any(measurement.state == "CAPPED" for measurement in measurements)
     valid = [measurement for measurement in measurements if measurement.state == "VALID"]
-    return Look(
-        Visit(rate, Decision.OPEN if stuck else decision, stuck),
+    return RateTest(
+        rate,
+        Decision.OPEN if capped else decision,
+        capped,
         sum(len(measurement.met) for measurement in valid),
         sum(int(measurement.met.sum()) for measurement in valid),
         tuple(measurement.state for measurement in measurements),

@@ -1,1 +1,1 @@
-"""One workload at one rate after another: the runner, the sweep, its folder."""
+"""Many runs of one workload: the runner, the capacity estimate, the sweep over rates and its folder."""

@@ -1,30 +1,30 @@
-"""The probe: about how many requests a second a server does at most, before anything is known of it."""
+"""The capacity estimate: about how many requests per second a server can do at most."""
 
 from typing import Final
 
 from loadgen.errors import WarmupError
 from loadgen.sweeps.runner import Runner
 
-EACH: Final = 8  # requests a place in flight
-MOST: Final = 128  # in flight
-_RISES: Final = 1.25  # times the throughput before: else more in flight brings no more
+REQUESTS_PER_SLOT: Final = 8  # a slot is one of the requests in flight
+MAX_IN_FLIGHT: Final = 128
+_MIN_GAIN: Final = 1.25  # in throughput, for twice as many in flight: else the server is saturated
 
 
 def capacity(runner: Runner) -> float:
-    """Measure requests/s in a closed loop with 1, 2, 4, ... in flight, until that brings less than a quarter more.
+    """Measure the throughput in a closed loop with 1, 2, 4, ... in flight, until doubling adds less than a quarter.
 
-    Each of them sends 8 requests a place. The most that was seen is a rough figure, from which rates are chosen and
-    nothing is concluded. Raises WarmupError where no request succeeded.
+    Each step sends 8 requests per slot. The highest throughput (requests/s) is a rough figure, only used to choose
+    rates. Raises WarmupError if no request succeeded.
     """
-    most, in_flight = 0.0, 1
-    while in_flight <= min(MOST, runner.options.traffic.max_concurrency):
-        measured = runner.closed(in_flight, EACH * in_flight)
-        if measured.interrupted:
+    highest, in_flight = 0.0, 1
+    while in_flight <= min(MAX_IN_FLIGHT, runner.options.traffic.max_concurrency):
+        completed = runner.run_closed_loop(in_flight, REQUESTS_PER_SLOT * in_flight)
+        if completed.interrupted:
             raise KeyboardInterrupt
-        found = measured.result["throughput_qps"] or 0.0
-        if found < _RISES * most or not found:
+        throughput = completed.result["throughput_qps"] or 0.0
+        if throughput < _MIN_GAIN * highest or not throughput:
             break
-        most, in_flight = found, 2 * in_flight
-    if not max(most, found):
-        raise WarmupError("no request of the probe succeeded, so no rate can be chosen; see to the server")
-    return max(most, found)
+        highest, in_flight = throughput, 2 * in_flight
+    if not max(highest, throughput):
+        raise WarmupError("no request of the capacity estimate succeeded, so no rate can be chosen; check the server")
+    return max(highest, throughput)

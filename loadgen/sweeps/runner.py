@@ -1,4 +1,4 @@
-"""The stand: one workload against one server, at one rate after another."""
+"""The runner: makes run after run of one workload, each at its own rate."""
 
 import math
 import time
@@ -10,56 +10,58 @@ from typing import Any, Final
 from loadgen.errors import ProcessError, UsageError
 from loadgen.options import BenchOptions, SloOptions
 from loadgen.planning.plan import Plan, build_plan
-from loadgen.runs.run import CompletedRun, Tell, run
+from loadgen.runs.run import CompletedRun, Notify, run
 
 RunAtRate = Callable[[Plan, BenchOptions, Path | None], CompletedRun]
-_MODELLED: Final = ("linear", "affine")
-_TARGETS: Final = ("model", "unit_ms", "fixed_ms", "flat_ms", "fit", "warnings")  # keys of a result's slo
+_PREDICTING: Final = ("linear", "affine")
+_SLO_KEYS: Final = ("model", "unit_ms", "fixed_ms", "flat_ms", "fit", "warnings")  # of a result's slo
 
 
-def without_rate(options: BenchOptions) -> BenchOptions:
-    """Check that options leave it to others which rates are run; UsageError names what does not."""
+def with_placeholder_rate(options: BenchOptions) -> BenchOptions:
+    """Return options with a placeholder for the rate; UsageError if they set one themselves."""
     arrivals = options.arrivals
     if math.isfinite(arrivals.rate) or arrivals.rate_series or arrivals.process == "trace":
-        raise UsageError("arrivals: the rates are chosen here; leave rate and rate_series out, and process no trace")
+        raise UsageError(
+            "arrivals: sweep and search choose the rates; leave rate and rate_series out, and do not use process trace"
+        )
     if options.traffic.save_dir is not None:
-        raise UsageError("save_dir is for one run; leave it out")
-    return replace(options, arrivals=replace(arrivals, rate=1.0))  # which stands for those to come
+        raise UsageError("save_dir is for a single run; leave it out")
+    return replace(options, arrivals=replace(arrivals, rate=1.0))
 
 
-def run_at_rate_with(tell: Tell) -> RunAtRate:
-    """Runs that say by `tell` what takes its time."""
-    return lambda plan, options, folder: run(plan, options, tell=tell, run_dir=folder)
+def run_at_rate_with(notify: Notify) -> RunAtRate:
+    """Return a function that makes a run and sends its status lines to `notify`."""
+    return lambda plan, options, folder: run(plan, options, notify=notify, run_dir=folder)
 
 
 @dataclass(slots=True)
 class Runner:
-    """Makes runs; before each but the first it lets the server cool down for `cool_down_s`.
+    """Makes runs, with a pause of `cool_down_s` between them.
 
-    A run ends when nothing is in flight any more, and the next one begins with its own warm-ups. Targets that come from
-    warm-ups are those of the first run (or `slo` of an earlier one): a target that moves cannot be compared.
-    A run that could not be saved whole is a ProcessError.
+    A run ends once nothing is in flight, and the next one starts with its own warm-ups. SLO targets from warm-ups are
+    those of the first run (or `slo` of an earlier one) throughout, so that all runs are compared with the same targets.
+    A run that could not be saved completely raises ProcessError.
     """
 
     options: BenchOptions
     run_at_rate: RunAtRate
     cool_down_s: float = 0.0
     slo: Mapping[str, Any] | None = None
-    _used: bool = field(default=False)
+    _has_run: bool = field(default=False)
 
     def run(self, rate: float, folder: Path | None, number: int = 0, count: int | None = None) -> CompletedRun:
-        """Run at `rate` (requests/s), `count` requests or as many as the options say; `number` varies the draws."""
+        """Run `count` requests (None: as the options say) at `rate` (requests/s); `number` is added to the seeds."""
         options = self.options
         arrivals = replace(options.arrivals, rate=rate, seed=options.arrivals.seed + number)
         data = replace(options.data, random_request_seed=options.data.random_request_seed + number)
         if count is not None:
             data = replace(data, num_prompts=count)
-        return self._measured(replace(options, arrivals=arrivals, data=data), folder)
+        return self._run(replace(options, arrivals=arrivals, data=data), folder)
 
-    def closed(self, concurrency: int, count: int) -> CompletedRun:
-        """Run `count` requests in a closed loop, with so many in flight."""
+    def run_closed_loop(self, concurrency: int, count: int) -> CompletedRun:
+        """Run `count` requests in a closed loop, `concurrency` at a time."""
         options = self.options
-        return self._measured(
+        return self._run(
             replace(
                 options,
                 arrivals=replace(options.arrivals, process="constant", rate=math.inf, duration_s=None),
@@ -69,23 +71,23 @@ class Runner:
             None,
         )
 
-    def _measured(self, options: BenchOptions, folder: Path | None) -> CompletedRun:
-        if self._used:
+    def _run(self, options: BenchOptions, folder: Path | None) -> CompletedRun:
+        if self._has_run:
             time.sleep(self.cool_down_s)
-        self._used = True
-        options = replace(options, slo=self._targets())
+        self._has_run = True
+        options = replace(options, slo=self._slo_options())
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup)
-        measured = self.run_at_rate(plan, options, folder)
-        if measured.unwritten:
-            raise ProcessError(f"{folder}: {measured.unwritten}; nothing can be concluded from it, so make room")
+        completed = self.run_at_rate(plan, options, folder)
+        if completed.save_error:
+            raise ProcessError(f"{folder}: {completed.save_error}; the saved run is incomplete, so free disk space")
         if self.slo is None:
-            found = measured.result["slo"]
-            self.slo = {key: found[key] for key in _TARGETS if key in found}
-        return measured
+            slo = completed.result["slo"]
+            self.slo = {key: slo[key] for key in _SLO_KEYS if key in slo}
+        return completed
 
-    def _targets(self) -> SloOptions:
-        """The SLO as it was asked for, with what the first run found out."""
-        asked, found = self.options.slo, self.slo
-        if found is None or found.get("model") not in _MODELLED:
-            return asked
-        return replace(asked, unit_ms=found["unit_ms"], fixed_ms=found.get("fixed_ms", 0.0))
+    def _slo_options(self) -> SloOptions:
+        """The SLO options, with the model of the first run."""
+        slo = self.slo
+        if slo is None or slo.get("model") not in _PREDICTING:
+            return self.options.slo
+        return replace(self.options.slo, unit_ms=slo["unit_ms"], fixed_ms=slo.get("fixed_ms", 0.0))

@@ -1,7 +1,7 @@
-"""A sweep: one benchmark at one rate after another, in a folder from which it goes on where it stopped."""
+"""A sweep: one benchmark at one rate after another, in a folder from which it can be continued."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypedDict
@@ -12,19 +12,19 @@ from collector.sweeps.knee import Knee, knee
 from collector.sweeps.point import Point, point_of
 from loadgen.errors import ProcessError, UsageError
 from loadgen.options import BenchOptions
-from loadgen.runs.run import CompletedRun, Tell
+from loadgen.runs.run import CompletedRun, Notify
 from loadgen.runs.run_metadata import config, environment
 from loadgen.sweeps.capacity_estimate import capacity
-from loadgen.sweeps.runner import Runner, run_at_rate_with, without_rate
+from loadgen.sweeps.runner import Runner, run_at_rate_with, with_placeholder_rate
 from loadgen.sweeps.sweep_folder import SweepDir, read_rates
 from loadgen.system.temporary_folder import temporary_folder
 
 COOL_DOWN_S: Final = 1.0
-FACTORS: Final = tuple(0.15 * 8 ** (step / 6) for step in range(7))  # of the capacity: 0.15 to 1.2
+_FACTORS: Final = tuple(0.15 * 8 ** (step / 6) for step in range(7))  # of the capacity: 0.15 to 1.2
 
 
-class SweepFigures(TypedDict):
-    """What a sweep found, as sweep.json and docs/search.md have it: rates in requests/s, ascending."""
+class SweepResult(TypedDict):
+    """The result of a sweep, as in sweep.json; docs/search.md describes it. Rates in requests/s, ascending."""
 
     rates: list[float]
     points: list[Point]
@@ -38,12 +38,12 @@ class SweepFigures(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class CompletedSweep:
-    """What a sweep leaves behind: its result (the JSON), which lacks points where it was `interrupted`.
+    """A completed sweep: its result (the JSON), without the remaining points if it was `interrupted`.
 
-    So it does where processes of ours `died`.
+    `died` names processes of this tool that died, which ends a sweep too.
     """
 
-    result: SweepFigures
+    result: SweepResult
     interrupted: bool = False
     died: tuple[str, ...] = ()
 
@@ -54,64 +54,61 @@ def sweep(
     *,
     sweep_dir: str | Path | None = None,
     cool_down_s: float = COOL_DOWN_S,
-    tell: Tell = lambda _: None,
+    notify: Notify = lambda _: None,
 ) -> CompletedSweep:
-    """Run `options` at each of two or more `rates` (requests/s), or at seven that are chosen around the capacity.
+    """Run `options` at each of two or more `rates` (requests/s); none: seven rates around the capacity.
 
-    `options` say no rate. Runs are kept in `sweep_dir`, from which a sweep with the same options goes on; between two
-    of them the server has `cool_down_s` seconds. Raises UsageError for what cannot be, and what `run` raises.
+    `options` set no rate. Runs are saved in `sweep_dir`, where a sweep with the same options continues; `cool_down_s`
+    is the pause between them, in seconds. Raises UsageError for options that cannot work, and whatever `run` raises.
     """
-    checked, asked = without_rate(options), _checked(rates)
-    with kept_in(sweep_dir, {**config(checked), "simulate": None}) as folder:
-        runner = Runner(checked, run_at_rate_with(tell), cool_down_s, folder.slo)
-        return run_all_rates(runner, folder, asked, tell)
+    options, rates = with_placeholder_rate(options), _checked(rates)
+    with open_sweep_dir(sweep_dir, {**config(options), "simulate": None}) as folder:
+        runner = Runner(options, run_at_rate_with(notify), cool_down_s, folder.slo)
+        return run_all_rates(runner, folder, rates, notify)
 
 
 @contextmanager
-def kept_in(place: str | Path | None, config: Mapping[str, Any]) -> Iterator[SweepDir]:
-    """Open the folder of a sweep; None is one that is gone afterwards."""
+def open_sweep_dir(folder: str | Path | None, config: Mapping[str, Any]) -> Iterator[SweepDir]:
+    """Open the folder of a sweep; None makes a temporary one."""
     with ExitStack() as stack:
-        folder = SweepDir(
-            stack.enter_context(temporary_folder("loadgen-sweep-")) if place is None else Path(place), config
-        )
-        stack.callback(folder.close)
-        yield folder
+        path = stack.enter_context(temporary_folder("loadgen-sweep-")) if folder is None else Path(folder)
+        yield stack.enter_context(closing(SweepDir(path, config)))
 
 
-def run_all_rates(runner: Runner, folder: SweepDir, asked: Sequence[float], tell: Tell) -> CompletedSweep:
-    """Run what is still to be run of the `asked` rates (none: automatic ones), keeping sweep.json up to date."""
-    rates = read_rates(folder.saved, asked or (() if folder.saved else automatic(runner, tell)))
+def run_all_rates(runner: Runner, folder: SweepDir, requested: Sequence[float], notify: Notify) -> CompletedSweep:
+    """Run those of the `requested` rates (none: automatic ones) that are not finished; keep sweep.json up to date."""
+    rates = read_rates(folder.saved, requested or (() if folder.saved else choose_rates(runner, notify)))
     points: list[Point] = []
-    about = environment()
-    folder.write(_figures(runner, folder, rates, points, about))
+    host = environment()
+    folder.write(_result(runner, folder, rates, points, host))
     for rate in rates:
-        point = _point(folder, runner, rate, tell)
+        point = _point(folder, runner, rate, notify)
         if isinstance(point, CompletedRun):
-            return CompletedSweep(_figures(runner, folder, rates, points, about), point.interrupted, point.died)
+            return CompletedSweep(_result(runner, folder, rates, points, host), point.interrupted, point.died)
         points.append(point)
-        folder.write(_figures(runner, folder, rates, points, about))
-    return CompletedSweep(_figures(runner, folder, rates, points, about))
+        folder.write(_result(runner, folder, rates, points, host))
+    return CompletedSweep(_result(runner, folder, rates, points, host))
 
 
-def automatic(runner: Runner, tell: Tell) -> tuple[float, ...]:
-    """Choose rates, each 1.41 times the one before, around what the server does in a closed loop."""
-    tell("--rates auto: how much the server gets through in a closed loop")
-    most = capacity(runner)
-    tell(f"about {most:.3g}/s: rates from {FACTORS[0] * most:.3g} to {FACTORS[-1] * most:.3g}/s")
-    return tuple(float(f"{most * factor:.3g}") for factor in FACTORS)
+def choose_rates(runner: Runner, notify: Notify) -> tuple[float, ...]:
+    """Choose seven rates around the capacity, each 1.41 times the one before."""
+    notify("--rates auto: estimating the server's capacity in a closed loop")
+    about = capacity(runner)
+    notify(f"capacity: about {about:.3g}/s; rates from {_FACTORS[0] * about:.3g} to {_FACTORS[-1] * about:.3g}/s")
+    return tuple(float(f"{about * factor:.3g}") for factor in _FACTORS)
 
 
 def _checked(rates: Sequence[float]) -> tuple[float, ...]:
-    found = tuple(sorted({float(f"{rate:.6g}") for rate in rates}))
-    if rates and not (len(found) > 1 and all(0 < rate <= 1e9 for rate in found)):
-        raise UsageError("rates: two or more, above 0 and a billion at most; none for automatic ones")
-    return found
+    distinct = tuple(sorted({float(f"{rate:.6g}") for rate in rates}))
+    if rates and not (len(distinct) > 1 and all(0 < rate <= 1e9 for rate in distinct)):
+        raise UsageError("rates: give two or more, above 0 and up to a billion requests/s, or none for automatic ones")
+    return distinct
 
 
-def _figures(
-    runner: Runner, folder: SweepDir, rates: list[float], points: list[Point], about: Mapping[str, Any]
-) -> SweepFigures:
-    return SweepFigures(
+def _result(
+    runner: Runner, folder: SweepDir, rates: list[float], points: list[Point], host: Mapping[str, Any]
+) -> SweepResult:
+    return SweepResult(
         rates=rates,
         points=list(points),
         knee=knee(points),
@@ -119,22 +116,22 @@ def _figures(
         latency_from=runner.options.latency_from,
         confidence=runner.options.confidence,
         config=folder.config,
-        environment=about,
+        environment=host,
     )
 
 
-def _point(folder: SweepDir, runner: Runner, rate: float, tell: Tell) -> Point | CompletedRun:
-    """The point of a rate, from a run that was finished before or made now; a run that did not come to its end."""
+def _point(folder: SweepDir, runner: Runner, rate: float, notify: Notify) -> Point | CompletedRun:
+    """Return the point of a rate, from an earlier run or a new one; an incomplete new run is returned itself."""
     if (saved := folder.finished(rate)) is not None:
-        tell(f"{rate:g}/s: finished before")
+        notify(f"{rate:g}/s: already finished")
         with shown_of(saved.folder):
             return point_of(saved, rate)
-    tell(f"{rate:g}/s")
+    notify(f"{rate:g}/s")
     try:
-        measured = runner.run(rate, folder.run_folder(rate))
+        completed = runner.run(rate, folder.run_folder(rate))
     except ProcessError:
-        folder.put_aside(rate)  # else one that is not whole might pass for it the next time
+        folder.set_aside(rate)  # else the next sweep could take it for a complete run
         raise
-    if measured.interrupted or measured.died:
-        return measured
+    if completed.interrupted or completed.died:
+        return completed
     return point_of(read_run(folder.run_folder(rate)), rate)

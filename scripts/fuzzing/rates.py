@@ -17,6 +17,7 @@ from loadgen.options import BenchOptions
 from loadgen.planning.plan import Plan
 from loadgen.runs.run import CompletedRun
 from loadgen.runs.run_metadata import config
+from loadgen.search.search import open_search_dir
 from loadgen.secrets import Secrets
 from loadgen.sweeps.runner import Runner
 from loadgen.sweeps.sweep_folder import SWEEP, read_rates
@@ -93,7 +94,7 @@ def _plans_of_search(arguments: argparse.Namespace) -> int:
     with Secrets.of(options.target).hidden(), ExitStack() as stack:
         output_files.check_files(arguments.output_file, None)
         if arguments.search_dir is not None:
-            search.open_folder(arguments.search_dir, stack)
+            stack.enter_context(open_search_dir(arguments.search_dir))
         check_server(arguments, options)
         _plan(options, None, arguments.start_rate or 1.0, 0, _COUNT)
     return 0

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.search.bound import LOOKS, Decision, decide
+from loadgen.search.decision import LOOKS, Decision, decide
 from loadgen.search.measurement import Measurement
-from loadgen.search.search_loop import LENGTHS
+from loadgen.search.search_loop import RUN_UNITS
 
 ERROR: Final = 0.005  # of one rate, at a confidence of 0.95
 NEAR: Final = 0.1  # the rate has so much more, or fewer, misses than the target allows
@@ -27,22 +27,22 @@ SERVICES: Final[dict[str, Draw]] = {
 
 
 def edges(seeds: int) -> Iterator[tuple[str, ...]]:
-    """A row a case: shares of rates just below the target said to hold, and of those just above it said to fail."""
+    """A row a case: how often a rate just below the target is decided to hold, and one just above it to fail."""
     for name, (load, unit), target in product(SERVICES, PLACES, (0.9, 0.99)):
         random = np.random.default_rng(1)
         steady = _responses(SERVICES[name], load, LONG, random)[1000:]
         shares = []
         for side, wrong in ((-1, Decision.HOLDS), (1, Decision.FAILS)):
             slo_s = float(np.quantile(steady, target + side * NEAR * (1 - target)))
-            said = [_visit(SERVICES[name], load, unit, slo_s, target, random) for _ in range(seeds)]
-            shares.append(f"{sum(decision is wrong for decision in said) / seeds:.2%}")
-        yield name, f"{load:g}", f"{unit} to {unit * max(LENGTHS)}", f"{target:g}", *shares
+            decisions = [_test(SERVICES[name], load, unit, slo_s, target, random) for _ in range(seeds)]
+            shares.append(f"{sum(decision is wrong for decision in decisions) / seeds:.2%}")
+        yield name, f"{load:g}", f"{unit} to {unit * max(RUN_UNITS)}", f"{target:g}", *shares
 
 
-def _visit(draw: Draw, load: float, unit: int, slo_s: float, target: float, random: np.random.Generator) -> Decision:
-    """Look at one rate as a search does, until it is decided or has had all its looks."""
+def _test(draw: Draw, load: float, unit: int, slo_s: float, target: float, random: np.random.Generator) -> Decision:
+    """Test one rate as a search does, until it is decided or has had all its looks."""
     measurements: list[Measurement] = []
-    for length in LENGTHS[:LOOKS]:
+    for length in RUN_UNITS[:LOOKS]:
         response_s = _responses(draw, load, unit * length, random)
         measurements.append(Measurement(response_s <= slo_s, response_s))
         if (decision := decide(measurements, target, ERROR)) is not Decision.OPEN:

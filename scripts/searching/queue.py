@@ -7,7 +7,7 @@ import numpy as np
 
 from loadgen.search.bracket import Bracket
 from loadgen.search.measurement import Measurement
-from loadgen.search.search_loop import Question, SearchLoop
+from loadgen.search.search_loop import SearchGoal, SearchLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class SimulatedTime:
 
 
 def search(
-    server: Server, question: Question, seed: int, start: float, overhead_s: float = 2.0
+    server: Server, goal: SearchGoal, seed: int, start: float, overhead_s: float = 2.0
 ) -> tuple[Bracket, SearchLoop, float]:
-    """Search once in simulated time; return the bracket, the hunt and the seconds that it took."""
+    """Search once in simulated time; return the bracket, the search loop and the seconds that it took."""
     time = SimulatedTime(server, seed, overhead_s)
-    search_loop = SearchLoop(question, time.measure, lambda: time.now_s)
-    return search_loop.go(start), search_loop, time.now_s
+    search_loop = SearchLoop(goal, time.measure, lambda: time.now_s)
+    return search_loop.run(start), search_loop, time.now_s
 
 
 def contains(found: Bracket, truth: float) -> bool:
@@ -63,8 +63,8 @@ def contains(found: Bracket, truth: float) -> bool:
 def coverage(server: Server, attainment: float, budget_s: float, overhead_s: float, seeds: int) -> tuple[str, ...]:
     """A row of the table: `seeds` searches that start from half of what the server does."""
     truth = server.truth(attainment)
-    question = Question(attainment, budget_s, capacity=server.mu)
-    found = [search(server, question, seed, server.mu / 2, overhead_s) for seed in range(seeds)]
+    goal = SearchGoal(attainment, budget_s, capacity=server.mu)
+    found = [search(server, goal, seed, server.mu / 2, overhead_s) for seed in range(seeds)]
     widths = sorted(b.fails / b.holds for b, _, _ in found if b.holds and b.fails)
     took = sorted(took_s for _, _, took_s in found)
     return (

@@ -143,4 +143,4 @@ def test_a_warm_up_without_an_answer_is_mentioned_again_and_again() -> None:
     told: list[str] = []
     message = wait_for_answer(Silence(), "sender-0", "warm-up 1 of 2", told.append, 0.01)  # type: ignore[arg-type]
     assert message == {"kind": "warmed"}
-    assert told == ["warm-up 1 of 2 is unanswered for 0 s"] * 3
+    assert told == ["warm-up 1 of 2 has no answer after 0 s"] * 3

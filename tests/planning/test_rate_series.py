@@ -22,8 +22,10 @@ series = st.lists(st.tuples(st.floats(0.1, 30), st.floats(0, 20)), min_size=1, m
 )
 
 
-def of(made: RateSeries, process: str = "constant", seed: int = 0, most: int | None = None) -> ArrivalOptions:
-    return ArrivalOptions(process, made.mean_rate, seed=seed, duration_s=made.end_s, rate_series=made.points, most=most)
+def of(made: RateSeries, process: str = "constant", seed: int = 0, max_requests: int | None = None) -> ArrivalOptions:
+    return ArrivalOptions(
+        process, made.mean_rate, seed=seed, duration_s=made.end_s, rate_series=made.points, max_requests=max_requests
+    )
 
 
 def options(*words: str) -> BenchOptions:
@@ -97,7 +99,7 @@ def test_a_bad_line_of_a_file_is_named(tmp_path: Path) -> None:
         ("5:1,6:1", "at second 5"),
         ("0:1,9:1,8:1", "second 8 comes after second 9"),
         ("0:1,9:-1", "9:-1"),
-        ("0:0,9:0", "rate is 0"),
+        ("0:0,9:0", "rate is always 0"),
         ("0:1,x:2", "'x:2'"),
         ("0:1,5:inf", "'5:inf'"),
         ("0:1,,5:1", "''"),

@@ -6,10 +6,18 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from loadgen.search.bound import Decision, decide, grows, least_requests, runs_to_fail, wager, worth
-from loadgen.search.bracket import RATES, Bracket, Visit, bracket, next_rate
+from loadgen.search.bracket import MAX_RATES, Bracket, RateTest, bracket, next_rate
+from loadgen.search.decision import (
+    Decision,
+    backlog_grows,
+    betting_martingale,
+    decide,
+    effective_size,
+    least_requests,
+    runs_to_fail,
+)
 from loadgen.search.measurement import Measurement
-from loadgen.search.search_loop import Question, SearchLoop
+from loadgen.search.search_loop import SearchGoal, SearchLoop
 from scripts.searching.edge import edges
 from scripts.searching.queue import Server, SimulatedTime, contains, search
 
@@ -27,9 +35,9 @@ def measurement(misses: int, n: int, state: str = "VALID") -> Measurement:
 
 def test_the_wager_multiplies_its_capital_run_by_run() -> None:
     runs = [measurement(10, 10), measurement(5, 10)]
-    assert wager(runs, 0.9) == pytest.approx((0.1 + 0.9 * 10) * (0.1 + 0.9 * 5))
-    assert wager([measurement(1, 10)] * 3, 0.9) == pytest.approx(1)  # as many misses as the target lets
-    assert wager([measurement(0, 10)] * 2, 0.9) == pytest.approx(0.01)
+    assert betting_martingale(runs, 0.9) == pytest.approx((0.1 + 0.9 * 10) * (0.1 + 0.9 * 5))
+    assert betting_martingale([measurement(1, 10)] * 3, 0.9) == pytest.approx(1)  # as many misses as the target lets
+    assert betting_martingale([measurement(0, 10)] * 2, 0.9) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(("target", "runs"), [(0.99, 2), (0.9, 3), (0.8, 4), (0.5, 10)])
@@ -66,45 +74,45 @@ def test_a_growing_backlog_never_holds_however_many_met_their_target() -> None:
     assert decide([ramp], 0.9, ERROR) is OPEN
     assert decide([ramp] * 5, 0.9, ERROR) is OPEN
     gentle = Measurement(np.ones(5000, np.bool_), RANDOM.exponential(1, 5000) * np.linspace(1, 1.3, 5000))
-    assert worth([gentle]).enough  # its neighbours hardly resemble each other: only the rise gives it away
-    assert grows([gentle], worth([gentle]).tau)
+    assert effective_size([gentle]).sufficient  # its neighbours hardly resemble each other: only the rise gives it away
+    assert backlog_grows([gentle], effective_size([gentle]).tau)
     assert decide([gentle], 0.9, ERROR) is OPEN
 
 
 def test_requests_that_resemble_their_neighbours_count_for_less() -> None:
     alone, blocks = measurement(0, 1000), np.repeat(RANDOM.exponential(1, 100), 10)
-    assert worth([alone]).tau < 1.3
-    assert worth([Measurement(np.ones(1000, np.bool_), blocks)]).tau > 7
+    assert effective_size([alone]).tau < 1.3
+    assert effective_size([Measurement(np.ones(1000, np.bool_), blocks)]).tau > 7
     assert decide([Measurement(np.ones(1000, np.bool_), blocks)], 0.9, ERROR) is OPEN  # 100 worth, as much as one alone
 
 
-def visits(*seen: tuple[float, Decision]) -> list[Visit]:
-    return [Visit(rate, decision) for rate, decision in seen]
+def rate_tests(*seen: tuple[float, Decision]) -> list[RateTest]:
+    return [RateTest(rate, decision) for rate, decision in seen]
 
 
 @pytest.mark.parametrize(
     ("seen", "then"),
     [
-        (visits((4, HOLDS)), 8),
-        (visits((4, OPEN)), 8),
-        (visits((4, FAILS)), 2),
-        (visits((4, FAILS), (2, OPEN)), 1),
-        (visits((4, HOLDS), (16, FAILS)), 8),
-        (visits((4, HOLDS), (16, FAILS), (8, OPEN)), math.sqrt(128)),  # of two gaps as wide the upper one
-        (visits((4, HOLDS), (4.3, FAILS)), None),
-        ([Visit(4, OPEN, stuck=True)], 2),  # CAPPED: no use in going up
-        ([Visit(4, HOLDS), Visit(8, OPEN, stuck=True)], math.sqrt(32)),
-        (visits(*[(2.0**k, OPEN) for k in range(RATES)]), None),
+        (rate_tests((4, HOLDS)), 8),
+        (rate_tests((4, OPEN)), 8),
+        (rate_tests((4, FAILS)), 2),
+        (rate_tests((4, FAILS), (2, OPEN)), 1),
+        (rate_tests((4, HOLDS), (16, FAILS)), 8),
+        (rate_tests((4, HOLDS), (16, FAILS), (8, OPEN)), math.sqrt(128)),  # of two gaps as wide the upper one
+        (rate_tests((4, HOLDS), (4.3, FAILS)), None),
+        ([RateTest(4, OPEN, capped=True)], 2),  # CAPPED: no use in going up
+        ([RateTest(4, HOLDS), RateTest(8, OPEN, capped=True)], math.sqrt(32)),
+        (rate_tests(*[(2.0**k, OPEN) for k in range(MAX_RATES)]), None),
     ],
 )
-def test_where_to_look_next(seen: list[Visit], then: float | None) -> None:
+def test_where_to_look_next(seen: list[RateTest], then: float | None) -> None:
     found = next_rate(seen, 1.1)
     assert found == (None if then is None else pytest.approx(then))
 
 
 def test_the_bracket_has_the_highest_that_holds_and_the_lowest_that_fails() -> None:
-    assert bracket(visits((1, HOLDS), (2, HOLDS), (4, OPEN), (8, FAILS), (16, FAILS))) == Bracket(2, 8)
-    assert bracket(visits((4, OPEN))) == Bracket(None, None)
+    assert bracket(rate_tests((1, HOLDS), (2, HOLDS), (4, OPEN), (8, FAILS), (16, FAILS))) == Bracket(2, 8)
+    assert bracket(rate_tests((4, OPEN))) == Bracket(None, None)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +130,10 @@ def test_runs_that_come_out_invalid_leave_a_rate_open_and_are_soon_given_up() ->
         measured = time.measure(rate, count, run)
         return Measurement(measured.met, measured.response_s, "INVALID")
 
-    search_loop = SearchLoop(Question(0.9, 600), spoilt, lambda: time.now_s)
-    assert search_loop.go(1.0) == Bracket(None, None)
-    assert len(search_loop.looks) > 3
-    assert {look.states for look in search_loop.looks[:-1]} == {("INVALID", "INVALID")}
+    search_loop = SearchLoop(SearchGoal(0.9, 600), spoilt, lambda: time.now_s)
+    assert search_loop.run(1.0) == Bracket(None, None)
+    assert len(search_loop.tested) > 3
+    assert {tested.states for tested in search_loop.tested[:-1]} == {("INVALID", "INVALID")}
 
 
 @pytest.mark.parametrize(
@@ -135,8 +143,8 @@ def test_runs_that_come_out_invalid_leave_a_rate_open_and_are_soon_given_up() ->
 def test_the_bracket_contains_the_truth(server: Server, attainment: float, budget_s: float) -> None:
     """docs/search.md has more seeds and servers."""
     truth, seeds = server.truth(attainment), 20
-    question = Question(attainment, budget_s, capacity=server.mu)
-    found = [search(server, question, seed, server.mu * (0.4 + 0.01 * seed), 1.5) for seed in range(seeds)]
+    goal = SearchGoal(attainment, budget_s, capacity=server.mu)
+    found = [search(server, goal, seed, server.mu * (0.4 + 0.01 * seed), 1.5) for seed in range(seeds)]
     assert sum(contains(ends, truth) for ends, _, _ in found) >= 17  # of 20 at 0.95: fewer in 1 of 60
     assert sum(None not in (ends.holds, ends.fails) for ends, _, _ in found) >= 12
     assert max(took_s for _, _, took_s in found) <= 1.02 * budget_s  # the last run drains; with processes it is cut

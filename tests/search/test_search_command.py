@@ -13,7 +13,7 @@ from loadgen.options import ArrivalOptions, BenchOptions, DataOptions
 from loadgen.planning.plan import Plan
 from loadgen.runs.run import CompletedRun
 from loadgen.search.deadline import Deadline
-from loadgen.search.limits import SearchLimits
+from loadgen.search.options import SearchOptions
 from loadgen.search.search import Search
 from tests.support.commands import LIMIT_S, T2I, command, run
 from tests.support.folders import write_run
@@ -24,11 +24,11 @@ QUICK = "--simulate=--base-ms 5 --unit-ms 0 --service exponential"
 
 def test_a_search_never_takes_longer_than_its_budget_even_where_the_server_never_answers() -> None:
     hanging = command(*SEARCH, "--simulate=--base-ms 3600000", "--budget", "15", "--output-file", "-")
-    stuck = command(
+    capped = command(
         *SEARCH, "--simulate=--base-ms 3600000", "--budget", "15", "--start-rate", "5", "--warmup-requests", "0",
         "--output-file", "-",
     )  # fmt: skip
-    for process in (hanging, stuck):
+    for process in (hanging, capped):
         out, err = process.communicate(timeout=LIMIT_S)
         found = orjson.loads(out)
         assert found["bracket"] == [None, None]
@@ -80,14 +80,14 @@ def test_a_deadline_interrupts_what_is_under_way_and_says_that_it_was_it() -> No
     before = signal.getsignal(signal.SIGALRM)
     with Deadline(time.monotonic() + 0.05) as deadline:
         time.sleep(30)
-    assert deadline.over
+    assert deadline.expired
     assert signal.getsignal(signal.SIGALRM) == before
 
 
 def test_a_deadline_lets_other_interrupts_through() -> None:
     with pytest.raises(KeyboardInterrupt), Deadline(time.monotonic() + 60) as deadline:
         raise KeyboardInterrupt
-    assert not deadline.over
+    assert not deadline.expired
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
@@ -106,19 +106,19 @@ def test_a_fault_ends_a_search_that_keeps_what_it_found(tmp_path: Path) -> None:
     def run_at_rate(plan: Plan, _options: BenchOptions, folder: Path | None) -> CompletedRun:
         assert folder is not None
         if "002" in folder.name:
-            return CompletedRun(result, interrupted=False, died=(), unwritten="records: No space left on device")
+            return CompletedRun(result, interrupted=False, died=(), save_error="records: No space left on device")
         write_run(folder, np.arange(len(plan)) / 20, np.full(len(plan), 0.01), slo_ms=200)
         return CompletedRun(result, interrupted=False, died=())
 
     result: Any = {"slo": {"requests": 100}}
     options = BenchOptions(DataOptions(dataset="random", task="t2i"), ArrivalOptions("poisson", 1.0))
-    terms, told = SearchLimits(0.9, 60, time.monotonic(), start_rate=20), list[str]()
-    search = Search(terms, options, run_at_rate, tmp_path, told.append)
-    search.go(lambda _: options)
-    found = search.found({})
+    search_options, notices = SearchOptions(0.9, 60, time.monotonic(), start_rate=20), list[str]()
+    search = Search(search_options, options, run_at_rate, tmp_path, notices.append)
+    search.run(lambda _: options)
+    found = search.result({})
     assert found["ended"] == "fault"
     assert [look["rate"] for look in found["looks"]] == [20]
-    assert "No space left on device" in told[-1]
+    assert "No space left on device" in notices[-1]
 
 
 def test_a_deadline_ends_a_search_in_the_background_too_where_a_shell_has_ctrl_c_ignored() -> None:
@@ -126,7 +126,7 @@ def test_a_deadline_ends_a_search_in_the_background_too_where_a_shell_has_ctrl_c
     try:
         with Deadline(time.monotonic() + 0.05) as deadline:
             time.sleep(60)
-        assert deadline.over
+        assert deadline.expired
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

@@ -20,7 +20,7 @@ from loadgen.planning.plan import Plan
 from loadgen.runs.run import CompletedRun
 from loadgen.sweeps.capacity_estimate import capacity
 from loadgen.sweeps.runner import Runner
-from loadgen.sweeps.sweep import automatic
+from loadgen.sweeps.sweep import choose_rates
 from loadgen.sweeps.sweep_folder import differences
 from tests.report.test_html import looked_at
 from tests.support.browser import tab
@@ -69,7 +69,7 @@ def test_rates_are_sorted_and_counted_once() -> None:
 
 
 @pytest.mark.parametrize("text", ["1", "1,1.0", "", "0,1", "-1,2", "1,inf", "nan,1", "1,nan,2", "fast,1"])
-def test_a_sweep_of_one_rate_or_of_none_is_bad_usage(text: str) -> None:
+def test_fewer_than_two_rates_are_bad_usage(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         rates(text)
 
@@ -104,7 +104,7 @@ def swept(folder: Path, *words: str, code: int = 0) -> tuple[dict[str, Any], str
     return orjson.loads(place.read_bytes()) if code == 0 else {}, out + err
 
 
-def test_a_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_an_interrupted_sweep_continues(tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     found, out = swept(folder, "--rates", "50,100")
     assert [(one["rate"], one["folder"], one["requests"]) for one in found["points"]] == [
@@ -126,21 +126,21 @@ def test_a_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert (folder / "unfinished" / "rate-100-1" / "records.bin").exists()
 
     _, err = swept(folder, "--rates", "50,100", "--slo-ms", "700", "--model", "another", code=2)
-    assert "holds a sweep of another config (slo.flat_ms was 500.0 and is 700.0" in err or "target.model" in err
+    assert "holds a sweep with another config (slo.flat_ms was 500.0 and is 700.0" in err or "target.model" in err
     assert "name a new folder" in err
 
 
 @pytest.mark.parametrize(
     ("name", "damage", "says"),
     [
-        ("sweep.json", {"rates": [50.0, 0.0]}, "odd rates"),
-        ("sweep.json", {"slo": {"model": "linear"}}, "odd rates or targets"),
-        ("sweep.json", {"slo": [1]}, "odd rates or targets"),
+        ("sweep.json", {"rates": [50.0, 0.0]}, "invalid rates"),
+        ("sweep.json", {"slo": {"model": "linear"}}, "invalid rates or targets"),
+        ("sweep.json", {"slo": [1]}, "invalid rates or targets"),
         ("rate-50/summary.json", {"response": None}, "rate-50"),
         ("rate-50/summary.json", {"verdict": {}}, "rate-50"),
     ],
 )
-def test_a_sweep_does_not_go_on_from_what_is_damaged(
+def test_a_sweep_does_not_continue_from_damaged_files(
     name: str, damage: dict[str, Any], says: str, finished_sweep: Path
 ) -> None:
     path = finished_sweep / name
@@ -158,8 +158,8 @@ def finished_sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def probed(throughputs: dict[int, float], budget: int = 64) -> tuple[Runner, list[tuple[int, int]]]:
-    """A stand whose closed loop gets through so many requests/s with so many in flight, and what it was asked for."""
+def runner_with(throughputs: dict[int, float], budget: int = 64) -> tuple[Runner, list[tuple[int, int]]]:
+    """A runner with this throughput (requests/s) by concurrency in a closed loop, and the runs it is asked for."""
     asked: list[tuple[int, int]] = []
 
     def run_at_rate(plan: Plan, options: BenchOptions, _folder: Path | None) -> CompletedRun:
@@ -171,25 +171,25 @@ def probed(throughputs: dict[int, float], budget: int = 64) -> tuple[Runner, lis
     return Runner(BenchOptions(data=data, traffic=TrafficOptions(max_concurrency=budget)), run_at_rate), asked
 
 
-def test_a_probe_doubles_what_is_in_flight_until_that_brings_no_more() -> None:
-    runner, asked = probed({1: 10, 2: 19, 4: 36, 8: 40})
+def test_the_capacity_estimate_doubles_the_concurrency_until_throughput_stops_rising() -> None:
+    runner, asked = runner_with({1: 10, 2: 19, 4: 36, 8: 40})
     assert capacity(runner) == 40  # 40 is less than a quarter more than 36
     assert asked == [(1, 8), (2, 16), (4, 32), (8, 64)]
 
 
-def test_a_probe_stays_within_the_budget_of_permits() -> None:
-    runner, asked = probed({1: 10, 2: 20, 4: 40}, budget=2)
+def test_the_capacity_estimate_stays_within_max_concurrency() -> None:
+    runner, asked = runner_with({1: 10, 2: 20, 4: 40}, budget=2)
     assert capacity(runner) == 20
     assert len(asked) == 2
 
 
-def test_a_probe_that_no_request_survives_says_so() -> None:
-    with pytest.raises(WarmupError, match="no request of the probe succeeded"):
-        capacity(probed({})[0])
+def test_a_capacity_estimate_without_a_success_says_so() -> None:
+    with pytest.raises(WarmupError, match="no request of the capacity estimate succeeded"):
+        capacity(runner_with({})[0])
 
 
 def test_automatic_rates_go_up_by_a_constant_factor() -> None:
-    found = automatic(probed({1: 100, 2: 100})[0], lambda _: None)
+    found = choose_rates(runner_with({1: 100, 2: 100})[0], lambda _: None)
     assert found == (15, 21.2, 30, 42.4, 60, 84.9, 120)  # 0.15 to 1.2 times 100, sqrt(2) apart
 
 
@@ -212,10 +212,10 @@ def test_targets_from_warm_ups_are_those_of_the_first_rate(tmp_path: Path) -> No
         (("--rates", "5,6", "--run-dir", "x"), "--run-dir"),
         (("--rates", "5,6", "--arrival", "trace"), "--arrival trace"),
         (("--rates", "5,6", "--min-slo-attainment", "0.9"), "--min-slo-attainment"),
-        (("--rates", "5,6", "--sweep-dir", str(Path(__file__).parent)), "is not empty and no sweep"),
+        (("--rates", "5,6", "--sweep-dir", str(Path(__file__).parent)), "is not empty and holds no sweep"),
     ],
 )
-def test_a_sweep_that_cannot_be_is_one_clear_line(words: tuple[str, ...], says: str) -> None:
+def test_bad_usage_of_a_sweep_is_one_line(words: tuple[str, ...], says: str) -> None:
     code, _, err = run(*SWEEP, QUICK, *words)
     assert code == 2
     assert says in err
