@@ -191,17 +191,17 @@ def test_a_stopped_sender_sends_nothing_more_and_tells_once_when_it_is_idle() ->
 
 
 @pytest.mark.parametrize("kind", [TimerfdTimer, LoopTimer, best_timer])
-def test_an_alarm_rings_at_the_last_time_it_was_set_to_and_never_before(kind: Callable[..., Timer]) -> None:
+def test_a_timer_fires_at_the_last_time_it_was_set_to_and_never_before(kind: Callable[..., Timer]) -> None:
     async def main() -> None:
-        rung: list[int] = []
-        timer = kind(asyncio.get_running_loop(), lambda: rung.append(now_ns()))
+        calls: list[int] = []
+        timer = kind(asyncio.get_running_loop(), lambda: calls.append(now_ns()))
         timer.set(now_ns() + 3_600_000_000_000)
         due = now_ns() + 20_000_000
         timer.set(due)
-        await until(lambda: bool(rung))
-        assert rung[0] >= due
+        await until(lambda: bool(calls))
+        assert calls[0] >= due
         timer.set(1)  # long ago: at once
-        await until(lambda: len(rung) == 2)
+        await until(lambda: len(calls) == 2)
         timer.close()
 
     uvloop.run(main())
