@@ -29,7 +29,7 @@ class AnswerWriter:
         self._folder = Path(setup["answers"])
         self._rings = [RingBuffer(each) for each in setup["rings"]]
         self.wakeup: int = setup["wakeup"]
-        self._write_errors, self._vitals = WriteErrors(), ResourceUsage()
+        self._write_errors, self._usage = WriteErrors(), ResourceUsage()
 
     def empty(self) -> None:
         """Write all waiting bodies."""
@@ -46,7 +46,7 @@ class AnswerWriter:
                     self._save(index, body)
                 else:
                     self._write_errors.add(index, f"the disk took more than {patience_s:g} s after the run")
-        return {"lost": asdict(self._write_errors), **self._vitals.signs()}
+        return {"lost": asdict(self._write_errors), **self._usage.signs()}
 
     def _save(self, index: int, body: memoryview) -> None:
         """Write to a temporary name, then rename: a partial file must not look like an answer."""
@@ -72,13 +72,13 @@ def main(descriptor: int) -> None:
         while True:
             ready = readable([channel.fileno(), *([writer.wakeup] if writer else [])])
             for message in channel.receive():
-                writer = _obey(message, writer, channel)
+                writer = _handle(message, writer, channel)
             if writer and writer.wakeup in ready:
                 os.read(writer.wakeup, 1 << 16)
                 writer.empty()
 
 
-def _obey(message: Message, writer: AnswerWriter | None, channel: Channel) -> AnswerWriter | None:
+def _handle(message: Message, writer: AnswerWriter | None, channel: Channel) -> AnswerWriter | None:
     if message["kind"] == "setup":
         writer = AnswerWriter(message)
         channel.send("ready")

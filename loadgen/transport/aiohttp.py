@@ -58,7 +58,7 @@ class AiohttpTransport:
 
     async def open(self, connections: int) -> int:
         """Open connections ahead of time, a few at once; return how many there are now."""
-        connections = 0 if self._proxy else connections  # a proxy's are told apart by what goes through them
+        connections = 0 if self._proxy else connections  # aiohttp keeps a proxy's connections per destination
         opened: list[aiohttp.connector.Connection] = []
         for first in range(0, connections, _OPEN_AT_ONCE):
             group = range(min(_OPEN_AT_ONCE, connections - first))

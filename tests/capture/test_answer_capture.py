@@ -63,7 +63,7 @@ def buffer(folder: Path | None, *, decode: bool = False) -> MediaDecoder:
 
 
 class Desk:
-    """A gallery and the saver behind it, in one process."""
+    """An answer capture and its answer writer, in one process."""
 
     def __init__(self, folder: Path, size: int = 1 << 20) -> None:
         self.ring = RingBuffer.create(size)

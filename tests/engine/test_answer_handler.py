@@ -11,7 +11,7 @@ from loadgen.transport.interface import Answer
 
 
 class Rows:
-    """Keeps what an outbox would send."""
+    """Keeps what a record sender would send."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, object]] = []
@@ -38,7 +38,7 @@ class Rows:
         (b"HTTP/1.1 200 OK\r\nX-Content-Encoding: br\r\n", False),
     ],
 )
-def test_a_head_tells_whether_the_body_is_coded(head: bytes, coded: bool) -> None:
+def test_a_head_tells_whether_the_body_is_encoded(head: bytes, coded: bool) -> None:
     assert is_encoded(head) is coded
 
 

@@ -1,4 +1,4 @@
-"""A job step by step, over a transport that answers what it is told to: what comes of it, and what is proved when."""
+"""A job step by step, over a transport with scripted answers: its result, and the time of each milestone."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What processes say to each other: tokens, control lines, shared memory, the ledger, the outbox."""
+"""Messages between processes: tokens, control channels, shared memory, the record file, the record sender."""
 
 import os
 import struct
@@ -151,7 +151,7 @@ class Sink:
 
 
 class Timers:
-    """A loop whose timers run when told."""
+    """A loop whose timers run on request."""
 
     def __init__(self) -> None:
         self.waiting: list[object] = []

@@ -80,7 +80,7 @@ BROKEN: tuple[tuple[str, Peer, str], ...] = (
     (
         "astray",
         said(whole(b"", b"HTTP/1.1 302 Found\r\nLocation: gopher://user:secret@x/\r\n")),
-        "redirects to what is",
+        "redirects to an invalid URL",
     ),
 )
 PEERS: dict[str, Peer] = {
