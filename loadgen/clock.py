@@ -1,4 +1,4 @@
-"""The one clock: CLOCK_MONOTONIC in integer nanoseconds, the same for all processes of a host."""
+"""The clock of all timestamps: CLOCK_MONOTONIC in integer nanoseconds, the same for all processes of a host."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The gallery: a sender's way to keep answers. It makes a copy in memory; the disk is the saver's business."""
+"""Answer capture: a sender copies the bodies to keep into shared memory; the answer writer writes them to disk."""
 
 import os
 from contextlib import suppress
@@ -8,7 +8,7 @@ from loadgen.capture.write_errors import WriteErrors
 
 
 class AnswerCapture:
-    """Puts bodies where the saver finds them, and counts those for which there is no room."""
+    """Puts bodies into the ring buffer of this sender, and counts those that do not fit."""
 
     def __init__(self, ring: RingBuffer, wakeup: int) -> None:
         self._ring, self._wakeup = ring, wakeup
@@ -16,11 +16,12 @@ class AnswerCapture:
         os.set_blocking(wakeup, False)
 
     def keep(self, index: int, body: bytes | memoryview) -> None:
-        """Have the body of request `index` saved, soon."""
+        """Queue the body of request `index` for writing."""
         if not self._ring.put(index, body):
             self.write_errors.add(
-                index, "the disk is slower than the answers, or one of them larger than what may wait"
+                index,
+                "the disk is slower than the answers, or an answer is larger than the capture buffer",
             )
             return
-        with suppress(BlockingIOError):  # full: it is ringing already
+        with suppress(BlockingIOError):  # full: a wake-up is pending already
             os.write(self._wakeup, b"\0")

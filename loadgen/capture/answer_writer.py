@@ -1,8 +1,8 @@
-"""The saver process: writes the bodies that senders keep, as they came. They are decoded after the run: darkroom.py.
+"""The answer writer process: writes captured bodies to files as received. media_decoder.py decodes them after the run.
 
     python -m loadgen.capture.answer_writer CHANNEL
 
-It has what the others leave of the cores: on a busy machine files are lost before a request is late.
+It runs at the lowest priority: on a busy machine files are lost before a request is late.
 """
 
 import os
@@ -23,22 +23,22 @@ _NICE: Final = 19
 
 
 class AnswerWriter:
-    """Empties the rings of all senders into a folder."""
+    """Writes the ring buffers of all senders to a folder."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
         self._folder = Path(setup["answers"])
         self._rings = [RingBuffer(each) for each in setup["rings"]]
         self.wakeup: int = setup["wakeup"]
-        self._write_errors, self._vitals = WriteErrors(), ResourceUsage()
+        self._write_errors, self._usage = WriteErrors(), ResourceUsage()
 
     def empty(self) -> None:
-        """Save what there is."""
+        """Write all waiting bodies."""
         for ring in self._rings:
             for index, body in ring.take():
                 self._save(index, body)
 
     def finish(self, patience_s: float) -> dict[str, Any]:
-        """Save what is left, for so long at most; return what was lost."""
+        """Write the remaining bodies for at most `patience_s`; return the write errors and the resource usage."""
         deadline = time.monotonic() + patience_s
         for ring in self._rings:
             for index, body in ring.take():
@@ -46,17 +46,17 @@ class AnswerWriter:
                     self._save(index, body)
                 else:
                     self._write_errors.add(index, f"the disk took more than {patience_s:g} s after the run")
-        return {"lost": asdict(self._write_errors), **self._vitals.signs()}
+        return {"lost": asdict(self._write_errors), **self._usage.signs()}
 
     def _save(self, index: int, body: memoryview) -> None:
-        """Write a file under a name of its own until it is whole: half of one must not look like an answer."""
-        place = self._folder / f"{index:06}{SUFFIX}"
-        draft = place.with_suffix(".part")
+        """Write to a temporary name, then rename: a partial file must not look like an answer."""
+        path = self._folder / f"{index:06}{SUFFIX}"
+        draft = path.with_suffix(".part")
         try:
             with draft.open("wb", buffering=0) as file:
                 while body:
                     body = body[os.write(file.fileno(), body) :]
-            draft.rename(place)
+            draft.rename(path)
         except OSError as error:
             self._write_errors.add(index, f"{self._folder.parent}: {error.strerror}")
             with suppress(OSError):
@@ -64,7 +64,7 @@ class AnswerWriter:
 
 
 def main(descriptor: int) -> None:
-    """Live until the parent says `exit` or goes away."""
+    """Run until the parent sends `exit` or closes the channel."""
     os.nice(_NICE)
     channel = Channel.inherited(descriptor)
     writer: AnswerWriter | None = None
@@ -72,13 +72,13 @@ def main(descriptor: int) -> None:
         while True:
             ready = readable([channel.fileno(), *([writer.wakeup] if writer else [])])
             for message in channel.receive():
-                writer = _obey(message, writer, channel)
+                writer = _handle(message, writer, channel)
             if writer and writer.wakeup in ready:
                 os.read(writer.wakeup, 1 << 16)
                 writer.empty()
 
 
-def _obey(message: Message, writer: AnswerWriter | None, channel: Channel) -> AnswerWriter | None:
+def _handle(message: Message, writer: AnswerWriter | None, channel: Channel) -> AnswerWriter | None:
     if message["kind"] == "setup":
         writer = AnswerWriter(message)
         channel.send("ready")

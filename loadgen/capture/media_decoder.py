@@ -1,4 +1,4 @@
-"""The darkroom: kept answers are decoded here after the run, for `--save-dir` and `--verify decode`."""
+"""The media decoder: decodes captured answers after the run, for `--save-dir` and `--verify decode`."""
 
 import re
 import time
@@ -12,19 +12,19 @@ from loadgen.capture.write_errors import WriteErrors
 from loadgen.media.headers import describe
 from loadgen.media.verification import decode_fault
 
-TOLD_EVERY_S: Final = 2.0
+REPORT_EVERY_S: Final = 2.0
 _ID_CHARS: Final = 60  # of a request id, in a file name
-_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]+")  # no separators, no dots, nothing that a file system may fold or refuse
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]+")  # no separators, dots or characters that file systems fold or refuse
 
 Extract = Callable[[bytes], Iterable[bytes]]
 
 
 @dataclass(slots=True)
 class DecodedMedia:
-    """What came of the kept answers.
+    """The outcome of decoding.
 
-    `saved` counts files, `write_errors` answers that are in no file; `decoded` and `undecoded` count answers; `refused`
-    says by plan index what is wrong with those that could not be decoded. `took_s` is all of it.
+    `saved` counts files, `write_errors` the answers without a file; `decoded` and `undecoded` count answers; `refused`
+    gives, by plan index, the fault of answers that could not be decoded. `took_s` is the total time.
     """
 
     saved: int = 0
@@ -37,9 +37,9 @@ class DecodedMedia:
 
 @dataclass(frozen=True, slots=True)
 class MediaDecoder:
-    """How answers are developed: into which `folder` (None: nowhere), and whether they are to be `decoded` whole.
+    """Saves the media of answers to `folder` (None: not at all) and, with `decode`, checks that they decode completely.
 
-    `extract` gives the media of a body; `name` the id of request `index`, which may be anything.
+    `extract` returns the media of a body; `name` the id of request `index`, an arbitrary text.
     """
 
     folder: Path | None
@@ -48,32 +48,32 @@ class MediaDecoder:
     name: Callable[[int], str]
 
     def develop(self, answers: Path, tell: Callable[[str], None], stopped: Callable[[], bool]) -> DecodedMedia:
-        """Develop every kept answer, in plan order, until that is stopped."""
+        """Decode every captured answer, in plan order, until `stopped()`; `tell` gets a progress line now and then."""
         done, began = DecodedMedia(), time.monotonic()
-        kept, told = sorted(answers.glob(f"*{SUFFIX}"), key=lambda path: int(path.stem)), began
-        for count, path in enumerate(kept):
+        paths, reported = sorted(answers.glob(f"*{SUFFIX}"), key=lambda path: int(path.stem)), began
+        for count, path in enumerate(paths):
             if stopped():
-                self._leave(kept[count:], done)
+                self._skip(paths[count:], done)
                 break
-            if time.monotonic() - told > TOLD_EVERY_S:
-                told = time.monotonic()
-                tell(f"{count} of {len(kept)} answers {'decoded' if self.decode else 'saved'}; Ctrl-C leaves the rest")
-            self._one(int(path.stem), path, done)
+            if time.monotonic() - reported > REPORT_EVERY_S:
+                reported = time.monotonic()
+                tell(f"{count} of {len(paths)} answers {'decoded' if self.decode else 'saved'}; Ctrl-C skips the rest")
+            self._decode_one(int(path.stem), path, done)
         done.took_s = time.monotonic() - began
         return done
 
-    def _leave(self, rest: list[Path], done: DecodedMedia) -> None:
+    def _skip(self, rest: list[Path], done: DecodedMedia) -> None:
         done.undecoded += len(rest) if self.decode else 0
         for path in rest if self.folder else ():
             done.write_errors.add(int(path.stem), "stopped by Ctrl-C")
 
-    def _one(self, index: int, path: Path, done: DecodedMedia) -> None:
+    def _decode_one(self, index: int, path: Path, done: DecodedMedia) -> None:
         try:
             media = tuple(self.extract(path.read_bytes()))
         except OSError as error:
-            self._lose(index, f"{path}: {error.strerror}", done)
+            self._fail(index, f"{path}: {error.strerror}", done)
             return
-        except Exception as error:  # whatever a server sends must not cost the report
+        except Exception as error:  # malformed bodies must not prevent the report
             self._refuse(index, f"cannot be decoded: {type(error).__name__}: {error}", done)
             return
         if self.decode:
@@ -91,7 +91,7 @@ class MediaDecoder:
         if self.folder:
             done.write_errors.add(index, fault)
 
-    def _lose(self, index: int, why: str, done: DecodedMedia) -> None:
+    def _fail(self, index: int, why: str, done: DecodedMedia) -> None:
         done.undecoded += self.decode
         if self.folder:
             done.write_errors.add(index, why)
@@ -99,32 +99,32 @@ class MediaDecoder:
     def _save(self, index: int, media: tuple[bytes, ...], folder: Path, done: DecodedMedia) -> None:
         stem = "-".join(filter(None, (f"{index:06}", safe(self.name(index)))))
         try:
-            for place, medium in enumerate(media):
-                write(folder, f"{stem}-{place}", medium)
+            for position, medium in enumerate(media):
+                write(folder, f"{stem}-{position}", medium)
                 done.saved += 1
         except OSError as error:
             done.write_errors.add(index, f"{folder}: {error.strerror}")
 
 
 def safe(text: str) -> str:
-    """Return what of a text may stand in a file name: ASCII letters, digits, - and _, at most 60 of them."""
+    """Return a text as part of a file name: ASCII letters, digits, - and _, at most 60 of them."""
     return _UNSAFE.sub("_", text[: 4 * _ID_CHARS])[:_ID_CHARS].strip("_")
 
 
 def write(folder: Path, stem: str, medium: bytes) -> None:
-    """Write a new file, named after its first bytes; one that is there already is never overwritten."""
+    """Write a new file with the suffix of its media type; never overwrite an existing one."""
     found = describe(medium)
     suffix = found.mime.partition("/")[2] if found else "bin"
     for attempt in range(1, 1_000_000):
-        place = folder / f"{stem}{f'-{attempt}' if attempt > 1 else ''}.{suffix}"
+        path = folder / f"{stem}{f'-{attempt}' if attempt > 1 else ''}.{suffix}"
         try:
-            file = place.open("xb")
+            file = path.open("xb")
         except FileExistsError:
             continue
         try:
             with file:
                 file.write(medium)
         except OSError:
-            place.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise
         return

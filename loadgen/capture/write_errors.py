@@ -1,15 +1,15 @@
-"""Losses: what could not be kept or saved."""
+"""Write errors: answers that could not be captured or saved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-NAMED: Final = 20  # requests that a report names
+NAMED: Final = 20  # requests that are listed
 
 
 @dataclass(slots=True)
 class WriteErrors:
-    """How many answers were lost, why the first one, and of which requests (the first 20)."""
+    """The number of lost answers, the reason of the first, and their plan indexes (the lowest 20)."""
 
     count: int = 0
     example: str = ""
@@ -20,7 +20,7 @@ class WriteErrors:
         self.join({"count": 1, "example": why, "requests": [index]})
 
     def join(self, others: Mapping[str, Any]) -> None:
-        """Count what somebody else has lost, as `dataclasses.asdict` tells it."""
+        """Add the write errors of another process, in the form of `dataclasses.asdict`."""
         self.count += others["count"]
         self.example = self.example or others["example"]
         self.requests = sorted([*self.requests, *others["requests"]])[:NAMED]

@@ -1,11 +1,11 @@
-"""Jobs: a transport whose exchanges are whole jobs, each created, polled, fetched and then deleted.
+"""Jobs: a transport whose exchanges are asynchronous jobs, each created, polled, downloaded and deleted.
 
-What sends requests need not know: one request, one permit, one answer, which comes when the job is over.
+To the sender a job looks like any request: one request, one permit, one answer, when the job has ended.
 
     create ── accepted ──> poll ── "not yet" ──> poll ... ── "completed" ──> content ──> answer ──> DELETE
        └─ anything else ─────┴── "failed", anything else ───────────────────────┴──────> answer ──> DELETE
 
-The answer frees the permit and ends every latency; nobody waits for the DELETE.
+The answer returns the permit and ends the latencies; the DELETE is sent afterwards and is not measured.
 """
 
 import asyncio
@@ -19,69 +19,69 @@ from loadgen.engine.polling import Polling
 from loadgen.options import JobOptions
 from loadgen.transport.interface import NO_JOB, Answer, Exchange, Milestones, Transport
 
-DELETE_S: Final = 10.0  # then a DELETE is given up
-SETTLE_S: Final = 1.0  # the last ones of a sender may take this long; a course waits 2 s for it
-_STILL_PENDING: Final = Job("", State.PENDING)
-_GOOD: Final = frozenset({200, 201, 202})  # of a creation; anything else is good with 200
+DELETE_TIMEOUT_S: Final = 10.0  # time limit of a DELETE
+DELETES_S: Final = 1.0  # time limit of the last DELETEs of a sender; the run loop waits 2 s for it
+_PENDING: Final = Job("", State.PENDING)
+_CREATED_STATUSES: Final = frozenset({200, 201, 202})  # statuses that create a job; all other requests need 200
 
 
 class Jobs:
-    """Carries jobs over another transport. `request_timeout_s` is for each of their requests, None: never."""
+    """Runs jobs over another transport. `request_timeout_s` limits each of their requests; None: no limit."""
 
     def __init__(
         self,
         transport: Transport,
-        dialect: JobEndpoint,
+        backend: JobEndpoint,
         options: JobOptions,
         request_timeout_s: float | None,
         seed: str,
     ) -> None:
-        self.transport, self.dialect, self.options = transport, dialect, options
+        self.transport, self.backend, self.options = transport, backend, options
         self.name, self.request_timeout_s = transport.name, request_timeout_s
         self.loop = asyncio.get_running_loop()
         self.polling = Polling(options.poll_interval_s, seed)
-        self._deleting, self._undeleted = 0, 0
-        self._settled = asyncio.Event()
+        self._pending_deletes, self._undeleted = 0, 0
+        self._deletes_done = asyncio.Event()
 
     async def open(self, connections: int) -> int:
-        """Open connections ahead of time."""
+        """Open connections ahead of time; return how many are open."""
         return await self.transport.open(connections)
 
     def send(self, request: Request, done: Callable[[Answer], None], not_before_ns: int = 0) -> "JobExchange":
-        """Create a job; `done` gets its answer once it is over."""
+        """Create a job; `done` gets its answer when it has ended."""
         return JobExchange(self, request, done, not_before_ns)
 
     def delete(self, job_id: str) -> None:
-        """Have the server forget a job, if that is wanted; how that goes is only counted."""
+        """Delete a job on the server, unless turned off; failures are only counted."""
         if not self.options.delete:
             return
 
         def done(answer: Answer) -> None:
             deadline.cancel()
-            self._deleted(well=not answer.error and 200 <= answer.status < 300)
+            self._deleted(ok=not answer.error and 200 <= answer.status < 300)
 
         def overdue() -> None:
             exchange.abandon()
-            self._deleted(well=False)
+            self._deleted(ok=False)
 
-        self._deleting += 1
-        exchange = self.transport.send(self.dialect.delete(job_id), done)
-        deadline = self.loop.call_later(DELETE_S, overdue)
+        self._pending_deletes += 1
+        exchange = self.transport.send(self.backend.delete(job_id), done)
+        deadline = self.loop.call_later(DELETE_TIMEOUT_S, overdue)
 
-    def _deleted(self, *, well: bool) -> None:
-        self._deleting -= 1
-        self._undeleted += not well
-        if not self._deleting:
-            self._settled.set()
+    def _deleted(self, *, ok: bool) -> None:
+        self._pending_deletes -= 1
+        self._undeleted += not ok
+        if not self._pending_deletes:
+            self._deletes_done.set()
 
-    async def settle(self) -> dict[str, int]:
-        """Wait a little for DELETEs that are on their way; return how many jobs could not be deleted."""
-        self._settled.clear()
-        if self._deleting:
+    async def finish_deletes(self) -> dict[str, int]:
+        """Wait up to DELETES_S for pending DELETEs; return how many jobs could not be deleted."""
+        self._deletes_done.clear()
+        if self._pending_deletes:
             try:
-                await asyncio.wait_for(self._settled.wait(), SETTLE_S)
+                await asyncio.wait_for(self._deletes_done.wait(), DELETES_S)
             except TimeoutError:
-                self._undeleted += self._deleting
+                self._undeleted += self._pending_deletes
         return {"undeleted": self._undeleted}
 
     async def close(self) -> None:
@@ -90,7 +90,7 @@ class Jobs:
 
 
 class JobExchange:
-    """One job on its way: at most one exchange or one timer of it is pending at any time."""
+    """One job in progress: at any time at most one exchange or one poll timer is pending."""
 
     __slots__ = (
         "_deadline",
@@ -99,17 +99,17 @@ class JobExchange:
         "_flags",
         "_id",
         "_jobs",
+        "_milestones",
         "_pending_body",
         "_pending_ns",
         "_poll_request",
-        "_reached",
         "_sent_ns",
         "_timer",
     )
 
     def __init__(self, jobs: Jobs, request: Request, done: Callable[[Answer], None], not_before_ns: int) -> None:
         self._jobs, self._done, self._id = jobs, done, ""
-        self._reached = NO_JOB  # its `pending_ns` changes with every poll and is kept apart
+        self._milestones = NO_JOB  # without `pending_ns`, which changes with every poll
         self._sent_ns = self._pending_ns = self._flags = 0
         self._pending_body: bytes | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -124,39 +124,39 @@ class JobExchange:
 
     @property
     def flags(self) -> int:
-        """Those of all its requests."""
+        """The flags of all its requests."""
         return self._flags | (self._exchange.flags if self._exchange else 0)
 
     @property
     def first_byte_ns(self) -> int:
-        """When something came of the exchange that is pending, 0 before that and between two."""
+        """First byte of the pending exchange; 0 before it and between two exchanges."""
         return self._exchange.first_byte_ns if self._exchange else 0
 
     @property
     def milestones(self) -> Milestones:
-        """How far the job came."""
-        return self._reached._replace(pending_ns=self._pending_ns)
+        """The milestones that the job has reached."""
+        return self._milestones._replace(pending_ns=self._pending_ns)
 
     def abandon(self) -> None:
-        """Give the job up, and have the server forget it where its id is known already."""
+        """Give up, and delete the job on the server if its id is known."""
         self._sent_ns, self._flags = self.sent_ns, self.flags
         if self._exchange:
             self._exchange.abandon()
-        self._stop()
-        self._jobs.loop.call_soon(self._forget)  # after whoever gives up has stamped that
+        self._clear_pending()
+        self._jobs.loop.call_soon(self._delete)  # after the caller has taken its time
 
-    def _stop(self) -> None:
-        """Let go of what is pending, which knows us too: nobody collects cycles during a run."""
+    def _clear_pending(self) -> None:
+        """Drop the timers and the exchange. They refer back to this object, and garbage collection is off in a run."""
         for timer in (self._timer, self._deadline):
             if timer:
                 timer.cancel()
         self._timer = self._deadline = self._exchange = None
 
-    def _forget(self) -> None:
+    def _delete(self) -> None:
         if self._id:
             self._jobs.delete(self._id)
 
-    # The steps: each is called with the answer to the one before.
+    # The steps: each gets the answer of the one before.
 
     def _start(self, request: Request, then: Callable[[Answer], None], not_before_ns: int = 0) -> None:
         jobs = self._jobs
@@ -166,73 +166,73 @@ class JobExchange:
 
     def _created(self, answer: Answer) -> None:
         self._sent_ns = answer.sent_ns
-        if not self._ended_well(answer, _GOOD):
+        if not self._succeeded(answer, _CREATED_STATUSES):
             return
         job = self._read(answer, None)
         if job.id:
-            self._id, self._poll_request = job.id, self._jobs.dialect.poll(job.id)
-            self._reached, self._pending_ns = Milestones(accepted_ns=answer.done_ns), answer.sent_ns
-        self._follow(job, answer, self._jobs.polling.first_s)
+            self._id, self._poll_request = job.id, self._jobs.backend.poll(job.id)
+            self._milestones, self._pending_ns = Milestones(accepted_ns=answer.done_ns), answer.sent_ns
+        self._next_step(job, answer, self._jobs.polling.first_s)
 
     def _poll(self) -> None:
         self._timer = None
         self._start(self._poll_request, self._polled)
 
     def _polled(self, answer: Answer) -> None:
-        if not self._ended_well(answer):
+        if not self._succeeded(answer):
             return
-        known = answer.body == self._pending_body  # word for word what it said before, so it means the same
-        job = _STILL_PENDING if known else self._read(answer, self._id)
+        known = answer.body == self._pending_body  # the same bytes as last time, so no need to parse them
+        job = _PENDING if known else self._read(answer, self._id)
         if job.state is State.PENDING:
             self._pending_ns = answer.sent_ns
             self._pending_body = answer.body if isinstance(answer.body, bytes) else None
-        self._follow(job, answer, self._jobs.polling.next_s)
+        self._next_step(job, answer, self._jobs.polling.next_s)
 
-    def _follow(self, job: Job, answer: Answer, pause_s: Callable[[int], float]) -> None:
-        """Do what comes next for a job in this state."""
+    def _next_step(self, job: Job, answer: Answer, pause_s: Callable[[int], float]) -> None:
+        """Start the next step for a job in this state."""
         jobs = self._jobs
         if job.state is State.PENDING:
             self._timer = jobs.loop.call_later(pause_s(answer.done_ns - self._sent_ns), self._poll)
         elif job.state is State.FAILED:
-            self._end(answer._replace(told=job.reply))
+            self._end(answer._replace(polled=job.reply))
         else:
-            self._reached = self._reached._replace(completed_ns=answer.done_ns)
+            self._milestones = self._milestones._replace(completed_ns=answer.done_ns)
             jobs.polling.learn(answer.done_ns - self._sent_ns)
             if jobs.options.download:
-                self._start(jobs.dialect.content(self._id), lambda fetched: self._fetched(fetched, job.reply))
+                self._start(jobs.backend.content(self._id), lambda fetched: self._fetched(fetched, job.reply))
             else:
-                self._end(answer._replace(told=job.reply))
+                self._end(answer._replace(polled=job.reply))
 
-    def _fetched(self, answer: Answer, told: ParsedAnswer) -> None:
-        if self._ended_well(answer):
-            self._reached = self._reached._replace(content_ns=answer.done_ns)
-            self._end(answer._replace(told=told))
+    def _fetched(self, answer: Answer, polled: ParsedAnswer) -> None:
+        if self._succeeded(answer):
+            self._milestones = self._milestones._replace(content_ns=answer.done_ns)
+            self._end(answer._replace(polled=polled))
 
-    def _ended_well(self, answer: Answer, good: Container[int] = (200,)) -> bool:
-        """Whether an exchange brought something to read; the job is over if not."""
-        self._stop()
+    def _succeeded(self, answer: Answer, statuses: Container[int] = (200,)) -> bool:
+        """Whether an exchange returned a body to parse; if not, the job ends here."""
+        self._clear_pending()
         self._flags |= answer.flags
-        if answer.error or answer.status not in good:
+        if answer.error or answer.status not in statuses:
             self._end(answer)
             return False
         return True
 
     def _read(self, answer: Answer, expected: str | None) -> Job:
         try:
-            return self._jobs.dialect.read_job(answer.body, expected)
-        except Exception as error:  # an endpoint of others; ours never raises
+            return self._jobs.backend.read_job(answer.body, expected)
+        except Exception as error:  # only a plugin's backend raises
             return Job("", State.FAILED, ParsedAnswer(ErrorKind.CLIENT, f"{type(error).__name__}: {error}"))
 
     def _overdue(self) -> None:
-        """One request took too long: so does the job, for all that we know."""
+        """A request of the job ran into its time limit: end the job as overdue."""
         self._sent_ns, first_byte_ns = self.sent_ns, self.first_byte_ns
         if self._exchange:
             self._exchange.abandon()
-        self._stop()
+        self._clear_pending()
         self._end(Answer(self._sent_ns, first_byte_ns, now_ns(), overdue=True))
 
     def _end(self, answer: Answer) -> None:
-        """Hand the answer over, then, with the permit passed on, have the job deleted."""
+        """Deliver the answer, which returns the permit; then delete the job."""
         sent_ns = self._sent_ns or answer.sent_ns
         self._done(answer._replace(sent_ns=sent_ns, flags=self._flags, milestones=self.milestones))
-        self._forget()
+        self._delete()

@@ -1,4 +1,4 @@
-"""The outbox: a sender's records on their way to the collector, in batches, off the timed path."""
+"""The record sender: sends the records of one sender to the collector, in batches, off the timed path."""
 
 import asyncio
 import struct
@@ -13,13 +13,13 @@ from collector.records.record import RECORD, ErrorKind, Outcome
 from loadgen.transport.interface import NO_JOB, Milestones
 
 FLUSH_S: Final = 0.02
-EXAMPLE_CHARS: Final = 300  # of what a server said
+EXAMPLE_CHARS: Final = 300  # of a server's error text
 _ROW: Final = struct.Struct("<IHHBBHfqqqqqqqqq")
 assert _ROW.size == RECORD.itemsize
 
 
 class RecordSender:
-    """Packs a row when a request ends; sends what has gathered a little later, texts only through `hide`."""
+    """Packs a row when a request ends and sends batches every FLUSH_S; texts pass through `hide` first."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class RecordSender:
         hide: Callable[[str], str] = lambda text: text,
     ) -> None:
         self._loop, self._socket, self._sender, self._hide = loop, socket, sender, hide
-        self._hide_name = lru_cache(maxsize=256)(hide)  # every answer of a server names the same stages
+        self._hide_name = lru_cache(maxsize=256)(hide)  # all answers of a server name the same stages
         self._rows: list[bytes] = []
         self._notes: list[tuple[int, Note]] = []
         self._explained: set[str] = set()
@@ -55,24 +55,24 @@ class RecordSender:
         self._arm()
 
     def note(self, index: int, note: Note) -> None:
-        """Add what does not fit a row."""
+        """Add a note: what does not fit a row."""
         self._notes.append((index, self._hidden(note)))
         self._arm()
 
     def explain(self, index: int, error: str, example: str) -> None:
-        """Give an example of an error, once for each kind."""
+        """Add an example of an error, only the first of each kind."""
         if error not in self._explained:
             self._explained.add(error)
             self.note(index, {"error": error, "example": example})
 
     def _hidden(self, note: Note) -> Note:
-        """The note as it may be kept; cut after hiding, for half a secret is one too."""
+        """The note without secrets; cut after hiding, since half a secret is one too."""
         if stages := note.get("stages"):
             note = {**note, "stages": {self._hide_name(name): duration_s for name, duration_s in stages.items()}}
         if example := note.get("example"):
             note = {**note, "example": self._hide(example)[:EXAMPLE_CHARS]}
-        if after := note.get("retry_after"):
-            note = {**note, "retry_after": self._hide(after)[:EXAMPLE_CHARS]}
+        if retry_after := note.get("retry_after"):
+            note = {**note, "retry_after": self._hide(retry_after)[:EXAMPLE_CHARS]}
         return note
 
     def _arm(self) -> None:
@@ -81,9 +81,9 @@ class RecordSender:
             self._loop.call_later(FLUSH_S, self.flush)
 
     def flush(self) -> None:
-        """Send what has gathered. The socket has no limit, so this never blocks."""
+        """Send the batch. The socket has no high-water mark, so this never blocks."""
         self._armed = False
-        if self._notes:  # first, so that whoever has all records has all notes too
+        if self._notes:  # first, so that a receiver with all records has all notes too
             self._socket.send(pack_notes(self._notes), zmq.NOBLOCK)
             self._notes.clear()
         if self._rows:

@@ -1,9 +1,9 @@
-"""The scheduler process: emits every token ahead of its time, and never waits for anybody.
+"""The scheduler process: emits every token ahead of its time and never waits for another process.
 
     python -m loadgen.engine.scheduler CHANNEL
 
-CHANNEL is the descriptor of its control line to the parent. Request i goes to sender i mod N; a batch is cut so that
-each token leaves LEAD before it is due, which a stall of the machine may eat into without anybody being late.
+CHANNEL is the descriptor of its control channel to the parent. Request i goes to sender i mod N. Each token leaves
+LEAD_NS before it is due, so that a stall of the machine up to that length delays no request.
 """
 
 import sys
@@ -19,12 +19,12 @@ from collector.records.control_channel import Channel, Closed, Message, readable
 from collector.records.resource_usage import ResourceUsage
 from loadgen.clock import SECOND_NS, now_ns
 from loadgen.engine.tokens import TOKEN
-from loadgen.system.cpu_affinity import settle
+from loadgen.system.cpu_affinity import apply_placement
 from loadgen.system.process_tuning import tune_process
 
 LEAD_NS: Final = 250_000_000  # a token leaves this long before it is due
-PEER_MS: Final = 10_000  # before time zero only: a socket that nobody is connected to takes no message
-BATCH_NS: Final = 20_000_000  # and a batch covers this much of the schedule, or all that is due
+PEER_MS: Final = 10_000  # before time zero only: a PUSH socket without a peer takes no message
+BATCH_NS: Final = 20_000_000  # of the schedule in one batch, or all that is due
 
 
 class Scheduler:
@@ -37,42 +37,42 @@ class Scheduler:
         self._next = 0
         self._started_ns: int | None = None
         self._least_lead_ns: int | None = None
-        self._vitals = ResourceUsage()
+        self._usage = ResourceUsage()
 
     def _bind(self, address: str) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(zmq.PUSH)
-        socket.set_hwm(0)  # no limit: a full queue would make the schedule wait; the plan bounds it
+        socket.set_hwm(0)  # no high-water mark: a full queue would block the scheduler; the plan bounds it
         socket.setsockopt(zmq.LINGER, 0)
         socket.bind(address)
         return socket
 
     def start(self, started_ns: int) -> None:
-        """Begin; time zero is `started_ns`."""
-        for socket in self._sockets:  # a sender says that it is ready before its connection has come this far
+        """Start to emit; time zero is `started_ns`."""
+        for socket in self._sockets:  # a sender is "ready" before its connection is established
             if not socket.poll(PEER_MS, zmq.POLLOUT):
-                raise RuntimeError(f"a sender did not take up its tokens within {PEER_MS} ms")
+                raise RuntimeError(f"a sender did not connect to its token socket within {PEER_MS} ms")
         self._started_ns = started_ns
         tune_process()
-        self._vitals = ResourceUsage()
+        self._usage = ResourceUsage()
 
     def stop(self) -> dict[str, Any]:
-        """Emit nothing more; return what this process cost, and how far ahead the latest token left (s)."""
+        """Stop emitting; return the resource usage and the smallest lead of a token (s)."""
         self._next = len(self._arrivals)
         least_s = None if self._least_lead_ns is None else self._least_lead_ns / SECOND_NS
-        return {**self._vitals.signs(), "least_lead_s": least_s}
+        return {**self._usage.signs(), "least_lead_s": least_s}
 
     def emit(self) -> float | None:
-        """Emit what is due within the lead; return seconds until the next batch, None where there is none."""
+        """Emit the tokens due within the lead; return seconds until the next batch, None if there is none."""
         if self._started_ns is None or self._next == len(self._arrivals):
             return None
-        passed_ns = now_ns() - self._started_ns
-        until = int(np.searchsorted(self._arrivals, passed_ns + LEAD_NS + BATCH_NS))
+        elapsed_ns = now_ns() - self._started_ns
+        until = int(np.searchsorted(self._arrivals, elapsed_ns + LEAD_NS + BATCH_NS))
         if until > self._next:
             self._send(self._next, until, self._started_ns)
             self._next = until
         if until == len(self._arrivals):
             return None
-        return max(0.0, (int(self._arrivals[until]) - LEAD_NS - passed_ns) / SECOND_NS)
+        return max(0.0, (int(self._arrivals[until]) - LEAD_NS - elapsed_ns) / SECOND_NS)
 
     def _send(self, first: int, until: int, started_ns: int) -> None:
         batch = np.empty(until - first, TOKEN)
@@ -82,17 +82,17 @@ class Scheduler:
         self._least_lead_ns = min(lead_ns, self._least_lead_ns if self._least_lead_ns is not None else lead_ns)
         senders = len(self._sockets)
         for k, socket in enumerate(self._sockets):
-            mine = batch[(k - first) % senders :: senders]
-            if len(mine):
-                socket.send(mine.tobytes(), zmq.NOBLOCK)
+            own = batch[(k - first) % senders :: senders]
+            if len(own):
+                socket.send(own.tobytes(), zmq.NOBLOCK)
 
     def close(self) -> None:
-        """Close the sockets; what was not taken is dropped."""
+        """Close the sockets; unsent tokens are dropped."""
         self._context.destroy()
 
 
 def main(descriptor: int) -> None:
-    """Live until the parent says `exit` or goes away."""
+    """Run until the parent sends `exit` or closes the channel."""
     channel = Channel.inherited(descriptor)
     scheduler: Scheduler | None = None
     wait_s: float | None = None
@@ -100,18 +100,18 @@ def main(descriptor: int) -> None:
         while True:
             readable([channel.fileno()], wait_s)
             for message in channel.receive():
-                scheduler = _obey(message, scheduler, channel)
+                scheduler = _handle(message, scheduler, channel)
             wait_s = scheduler.emit() if scheduler else None
     if scheduler:
         scheduler.close()
 
 
-def _obey(message: Message, scheduler: Scheduler | None, channel: Channel) -> Scheduler:
+def _handle(message: Message, scheduler: Scheduler | None, channel: Channel) -> Scheduler:
     kind = message["kind"]
     if kind == "setup":
-        placed = settle(message)
+        placement = apply_placement(message)
         scheduler = Scheduler(message)
-        channel.send("ready", **placed)
+        channel.send("ready", **placement)
     elif kind == "exit" or scheduler is None:
         raise Closed
     elif kind == "start":

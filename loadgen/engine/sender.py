@@ -1,4 +1,4 @@
-"""A sender: turns tokens into HTTP exchanges, each at its time and within the shared budget."""
+"""The sender: starts one HTTP exchange per token, at its scheduled time and within the concurrency budget."""
 
 import asyncio
 from collections import deque
@@ -16,16 +16,16 @@ from loadgen.engine.timer import best_timer
 from loadgen.engine.tokens import TokenQueue
 from loadgen.transport.interface import Answer, Exchange, Transport
 
-LOOK_S: Final = 0.05
-BURST: Final = 16  # requests sent in one go before answers are let in
-LATENESS_NS: Final = 500_000  # of waking, at most this much is made up for; the rest is the machine's
-EARLY_NS: Final = 5_000  # taken up this long before its time, which is what getting ready to write takes
-COLD_NS: Final = 500_000  # after a pause this long ...
-COLD_EARLY_NS: Final = 30_000  # ... it takes that
+RECHECK_S: Final = 0.05
+BURST: Final = 16  # requests sent in a row before the loop reads answers
+MAX_LATENESS_NS: Final = 500_000  # the timer is set earlier by its usual lateness, up to this
+EARLY_NS: Final = 5_000  # a request is prepared this long before its time, which is what that takes
+COLD_NS: Final = 500_000  # after a pause of this length (cold caches) ...
+COLD_EARLY_NS: Final = 30_000  # ... preparing takes this long
 
 
 class InFlightRequest:
-    """One request on its way; `answered` is what the transport calls."""
+    """One request in flight; `answered` is the callback of the transport."""
 
     __slots__ = ("exchange", "index", "scheduled_ns", "sender")
     exchange: Exchange
@@ -34,11 +34,11 @@ class InFlightRequest:
         self.sender, self.index, self.scheduled_ns = sender, index, scheduled_ns
 
     def answered(self, answer: Answer) -> None:
-        self.sender.land(self, answer)
+        self.sender.on_answer(self, answer)
 
 
 class Sender:
-    """Waits for the head of its queue, for a permit, then sends: in schedule order, never early."""
+    """Waits for the next token's time, then for a permit, then sends: in schedule order, never early."""
 
     def __init__(
         self,
@@ -55,19 +55,19 @@ class Sender:
         self._loop, self._transport, self._requests = loop, transport, requests
         self._budget, self._sender_counters, self._answer_handler = budget, sender_counters, answer_handler
         self._tokens = TokenQueue()
-        self._flying: dict[int, InFlightRequest] = {}
-        self._most_flying = 0
+        self._in_flight: dict[int, InFlightRequest] = {}
+        self._most_in_flight = 0
         self._deadlines = Deadlines(loop, timeout_s, self._overdue)
-        self._timer = best_timer(loop, self._woken)
-        self._lead_ns, self._ring_ns, self._late_ns = self._spin_ns, 0, 0.0
+        self._timer = best_timer(loop, self._timer_expired)
+        self._lead_ns, self._timer_ns, self._lateness_ns = self._spin_ns, 0, 0.0
         self._last_ns = 0
-        self._going = self._blocked = self._looking = self._stopped = False
+        self._pump_scheduled = self._blocked = self._recheck_scheduled = self._stopped = False
         self._loop_monitor = LoopMonitor(loop)
         self.on_idle: Callable[[], None] | None = None
 
     @property
     def timer(self) -> str:
-        """How this sender waits for a planned time."""
+        """Name of the timer in use."""
         return self._timer.name
 
     def take(self, message: bytes) -> None:
@@ -77,7 +77,7 @@ class Sender:
             self.pump()
 
     def pump(self) -> None:
-        """Send what is due and admitted; see to it that the next one is not forgotten."""
+        """Send what is due and admitted, then arrange the wait for the next token."""
         self._blocked = False
         for _ in range(BURST):
             head = self._tokens.head()
@@ -88,73 +88,73 @@ class Sender:
             if early_ns > EARLY_NS and (early_ns > COLD_EARLY_NS or not self._is_cold(scheduled_ns)):
                 return self._wait(scheduled_ns, early_ns)
             if not self._budget.admits(index):
-                self._blocked = True  # until one of ours lands, or another sender rings
-                return self._look_again()
+                self._blocked = True  # until a request of this sender completes or another sender wakes it
+                return self._schedule_recheck()
             self._tokens.pop()
-            self._loop_monitor.work()
+            self._loop_monitor.end_spin()
             self._send(index, scheduled_ns)
-        return self._go_round()
+        return self._schedule_pump()
 
     def _is_cold(self, scheduled_ns: int) -> bool:
-        """Whether the last request is so long ago that the way to the socket has left the caches."""
+        """Whether the last request was so long ago that the send path has left the CPU caches."""
         return scheduled_ns - self._last_ns > COLD_NS
 
     def _wait(self, scheduled_ns: int, early_ns: int) -> None:
-        """Sleep until shortly before the time, then go round the loop without sleeping, so that answers are read."""
+        """Sleep until shortly before the time, then spin: run the loop without sleeping, so that answers are read."""
         if early_ns > self._lead_ns:
-            self._ring_ns = scheduled_ns - self._lead_ns
-            self._timer.set(self._ring_ns)
+            self._timer_ns = scheduled_ns - self._lead_ns
+            self._timer.set(self._timer_ns)
         else:
-            self._loop_monitor.wait_awake()
-            self._go_round()
+            self._loop_monitor.begin_spin()
+            self._schedule_pump()
 
-    def _woken(self) -> None:
-        """Learn how late this machine wakes a sleeper, so that the alarm is set that much earlier still."""
-        late_ns = now_ns() - self._ring_ns
-        self._late_ns += (late_ns - self._late_ns) / 8
+    def _timer_expired(self) -> None:
+        """Track how late the timer fires (moving average), and set it that much earlier."""
+        late_ns = now_ns() - self._timer_ns
+        self._lateness_ns += (late_ns - self._lateness_ns) / 8
         if self._spin_ns:
-            self._lead_ns = self._spin_ns + min(int(2 * self._late_ns), LATENESS_NS)
+            self._lead_ns = self._spin_ns + min(int(2 * self._lateness_ns), MAX_LATENESS_NS)
         self.pump()
 
-    def _look_again(self) -> None:
-        """Ask for the permit once more in a while, should a ring ever be lost (see Budget): late beats never."""
-        if not self._looking:
-            self._looking = True
-            self._loop.call_later(LOOK_S, self._look)
+    def _schedule_recheck(self) -> None:
+        """Check for the permit again later, as a safeguard against a lost wake-up (see Budget)."""
+        if not self._recheck_scheduled:
+            self._recheck_scheduled = True
+            self._loop.call_later(RECHECK_S, self._recheck)
 
-    def _look(self) -> None:
-        self._looking = False
+    def _recheck(self) -> None:
+        self._recheck_scheduled = False
         if self._blocked:
             self.pump()
 
-    def _go_round(self) -> None:
-        if not self._going:
-            self._going = True
-            self._loop.call_soon(self._go_on)
+    def _schedule_pump(self) -> None:
+        if not self._pump_scheduled:
+            self._pump_scheduled = True
+            self._loop.call_soon(self._run_pump)
 
-    def _go_on(self) -> None:
-        self._going = False
+    def _run_pump(self) -> None:
+        self._pump_scheduled = False
         self.pump()
 
-    def rung(self) -> None:
-        """A permit that this sender waits for may have come free."""
-        self._budget.woken()
+    def on_wakeup(self) -> None:
+        """Handle a wake-up: a permit may have become free."""
+        self._budget.stop_waiting()
         self.pump()
 
     def _send(self, index: int, scheduled_ns: int) -> None:
         request = self._requests(index)
-        flight = self._flying[index] = InFlightRequest(self, index, scheduled_ns)
-        if len(self._flying) > self._most_flying:
-            self._most_flying = len(self._flying)
+        flight = self._in_flight[index] = InFlightRequest(self, index, scheduled_ns)
+        if len(self._in_flight) > self._most_in_flight:
+            self._most_in_flight = len(self._in_flight)
         self._sender_counters.sent(index, now_ns())
         self._last_ns = scheduled_ns
         flight.exchange = self._transport.send(request, flight.answered, scheduled_ns)
         self._deadlines.add(flight)
 
-    def land(self, flight: InFlightRequest, answer: Answer) -> None:
-        """A request has its answer: first the permit and whoever waits for it, then the look into the body."""
-        del self._flying[flight.index]
-        del flight.exchange  # they know each other, and nobody collects cycles during a run
+    def on_answer(self, flight: InFlightRequest, answer: Answer) -> None:
+        """Complete a request: return the permit and send what waits for it, then handle the answer."""
+        del self._in_flight[flight.index]
+        del flight.exchange  # break the reference cycle: garbage collection is off in a run
         self._budget.finish()
         if self._blocked:
             self.pump()
@@ -162,12 +162,12 @@ class Sender:
         self._check_idle()
 
     def _overdue(self, flight: InFlightRequest) -> None:
-        if self._flying.get(flight.index) is flight:
+        if self._in_flight.get(flight.index) is flight:
             self._give_up(flight, Outcome.TIMEOUT)
             self.pump()
 
     def _give_up(self, flight: InFlightRequest, outcome: Outcome) -> None:
-        del self._flying[flight.index]
+        del self._in_flight[flight.index]
         exchange, first_byte_ns = flight.exchange, flight.exchange.first_byte_ns
         exchange.abandon()
         done_ns = now_ns()
@@ -177,33 +177,37 @@ class Sender:
         del exchange, flight.exchange
 
     def start(self) -> None:
-        """Time zero is near: measure from here on."""
+        """Start to measure; called shortly before time zero."""
         self._loop_monitor.start()
 
-    def vitals(self) -> dict[str, Any]:
-        """What this sender cost, its stalls, its longest queue, and for how long it only waited awake."""
-        return {**self._loop_monitor.signs(), "most_queued": self._tokens.most, "most_in_flight": self._most_flying}
+    def figures(self) -> dict[str, Any]:
+        """Resource usage and stalls (see LoopMonitor), the longest token queue, the most requests in flight."""
+        return {
+            **self._loop_monitor.signs(),
+            "most_queued": self._tokens.max_length,
+            "most_in_flight": self._most_in_flight,
+        }
 
     def stop(self) -> None:
-        """Send nothing more; `on_idle` is called once nothing is in flight."""
+        """Stop sending; `on_idle` is called once nothing is in flight."""
         self._stopped = True
         self._tokens.clear()
         self._check_idle()
 
     def abandon(self, outcome: Outcome) -> None:
-        """Give up everything in flight."""
-        for flight in list(self._flying.values()):
+        """Give up all requests in flight and record them with `outcome`."""
+        for flight in list(self._in_flight.values()):
             self._give_up(flight, outcome)
         self._check_idle()
 
     def _check_idle(self) -> None:
-        if self._stopped and not self._flying and self.on_idle:
+        if self._stopped and not self._in_flight and self.on_idle:
             on_idle, self.on_idle = self.on_idle, None
             on_idle()
 
 
 class Deadlines:
-    """Time-outs of requests. All are equally long, so the first sent is the first due and one timer serves all."""
+    """Request timeouts. All have the same length, so they expire in send order and one loop timer serves all."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, timeout_s: float | None, overdue: Callable[[InFlightRequest], None]
@@ -214,7 +218,7 @@ class Deadlines:
         self._armed = False
 
     def add(self, flight: InFlightRequest) -> None:
-        """Watch a request from now on."""
+        """Start the timeout of a request."""
         if self._timeout_ns is not None:
             self._queue.append((now_ns() + self._timeout_ns, flight))
             self._arm()

@@ -1,4 +1,4 @@
-"""The sender process: an event loop, the sockets of one sender, and its control line.
+"""The sender process: an event loop with one sender, its sockets and its control channel.
 
 python -m loadgen.engine.sender_process CHANNEL
 """
@@ -29,7 +29,7 @@ from loadgen.media.verification import HeaderVerifier
 from loadgen.options import JobOptions
 from loadgen.planning.request_store import RequestStore
 from loadgen.secrets import Secrets
-from loadgen.system.cpu_affinity import settle
+from loadgen.system.cpu_affinity import apply_placement
 from loadgen.system.process_tuning import tune_process
 from loadgen.transport import make_transport
 from loadgen.transport.interface import Answer, Transport
@@ -40,29 +40,29 @@ _FOREVER_S: Final = 1e8
 
 
 class SenderProcess:
-    """Builds a sender from the parent's setup message and passes messages and tokens on to it."""
+    """Builds the sender from the setup message, and passes it control messages and tokens."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Jobs] = []
         self.ended = self._loop.create_future()
-        self._loop.add_reader(channel.fileno(), self._hear)
+        self._loop.add_reader(channel.fileno(), self._receive)
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         try:
             for message in self._channel.receive():
-                self._obey(message)
+                self._handle(message)
         except Closed:
             self._end()
 
-    def _obey(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         match message["kind"]:
             case "setup":
                 self._starting = self._loop.create_task(self._set_up(message))
-                self._starting.add_done_callback(self._set_up_done)
+                self._starting.add_done_callback(self._on_setup_done)
             case "open":
-                self._opening = self._loop.create_task(self._open(tell="opened"))
+                self._opening = self._loop.create_task(self._open())
             case "warmup":
                 self._warm_up(message["entry"], message["replica"], message["size"])
             case "start":
@@ -77,24 +77,24 @@ class SenderProcess:
                 self._end()
 
     async def _set_up(self, setup: dict[str, Any]) -> None:
-        placed = settle(setup)
-        self._context = zmq.Context()  # its thread inherits the cores
+        placement = apply_placement(setup)
+        self._context = zmq.Context()  # its thread inherits the affinity
         number, targets = setup["number"], [Target.from_message(each) for each in setup["targets"]]
         self._store = RequestStore.attach(setup["store"])
         entries = shared_memory.attach(setup["entries"], np.int32).data
         shared_counters = SharedCounters.attach(setup["shared_counters"])
         budget = Budget(shared_counters, number, setup["max_concurrency"], setup["wakeups"])
-        self._hide = Secrets(tuple(targets[0].secrets)).hide  # those of all of them
+        self._hide = Secrets(tuple(targets[0].secrets)).hide  # each target holds the secrets of all
         record_sender = RecordSender(
             self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number, self._hide
         )
         capture = AnswerCapture(RingBuffer(setup["ring"]), setup["writer_wakeup"]) if setup["ring"] else None
-        dialect = endpoint(setup["backend"], setup["task"], setup["n"])
-        self._transport = self._make_transport(dialect, targets, setup)
+        backend = endpoint(setup["backend"], setup["task"], setup["n"])
+        self._transport = self._make_transport(backend, targets, setup)
         sizes = shared_memory.attach(setup["shapes"], np.int32).data
-        asked = ExpectedMedia(setup["task"], setup["n"], lambda index: (sizes[4 * index], sizes[4 * index + 1]))
+        expected = ExpectedMedia(setup["task"], setup["n"], lambda index: (sizes[4 * index], sizes[4 * index + 1]))
         verifier = None if setup["verify"] == "none" else HeaderVerifier(setup["task"])
-        self._answer_handler = AnswerHandler(dialect, asked, record_sender, capture, verifier)
+        self._answer_handler = AnswerHandler(backend, expected, record_sender, capture, verifier)
         self._sender = Sender(
             self._loop,
             self._transport,
@@ -105,40 +105,42 @@ class SenderProcess:
             self._timeout_s,
             setup["spin_us"],
         )
-        self._sender.on_idle = self._go_idle
-        self._watch_bell(setup["wakeup"])
+        self._sender.on_idle = self._on_idle
+        self._watch_wakeup(setup["wakeup"])
         self._tokens = self._connect(zmq.PULL, f"ipc://{setup['folder']}/tokens-{number}")
         self._loop.add_reader(self._tokens.fileno(), self._take_tokens)
         self._connections: int = setup["connections"]
         opened = await self._transport.open(self._connections)
-        self._channel.send("ready", opened=opened, timer=self._sender.timer, transport=self._transport.name, **placed)
+        self._channel.send(
+            "ready", opened=opened, timer=self._sender.timer, transport=self._transport.name, **placement
+        )
 
-    def _make_transport(self, dialect: Endpoint, targets: list[Target], setup: dict[str, Any]) -> Transport:
-        """Make one for each server; where requests are whole jobs, one that carries jobs over it."""
+    def _make_transport(self, backend: Endpoint, targets: list[Target], setup: dict[str, Any]) -> Transport:
+        """Make one transport per server; for a job API, wrap each in Jobs."""
         self._timeout_s: float | None = setup["timeout_s"]
-        found: list[Transport] = [make_transport(setup["transport"], target) for target in targets]
-        if isinstance(dialect, JobEndpoint):
+        transports: list[Transport] = [make_transport(setup["transport"], target) for target in targets]
+        if isinstance(backend, JobEndpoint):
             options, request_timeout_s = JobOptions(**setup["jobs"]), self._timeout_s
             self._timeout_s = options.timeout_s
-            seeds = (f"polls {setup['seed']} {setup['number']} {replica}" for replica in range(len(found)))
-            pairs = zip(found, seeds, strict=True)
-            self._jobs = [Jobs(each, dialect, options, request_timeout_s, seed) for each, seed in pairs]
-            found = [*self._jobs]
-        return found[0] if len(found) == 1 else Replicas(found)
+            seeds = (f"polls {setup['seed']} {setup['number']} {replica}" for replica in range(len(transports)))
+            pairs = zip(transports, seeds, strict=True)
+            self._jobs = [Jobs(each, backend, options, request_timeout_s, seed) for each, seed in pairs]
+            transports = [*self._jobs]
+        return transports[0] if len(transports) == 1 else Replicas(transports)
 
-    def _go_idle(self) -> None:
-        self._idling = self._loop.create_task(self._tell_idle())
+    def _on_idle(self) -> None:
+        self._idling = self._loop.create_task(self._report_idle())
 
-    async def _tell_idle(self) -> None:
-        settled = await asyncio.gather(*(jobs.settle() for jobs in self._jobs))
-        undeleted = {"undeleted": sum(each["undeleted"] for each in settled)} if settled else {}
-        self._channel.send("idle", **undeleted, **self._answer_handler.close(), **self._sender.vitals())
+    async def _report_idle(self) -> None:
+        deletes = await asyncio.gather(*(jobs.finish_deletes() for jobs in self._jobs))
+        undeleted = {"undeleted": sum(each["undeleted"] for each in deletes)} if deletes else {}
+        self._channel.send("idle", **undeleted, **self._answer_handler.close(), **self._sender.figures())
 
-    async def _open(self, tell: str) -> None:
-        self._channel.send(tell, opened=await self._transport.open(self._connections))
+    async def _open(self) -> None:
+        self._channel.send("opened", opened=await self._transport.open(self._connections))
 
-    def _set_up_done(self, task: "asyncio.Task[None]") -> None:
-        """A sender that cannot be built must die loudly, not sit there."""
+    def _on_setup_done(self, task: "asyncio.Task[None]") -> None:
+        """End the process with the error if the setup failed."""
         if error := task.exception():
             self.ended.set_exception(error)
 
@@ -149,16 +151,16 @@ class SenderProcess:
         socket.connect(address)
         return socket
 
-    def _watch_bell(self, wakeup: int) -> None:
-        def ring() -> None:
+    def _watch_wakeup(self, wakeup: int) -> None:
+        def on_wakeup() -> None:
             os.read(wakeup, 4096)
-            self._sender.rung()
+            self._sender.on_wakeup()
 
         os.set_blocking(wakeup, False)
-        self._loop.add_reader(wakeup, ring)
+        self._loop.add_reader(wakeup, on_wakeup)
 
     def _take_tokens(self) -> None:
-        """The descriptor tells of a change only, so read until there is nothing more."""
+        """Receive until EAGAIN: ZMQ_FD is edge-triggered."""
         while True:
             try:
                 message = self._tokens.recv(zmq.NOBLOCK)
@@ -167,24 +169,24 @@ class SenderProcess:
             self._sender.take(message)
 
     def _warm_up(self, entry: int, replica: int, size: list[int]) -> None:
-        """Send one request outside the plan, for media of a size in pixels, and report it to the parent."""
+        """Send one request outside the plan, for media of `size` pixels (width, height); report it to the parent."""
 
         def done(answer: Answer) -> None:
             deadline.cancel()
-            reply = self._answer_handler.judge(answer, (size[0], size[1]))
+            parsed = self._answer_handler.judge(answer, (size[0], size[1]))
             if answer.overdue:
-                return tell("timeout", "a request of the job took longer than --timeout", answer.done_ns)
-            error = error_of(reply, answer) if reply.error else None
-            return tell(error, reply.detail, answer.done_ns, len(answer.body))
+                return report("timeout", "a request of the job took longer than --timeout", answer.done_ns)
+            error = error_of(parsed, answer) if parsed.error else None
+            return report(error, parsed.detail, answer.done_ns, len(answer.body))
 
         def overdue() -> None:
             exchange.abandon()
-            tell("timeout", f"no answer in {self._timeout_s:g} s", now_ns())
+            report("timeout", f"no answer in {self._timeout_s:g} s", now_ns())
 
-        def tell(error: str | None, detail: str, done_ns: int, received: int = 0) -> None:
-            took = {"latency_ns": done_ns - exchange.sent_ns, "received": received}
-            shown = self._hide(detail)[:EXAMPLE_CHARS]
-            self._channel.send("warmed", entry=entry, error=error, detail=shown, **took)
+        def report(error: str | None, detail: str, done_ns: int, received: int = 0) -> None:
+            figures = {"latency_ns": done_ns - exchange.sent_ns, "received": received}
+            hidden = self._hide(detail)[:EXAMPLE_CHARS]
+            self._channel.send("warmed", entry=entry, error=error, detail=hidden, **figures)
 
         exchange = self._transport.send(self._store.request(entry, replica), done)
         deadline = self._loop.call_later(_FOREVER_S if self._timeout_s is None else self._timeout_s, overdue)
@@ -194,16 +196,16 @@ class SenderProcess:
             self.ended.set_result(None)
 
     async def close(self) -> None:
-        """Let records that are on their way arrive; leave the connections to the system."""
+        """Send the remaining records; the system closes the connections."""
         if hasattr(self, "_context"):
             self._context.destroy(linger=2000)
 
 
-async def _live(channel: Channel) -> None:
+async def _main(channel: Channel) -> None:
     process = SenderProcess(channel)
     await process.ended
     await process.close()
 
 
 if __name__ == "__main__":
-    uvloop.run(_live(Channel.inherited(int(sys.argv[1]))))
+    uvloop.run(_main(Channel.inherited(int(sys.argv[1]))))

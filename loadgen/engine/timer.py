@@ -1,4 +1,4 @@
-"""The alarm: wakes an event loop at an absolute time, finer than the loop's own timers (1 ms in libuv)."""
+"""The timer: wakes an event loop at an absolute time, finer than the loop's own timers (1 ms in libuv)."""
 
 import asyncio
 import ctypes
@@ -13,15 +13,15 @@ _CLOCK_MONOTONIC, _TFD_TIMER_ABSTIME = 1, 1
 
 
 class Timer(Protocol):
-    """Calls back once at, or a little after, the last time it was set to (CLOCK_MONOTONIC ns)."""
+    """Calls back once, at or shortly after the last time that was set (CLOCK_MONOTONIC ns)."""
 
     name: str
 
     def set(self, time_ns: int) -> None:
-        """Ring at `time_ns`, instead of any time set before."""
+        """Call back at `time_ns`, instead of any time set before."""
 
     def close(self) -> None:
-        """Never ring again."""
+        """Cancel the timer and release its descriptor."""
 
 
 class _Timespec(ctypes.Structure):
@@ -29,16 +29,16 @@ class _Timespec(ctypes.Structure):
 
 
 class TimerfdTimer:
-    """The kernel's timerfd, watched by the loop: wakes after some 100 us at the median."""
+    """A timerfd in the loop's selector: fires about 100 us late at the median."""
 
     name = "timerfd"
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._descriptor = self._libc.timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
         if self._descriptor < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
-        self._loop, self._ring = loop, ring
+        self._loop, self._callback = loop, callback
         self._spec = _Timespec()
         loop.add_reader(self._descriptor, self._expired)
 
@@ -54,16 +54,16 @@ class TimerfdTimer:
     def _expired(self) -> None:
         with suppress(BlockingIOError):
             os.read(self._descriptor, 8)
-        self._ring()
+        self._callback()
 
 
 class LoopTimer:
-    """The loop's own timer, where there is no timerfd (macOS): a millisecond late, never early."""
+    """The loop's own timer, where there is no timerfd (macOS): about 1 ms late, never early."""
 
     name = "loop timer"
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Callable[[], None]) -> None:
-        self._loop, self._ring = loop, ring
+    def __init__(self, loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+        self._loop, self._callback = loop, callback
         self._handle: asyncio.TimerHandle | None = None
         self._time_ns = 0
 
@@ -80,14 +80,14 @@ class LoopTimer:
         if now_ns() < self._time_ns:  # loop timers may fire early
             self.set(self._time_ns)
         else:
-            self._ring()
+            self._callback()
 
 
 def best_timer(
-    loop: asyncio.AbstractEventLoop, ring: Callable[[], None], finest: Callable[..., Timer] = TimerfdTimer
+    loop: asyncio.AbstractEventLoop, callback: Callable[[], None], finest: Callable[..., Timer] = TimerfdTimer
 ) -> Timer:
-    """Return the finest alarm that this system has."""
+    """Return the most precise timer of this system."""
     try:
-        return finest(loop, ring)
+        return finest(loop, callback)
     except (AttributeError, OSError):
-        return LoopTimer(loop, ring)
+        return LoopTimer(loop, callback)

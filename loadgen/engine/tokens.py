@@ -1,4 +1,4 @@
-"""Tokens: what the scheduler emits. A batch of them is one message, the bytes of an array of TOKEN."""
+"""Tokens: (request index, scheduled time). A batch is one message: the bytes of an array of TOKEN."""
 
 from collections import deque
 from typing import Any, Final
@@ -11,34 +11,34 @@ CHUNK: Final = 1024  # tokens are unpacked this many at a time, so that a long q
 
 
 class TokenQueue:
-    """Tokens that wait for their time, in schedule order."""
+    """Tokens waiting for their time, in schedule order."""
 
     def __init__(self) -> None:
         self._batches: deque[NDArray[Any]] = deque()
-        self._near: deque[tuple[int, int]] = deque()
-        self._length = self.most = 0  # `most`: the longest this queue has been
+        self._unpacked: deque[tuple[int, int]] = deque()
+        self._length = self.max_length = 0  # `max_length`: the longest this queue has been
 
     def extend(self, message: bytes) -> None:
-        """Add a batch as it came off the wire."""
+        """Add a batch as received."""
         batch = np.frombuffer(message, TOKEN)
         self._batches.append(batch)
         self._length += len(batch)
-        self.most = max(self.most, self._length)
+        self.max_length = max(self.max_length, self._length)
 
     def head(self) -> tuple[int, int] | None:
         """Return the next (index, scheduled_ns), or None."""
-        if not self._near and not self._refill():
+        if not self._unpacked and not self._refill():
             return None
-        return self._near[0]
+        return self._unpacked[0]
 
     def pop(self) -> tuple[int, int]:
-        """Take the head, which must be there."""
+        """Remove and return the head, which must exist."""
         self._length -= 1
-        return self._near.popleft()
+        return self._unpacked.popleft()
 
     def clear(self) -> None:
-        """Forget everything: the run was stopped."""
-        self._near.clear()
+        """Drop all tokens: the run was stopped."""
+        self._unpacked.clear()
         self._batches.clear()
         self._length = 0
 
@@ -46,7 +46,7 @@ class TokenQueue:
         if not self._batches:
             return False
         batch = self._batches.popleft()
-        self._near.extend(batch[:CHUNK].tolist())
+        self._unpacked.extend(batch[:CHUNK].tolist())
         if len(batch) > CHUNK:
             self._batches.appendleft(batch[CHUNK:])
         return True

@@ -1,1 +1,1 @@
-"""What the bytes of an image or a video say: kind, size, frames; not where they came from."""
+"""Image and video formats: media type, size, checks of the bytes. It knows no server and no request."""

@@ -1,4 +1,4 @@
-"""Media: what the first bytes of an image or a video say about it. Headers only: nothing is decoded."""
+"""Media headers: type and size of an image or a video from its first bytes; nothing is decoded."""
 
 import struct
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Final
 from loadgen.media.mp4_atoms import MAX_STEPS, Readable, Walk
 
 _JPEG_SIZES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOFn; the three others are DHT, JPG, DAC
-_JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xDA)})  # TEM, RSTn, SOI, EOI: markers without a length
+_JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xDA)})  # TEM, RSTn, SOI, EOI, which have no length
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Kind (`image` or `video`), mime type, and size in pixels where the bytes at hand say it."""
+    """Kind (`image` or `video`), MIME type, and size in pixels, None if unknown."""
 
     kind: str
     mime: str
@@ -21,10 +21,7 @@ class Media:
 
 
 def describe(data: Readable) -> Media | None:
-    """Return what PNG, JPEG, WebP or MP4 bytes (or a beginning of them) show; None for anything else.
-
-    Asks for slices only, and for few of them.
-    """
+    """Identify PNG, JPEG, WebP or MP4 bytes, or the start of such; None for anything else. Reads a few slices only."""
     head = bytes(data[:12])
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return _media("image", "image/png", _png_size(data))
@@ -43,7 +40,7 @@ def _media(kind: str, mime: str, size: tuple[int, int] | None) -> Media:
 
 
 def _png_size(data: Readable) -> tuple[int, int] | None:
-    """IHDR is always the first chunk (PNG specification, 5.6)."""
+    """Read IHDR, always the first chunk (PNG specification, 5.6)."""
     chunk = bytes(data[12:24])
     if len(chunk) < 12 or chunk[:4] != b"IHDR":
         return None
@@ -88,7 +85,7 @@ def _webp_size(data: Readable) -> tuple[int, int] | None:
 
 
 def _mp4_size(data: Readable) -> tuple[int, int] | None:
-    """Return the size in the first track header (ISO/IEC 14496-12, 8.3.2) that has one: sound tracks say 0 x 0."""
+    """Return the size in the first track header (ISO/IEC 14496-12, 8.3.2) with a size; audio tracks have 0 x 0."""
     walk = Walk(data)
     for movie in walk.called(b"moov", 0, len(data)):
         for track in walk.called(b"trak", movie.start, movie.stop):

@@ -1,14 +1,14 @@
-"""Boxes: what an MP4 is made of (ISO/IEC 14496-12, 4.2), looked at by their heads only."""
+"""MP4 atoms, which ISO/IEC 14496-12 (4.2) calls boxes: iterates over them by their headers only."""
 
 import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
-MAX_STEPS: Final = 4096  # boxes that one walk looks at, so that hostile bytes cost no more than honest ones
+MAX_STEPS: Final = 4096  # boxes read in one file, which bounds the cost of malicious ones
 
 
 class Readable(Protocol):
-    """Bytes that can be asked for in slices, whether they lie there or are made only then."""
+    """Bytes that can be sliced, whether in memory or decoded on demand."""
 
     def __len__(self) -> int: ...
 
@@ -16,7 +16,7 @@ class Readable(Protocol):
 
 
 class Box(NamedTuple):
-    """A box: its four-letter name, and where its contents begin and end."""
+    """A box: its four-character type, and the offsets of its contents."""
 
     name: bytes
     start: int
@@ -24,18 +24,18 @@ class Box(NamedTuple):
 
 
 class Walk:
-    """A walk through the boxes of one file, over all levels `most` boxes long at most."""
+    """Iterates over the boxes of one file; reads at most `limit` of them, over all levels."""
 
-    def __init__(self, data: Readable, most: int = MAX_STEPS) -> None:
-        self.data, self.left = data, most
+    def __init__(self, data: Readable, limit: int = MAX_STEPS) -> None:
+        self.data, self.remaining = data, limit
 
     def inside(self, at: int, end: int) -> Iterator[Box]:
-        """Boxes one after the other between two offsets; one that is cut short ends the walk."""
-        while at + 8 <= end and self.left > 0:
-            self.left -= 1
+        """The boxes between two offsets; a truncated one ends the iteration."""
+        while at + 8 <= end and self.remaining > 0:
+            self.remaining -= 1
             size, name = struct.unpack(">I4s", self.data[at : at + 8])
             start = at + 8
-            if size == 1 and at + 16 <= end:  # the size is in 64 bits behind the name
+            if size == 1 and at + 16 <= end:  # a 64-bit size follows the type
                 size, start = int.from_bytes(self.data[at + 8 : at + 16], "big"), at + 16
             stop = end if size == 0 else at + size
             if stop < start or stop > end:
@@ -44,5 +44,5 @@ class Walk:
             at = stop
 
     def called(self, name: bytes, at: int, end: int) -> Iterator[Box]:
-        """Those of them that have a name."""
+        """The boxes of one type between two offsets."""
         return (box for box in self.inside(at, end) if box.name == name)

@@ -1,1 +1,1 @@
-"""What is watched beside the load: stalls of the machine, metrics of the server. It sends no load."""
+"""Observation during a run: scheduling stalls of the machine, metrics of the server. It sends no load."""

@@ -1,4 +1,4 @@
-"""A Prometheus page as the samples that are worth keeping: gauges and counters. Of a histogram only its count is."""
+"""Parses the Prometheus exposition formats; keeps gauges, counters, and the counts of histograms and summaries."""
 
 import re
 import signal
@@ -15,7 +15,7 @@ from prometheus_client.samples import Sample
 from collector.saved.metrics_log import LARGEST
 from collector.text.printable import printable
 
-READING_S: Final = 0.5  # of CPU, after which a page is given up; one of 3,000 series takes 0.1
+PARSE_S: Final = 0.5  # CPU time limit of a page; one of 3,000 series takes 0.1 s
 _OPENMETRICS: Final = "application/openmetrics-text"
 _EXCERPT: Final = 80  # characters of an error that quotes the page
 _ESCAPED: Final = re.compile(r'[\\"\n]')
@@ -25,29 +25,29 @@ Samples = dict[str, tuple[str, float]]  # kind and value by name with labels; ki
 
 
 class PageError(Exception):
-    """A page that cannot be used; the message says why, such as "has no metrics"."""
+    """The page cannot be used; the message is a predicate, such as "has no metrics"."""
 
 
 def read(content: bytes, content_type: str) -> Samples:
-    """Read a page in the text format or, where its type says so, in OpenMetrics. Only values of 1e100 at most are kept.
+    """Parse a page in the text format or, by its content type, in OpenMetrics. Values beyond 1e100 are dropped.
 
-    Raises PageError, whatever the page holds. To be called in the main thread, where signals arrive.
+    Raises PageError for any content that cannot be parsed. Call it in the main thread only, since it uses a signal.
     """
     try:
-        with _limited(READING_S):
+        with _limited(PARSE_S):
             found = _read(content.decode(), strict=content_type.startswith(_OPENMETRICS))
     except TimeoutError:
-        raise PageError(f"takes more than {READING_S:g} s to read") from None
-    except Exception as error:  # what a broken page can do to the parser is no fault of ours
-        said = printable(str(error) or type(error).__name__)[:_EXCERPT]
-        raise PageError(f"is no Prometheus page ({said})") from None
+        raise PageError(f"takes more than {PARSE_S:g} s to read") from None
+    except Exception as error:  # the parser raises all sorts of errors on malformed pages
+        reason = printable(str(error) or type(error).__name__)[:_EXCERPT]
+        raise PageError(f"is no Prometheus page ({reason})") from None
     if not found:
         raise PageError("has no metrics")
     return found
 
 
 def _read(text: str, *, strict: bool) -> Samples:
-    """Leave buckets out, which are most of a page and are not kept; in OpenMetrics they have to be there."""
+    """Skip the bucket lines, which are most of a page and not kept; the OpenMetrics parser requires them."""
     if strict:
         return dict(_kept(openmetrics.text_string_to_metric_families(text)))  # type: ignore[no-untyped-call]
     lines = (line for line in text.split("\n") if not ("_bucket{" in line and 'le="' in line))
@@ -63,7 +63,7 @@ def _kept(families: Iterable[Metric]) -> Iterator[tuple[str, tuple[str, float]]]
 
 
 def _kind(family: Metric, sample: Sample) -> str | None:
-    """Tell what a sample is; None is not kept: sums, quantiles and times of creation."""
+    """The kind of a sample; None for those not kept: sums, quantiles, creation times."""
     counts = sample.name.endswith("_total")
     match family.type:
         case "gauge":
@@ -87,12 +87,12 @@ def _name(sample: Sample) -> str:
 
 @contextmanager
 def _limited(limit_s: float) -> Iterator[None]:
-    """Raise TimeoutError in what takes more CPU than `limit_s`: waiting for a core on a busy machine is no fault."""
+    """Raise TimeoutError in a block that takes more CPU time than `limit_s`; waiting for a core does not count."""
 
-    def over(_number: int, _frame: FrameType | None) -> None:
+    def expired(_number: int, _frame: FrameType | None) -> None:
         raise TimeoutError
 
-    before = signal.signal(signal.SIGVTALRM, over)
+    before = signal.signal(signal.SIGVTALRM, expired)
     signal.setitimer(signal.ITIMER_VIRTUAL, limit_s)
     try:
         yield

@@ -1,9 +1,9 @@
-"""The scraper process: reads the pages of `--server-metrics` once a second, and writes down what changed.
+"""The scraper process: reads the pages of `--server-metrics` once a second and logs the values that changed.
 
     python -m loadgen.monitoring.metrics_scraper CHANNEL
 
-It is a process of its own, and the last to get a core, so that no page delays a stamp; its death is no end of a run.
-collector/saved/metrics_log.py says what it writes.
+It is a separate process at the lowest priority, so that parsing delays no timestamp; if it dies the run goes on.
+The log format is in collector/saved/metrics_log.py.
 """
 
 import asyncio
@@ -28,25 +28,25 @@ from loadgen.monitoring.exposition_format import PageError, Samples, read
 from loadgen.monitoring.metrics_urls import shown
 from loadgen.options import TargetOptions
 from loadgen.secrets import Secrets
-from loadgen.system.cpu_affinity import settle
+from loadgen.system.cpu_affinity import apply_placement
 from loadgen.transport.tls import client_context
 
 PERIOD_S: Final = 1.0
-SCRAPE_S: Final = 2.0  # a page may take this long in all
+SCRAPE_S: Final = 2.0  # time limit of one scrape
 MOST_BYTES: Final = 4 << 20  # of one page
-MOST_SERIES: Final = 2000  # of one page over the whole run
-LONGEST_NAME: Final = 1000  # characters of a series that is kept, labels included
-SHARE: Final = 0.1  # of a core, for reading pages; a large one is read less often
-_REDIRECTS: Final = 3  # /metrics is often sent on to /metrics/
+MOST_SERIES: Final = 2000  # of one page, over the whole run
+LONGEST_NAME: Final = 1000  # characters of a series name, labels included; longer ones are not kept
+SHARE: Final = 0.1  # of a core, for parsing; a large page is scraped less often
+_REDIRECTS: Final = 3  # /metrics often redirects to /metrics/
 _HEADERS: Final = {
     "User-Agent": f"diffusion-loadgen/{__version__}",
     "Accept": "text/plain;version=0.0.4",
-    "Accept-Encoding": "identity",  # bytes that come are bytes that are read
+    "Accept-Encoding": "identity",  # what is received is what is parsed
 }
 
 
 class Page:
-    """One page. `problem` is what was wrong with it at the last scrape, or nothing."""
+    """One page. `problem` is the error of the last scrape, "" if there was none."""
 
     def __init__(self, number: int, url: str, log: MetricsLog, connection: dict[str, Any]) -> None:
         self._number, self._url, self._log, self._connection = number, url, log, connection
@@ -56,7 +56,7 @@ class Page:
         log.begin(number, shown(url))
 
     async def follow(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> None:
-        """Scrape once a second until `stop`, and once after it; a page that fails then is not waited for again."""
+        """Scrape once a second until `stop`, then once more, except where the last scrape failed."""
         pause_s, last = PERIOD_S, False
         while not (last or (stop.is_set() and self.problem)):
             with suppress(TimeoutError):
@@ -66,25 +66,25 @@ class Page:
             pause_s = max(PERIOD_S - (time.monotonic() - began), (time.process_time() - cpu) / SHARE)
 
     async def scrape(self, session: aiohttp.ClientSession) -> None:
-        """Read the page once and write down what changed, or what was wrong."""
+        """Scrape once; log the changed values, or the error."""
         at_ns = now_ns()
         try:
             at_ns, samples = await self._fetch(session)
-        except Exception as error:  # what a broken page can do to the client is no fault of ours
-            self.problem = self._hide(_words(error))
+        except Exception as error:  # broken servers make the client raise all sorts of errors
+            self.problem = self._hide(_describe(error))
             self._log.failed(self._number, at_ns, self.problem)
         else:
             self.problem = ""
             self._log.scraped(self._number, at_ns, self._changes(samples))
 
     async def _fetch(self, session: aiohttp.ClientSession) -> tuple[int, Samples]:
-        """Return when the answer began, and what was in it."""
+        """Return the time of the answer's head (CLOCK_MONOTONIC ns) and the samples."""
         async with session.get(self._url, max_redirects=_REDIRECTS, **self._connection) as answer:
             at_ns = now_ns()
             if answer.status != 200:
                 raise PageError(f"answers HTTP {answer.status}")
             if answer.headers.get("Content-Encoding", "identity") != "identity":
-                raise PageError("is compressed, though that was not asked for")
+                raise PageError("is compressed although the request did not ask for it")
             content = bytearray()
             async for piece in answer.content.iter_any():
                 content += piece
@@ -94,7 +94,7 @@ class Page:
             return at_ns, {self._hide(name): sample for name, sample in found.items()}
 
     def _changes(self, samples: Samples) -> dict[int, float | None]:
-        """Series whose value is not what it was; None where one is gone."""
+        """New values by series number; None for a series that disappeared."""
         changes: dict[int, float | None] = {}
         for name, (kind, value) in samples.items():
             if name not in self._known:
@@ -113,17 +113,17 @@ class Page:
         return changes
 
 
-def _words(error: Exception) -> str:
-    """What was wrong, in words that have no URL in them, since one could hold a secret."""
+def _describe(error: Exception) -> str:
+    """Describe an error without any URL, since one could hold a secret."""
     match error:
         case PageError():
             return str(error)
         case TimeoutError():
-            return f"did not come within {SCRAPE_S:g} s"
+            return f"was not received within {SCRAPE_S:g} s"
         case aiohttp.TooManyRedirects():
             return f"redirects more than {_REDIRECTS} times"
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return "redirects to what is no URL"
+            return "redirects to an invalid URL"
         case aiohttp.ClientConnectorCertificateError():
             return f"cannot be trusted ({_reason(error.certificate_error)}); see --ca-file"
         case aiohttp.ClientConnectorError():
@@ -134,7 +134,7 @@ def _words(error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The system's words for it; a certificate that is not trusted has its own, and a look-up has others."""
+    """The system's error text; that of OpenSSL for a certificate, of the resolver for a look-up."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     if not isinstance(error, OSError):
@@ -144,38 +144,38 @@ def _reason(error: Exception) -> str:
 
 
 class Scraper:
-    """All pages, each at its own pace."""
+    """Scrapes all pages, each at its own interval."""
 
     def __init__(self, setup: dict[str, Any], channel: Channel) -> None:
-        self._channel, self._stop, self._gone = channel, asyncio.Event(), asyncio.Event()
+        self._channel, self._stop, self._exit = channel, asyncio.Event(), asyncio.Event()
         self._log = MetricsLog(setup["metrics"])
-        self._place = settle(setup)
+        self._placement = apply_placement(setup)
         context = client_context(setup["ca_file"], insecure=setup["insecure"])
         connection = {"proxy": setup["proxy"], "ssl": context}
         self._pages = [Page(number, url, self._log, connection) for number, url in enumerate(setup["pages"])]
 
-    async def live(self) -> None:
-        """Scrape until told to stop, then say what it took; return when told to exit."""
-        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._hear)
+    async def run(self) -> None:
+        """Scrape until `stop`, then report the resource usage; return at `exit`."""
+        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._receive)
         timeout = aiohttp.ClientTimeout(total=SCRAPE_S)
         jar = aiohttp.DummyCookieJar()
-        vitals = ResourceUsage()
+        usage = ResourceUsage()
         async with aiohttp.ClientSession(
             timeout=timeout, headers=_HEADERS, cookie_jar=jar, auto_decompress=False
         ) as session:
             await asyncio.gather(*(page.scrape(session) for page in self._pages))
             self._channel.send("ready", problems=[page.problem for page in self._pages])
-            work: asyncio.Future[Any] = asyncio.gather(*(page.follow(session, self._stop) for page in self._pages))
-            gone: asyncio.Future[Any] = asyncio.create_task(self._gone.wait())
-            await asyncio.wait([work, gone], return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                work.result()  # a fault of ours ends this process, which the parent tells of
+            scraping: asyncio.Future[Any] = asyncio.gather(*(page.follow(session, self._stop) for page in self._pages))
+            exited: asyncio.Future[Any] = asyncio.create_task(self._exit.wait())
+            await asyncio.wait([scraping, exited], return_when=asyncio.FIRST_COMPLETED)
+            if scraping.done():
+                scraping.result()  # an unexpected error ends this process, and the parent reports it
         if self._stop.is_set():
             self._log.end(now_ns())
-            self._channel.send("idle", **vitals.signs(), **self._place)
-        await self._gone.wait()
+            self._channel.send("idle", **usage.signs(), **self._placement)
+        await self._exit.wait()
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         try:
             kinds = {message["kind"] for message in self._channel.receive()}
         except Closed:
@@ -184,20 +184,20 @@ class Scraper:
             self._stop.set()
         if "exit" in kinds:
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
-            self._gone.set()
+            self._exit.set()
 
 
-async def _live(channel: Channel) -> None:
+async def _run(channel: Channel) -> None:
     (setup,) = channel.receive()
-    await Scraper(setup, channel).live()
+    await Scraper(setup, channel).run()
 
 
 def main(descriptor: int) -> None:
-    """Live until the parent says `exit` or goes away."""
+    """Run until the parent sends `exit` or closes the channel."""
     os.nice(19)
     channel = Channel.inherited(descriptor)
     readable([channel.fileno()])
-    asyncio.run(_live(channel))
+    asyncio.run(_run(channel))
 
 
 if __name__ == "__main__":

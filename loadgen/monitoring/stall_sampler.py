@@ -1,9 +1,9 @@
-"""The sampler process: sleeps on each core that the run uses, and writes down when it was woken late.
+"""The stall sampler process: sleeps on each core that the run uses, and logs late wake-ups (scheduling stalls).
 
     python -m loadgen.monitoring.stall_sampler CHANNEL
 
-It does no work of its own, so what it sees is the machine: other programs, a hypervisor, the kernel. Where the system
-lets it, it runs at real-time priority, so that our own processes cannot be what delays it.
+It does no work, so a late wake-up is the machine's doing: other programs, a hypervisor, the kernel. Where permitted it
+runs at real-time priority, so that this tool's own processes cannot delay it.
 """
 
 import errno
@@ -22,29 +22,29 @@ from collector.records.stalls import STALL
 from loadgen.clock import now_ns
 from loadgen.system.process_tuning import tune_process
 
-PERIOD_S: Final = 0.01  # 100 looks a second and core, some 0.7 % of one; a shorter stall may fall in between
-LATE_NS: Final = 1_000_000  # from here on a waking is a hiccup
-KEPT: Final = 100_000  # hiccups, some 2 MB
+PERIOD_S: Final = 0.01  # 100 wake-ups a second per core, some 0.7 % of it; shorter stalls may be missed
+LATE_NS: Final = 1_000_000  # a wake-up this late is a stall
+KEPT: Final = 100_000  # stalls that are logged, some 2 MB
 _EDGES: Final = np.geomspace(1e3, 1e10, 281).tolist()  # ns; 6 % a bucket
 
 
 class Sampler:
-    """One thread a core. The histogram holds every lateness, the file only the late ones."""
+    """One thread per core. The histogram counts all wake-ups, the file holds only the stalls."""
 
     def __init__(self, cores: list[int], descriptor: int) -> None:
-        self._descriptor, self._left = descriptor, KEPT
-        self._counts = {core: [0] * (len(_EDGES) + 1) for core in cores}  # a thread each, so no lock
+        self._descriptor, self._remaining = descriptor, KEPT
+        self._counts = {core: [0] * (len(_EDGES) + 1) for core in cores}  # one writer each, so no lock
         self._max_ns = dict.fromkeys(cores, 0)
         self.realtime = False
         self.unwritten: str | None = None
-        self._threads = [threading.Thread(target=self._sleep, args=(core,), daemon=True) for core in cores]
+        self._threads = [threading.Thread(target=self._sample, args=(core,), daemon=True) for core in cores]
 
     def start(self) -> None:
-        """Begin to sleep."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
-    def _sleep(self, core: int) -> None:
+    def _sample(self, core: int) -> None:
         with suppress(AttributeError, OSError):
             os.sched_setaffinity(0, [core])
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
@@ -52,13 +52,13 @@ class Sampler:
         while True:
             due_ns = now_ns() + int(PERIOD_S * 1e9)
             time.sleep(PERIOD_S)
-            self._note(core, due_ns, now_ns() - due_ns)
+            self._count(core, due_ns, now_ns() - due_ns)
 
-    def _note(self, core: int, due_ns: int, late_ns: int) -> None:
+    def _count(self, core: int, due_ns: int, late_ns: int) -> None:
         self._counts[core][bisect_left(_EDGES, late_ns)] += 1
         self._max_ns[core] = max(self._max_ns[core], late_ns)
-        if late_ns >= LATE_NS and self._left > 0 and self.unwritten is None:
-            self._left -= 1
+        if late_ns >= LATE_NS and self._remaining > 0 and self.unwritten is None:
+            self._remaining -= 1
             self._write(np.array([(core, due_ns, late_ns)], STALL).tobytes())
 
     def _write(self, row: bytes) -> None:
@@ -66,10 +66,10 @@ class Sampler:
             if os.write(self._descriptor, row) != len(row):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            self.unwritten = f"hiccups: {error.strerror}"
+            self.unwritten = f"stalls: {error.strerror}"
 
     def report(self) -> dict[str, Any]:
-        """Lateness of all wakings: how many, percentiles in seconds to 10 %, how many were hiccups."""
+        """Wake-up lateness: count, percentiles (s, to within 10 %), maximum (s), and number of stalls."""
         ranks = np.cumsum(np.sum(list(self._counts.values()), axis=0))
         total, max_ns = int(ranks[-1]), max(self._max_ns.values())
 
@@ -84,13 +84,13 @@ class Sampler:
             "p50": percentile(0.5),
             "p99": percentile(0.99),
             "max": max_ns / 1e9,
-            "stalls": KEPT - self._left,
+            "stalls": KEPT - self._remaining,
             "realtime": self.realtime,
         }
 
 
 def main(descriptor: int) -> None:
-    """Live until the parent says `exit` or goes away; report when it says `stop`."""
+    """Run until the parent sends `exit` or closes the channel; report at `stop`."""
     channel = Channel.inherited(descriptor)
     sampler: Sampler | None = None
     with suppress(Closed):

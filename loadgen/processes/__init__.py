@@ -1,1 +1,1 @@
-"""Child processes of ours: started, watched, stopped. What they do is in the other folders."""
+"""Child processes: start, watch, stop. What they do is in the other folders."""

@@ -1,4 +1,4 @@
-"""The group: our child processes, their control lines, and the news from them, deaths included."""
+"""Child processes: start, control channels, messages (their deaths included), stop."""
 
 import os
 import shutil
@@ -19,17 +19,17 @@ from collector.records.shared_memory import Descriptor
 from loadgen.errors import ProcessError, UsageError
 from loadgen.system.interrupts import Interrupts
 
-# What the parent was told in confidence and no child needs: senders get what they need over their control line.
-_IN_CONFIDENCE = {"openai_api_key", "http_proxy", "https_proxy", "all_proxy"}  # in lower case
-_SOCKET_PATH_LIMIT = 100  # of the 107 bytes that a unix socket's address can have, what we may need
+# Variables that may hold secrets and that no child needs: the target is sent over the control channel.
+_SECRET_VARIABLES = {"openai_api_key", "http_proxy", "https_proxy", "all_proxy"}  # lower case
+_SOCKET_PATH_LIMIT = 100  # bytes; the address of a unix socket can have 107
 
 
-# -P keeps the folder of the caller out of what the children import; this is where we were imported from ourselves.
-_OURS = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+# -P keeps the current folder out of the import path of the children; this is where these packages are.
+_PYTHONPATH = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
 
 
 class ChildProcess:
-    """One child process: its name, its control line, and what it wrote to standard error."""
+    """One child process: its name, its control channel, and its standard error."""
 
     def __init__(self, name: str, module: str, inherit: Sequence[int], hide: Callable[[str], str]) -> None:
         self.name, self.alive, self.released, self._hide = name, True, False, hide
@@ -46,20 +46,20 @@ class ChildProcess:
             stdout=self._errors,
             stderr=self._errors,
             pass_fds=[end.fileno(), *inherit],
-            process_group=0,  # a Ctrl-C at the terminal is for the parent, which stops the others in order
+            process_group=0,  # Ctrl-C at the terminal reaches only the parent, which stops the children in order
         )
 
     def release(self) -> None:
-        """Let the process go: its end is no death any more."""
+        """Send `exit`; the end of the process is then no longer reported as `died`."""
         self.released = True
         self.channel.send("exit")
 
     def wake(self) -> None:
-        """Let the process go on, if somebody paused it (SIGSTOP): stopped, it could not even end."""
+        """Resume the process if it was paused (SIGSTOP), since it could not exit otherwise."""
         self.process.send_signal(signal.SIGCONT)
 
     def exit_reason(self) -> str:
-        """Last line that the process wrote before it died, and how it ended."""
+        """The exit code of the process and its last line on standard error."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(1)
         self._errors.seek(0)
@@ -69,11 +69,10 @@ class ChildProcess:
 
 
 class ChildProcesses:
-    """Child processes that live no longer than this; a private 0700 folder holds their `sockets`, if they have some.
+    """Child processes that end with this context; with `sockets`, a private 0700 folder holds their unix sockets.
 
-    The collector removes it where the parent is killed, so only its group may have one, and it has to be the first
-    that is started: the folder is made when there is somebody to tell of it. `hide` takes secrets out of what a child
-    said before it died.
+    The collector removes that folder if the parent is killed, so with `sockets` it must be the first child: the folder
+    is made once there is a child to remove it. `hide` removes secrets from the error output of a child.
     """
 
     def __init__(self, hide: Callable[[str], str] = lambda text: text, *, sockets: bool = True) -> None:
@@ -81,7 +80,9 @@ class ChildProcesses:
         self._sockets = sockets
         self.folder: Path | None = None
         self.children: list[ChildProcess] = []
-        self.watched: list[ChildProcess] = []  # of another group, which ends them; their deaths are news here too
+        self.watched: list[
+            ChildProcess
+        ] = []  # children of another ChildProcesses, which stops them; their deaths are reported here too
 
     def __enter__(self) -> "ChildProcesses":
         return self
@@ -90,10 +91,10 @@ class ChildProcesses:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with Interrupts() as interrupts:
-            interrupts.arm()  # a second Ctrl-C would leave something behind
-            self._put_away()
+            interrupts.arm()  # a second Ctrl-C would interrupt the cleaning up
+            self._stop_all()
 
-    def _put_away(self) -> None:
+    def _stop_all(self) -> None:
         for child in self.children:
             child.wake()
             child.release()
@@ -111,20 +112,22 @@ class ChildProcesses:
     def start(self, name: str, module: str, **setup: Any) -> ChildProcess:
         """Start `python -m MODULE CHANNEL` and send it `setup`; it inherits every Descriptor in there.
 
-        ProcessError where the system does not let us.
+        Raises ProcessError if the system refuses.
         """
         try:
             child = ChildProcess(name, module, list(_descriptors(setup)), self._hide)
             self.children.append(child)
             if self._sockets and self.folder is None:
                 self.folder = _private_folder()
-        except OSError as error:  # no process, descriptor or temporary file to be had
-            raise ProcessError(f"{name} cannot be started: {error}; see to ulimit -a, and to room in $TMPDIR") from None
+        except OSError as error:  # no process, descriptor or temporary file available
+            raise ProcessError(
+                f"{name} cannot be started: {error}; check ulimit -a and the free space in $TMPDIR"
+            ) from None
         child.channel.send("setup", folder=str(self.folder) if self.folder else None, **setup)
         return child
 
     def news(self, timeout_s: float | None, wake: Sequence[int] = ()) -> Iterator[tuple[ChildProcess, Message]]:
-        """Wait for messages; a death is the message `died`. A descriptor in `wake` ends the waiting too."""
+        """Wait for messages and yield them; a death is the message `died`. Descriptors in `wake` end the wait too."""
         living = {child.channel.fileno(): child for child in [*self.children, *self.watched] if child.alive}
         for descriptor in readable([*living, *wake], timeout_s):
             if child := living.get(descriptor):
@@ -137,14 +140,14 @@ class ChildProcesses:
                         yield child, {"kind": "died"}
 
     def wait_for(self, kind: str, children: Sequence[ChildProcess], timeout_s: float) -> dict[ChildProcess, Message]:
-        """Wait until each of `children` has sent a message of this kind; a death or silence is a ProcessError."""
+        """Wait until each of `children` has sent a message of this kind. Raises ProcessError on death or timeout."""
         answers: dict[ChildProcess, Message] = {}
         deadline = time.monotonic() + timeout_s
         while missing := [child for child in children if child not in answers]:
             if time.monotonic() > deadline:
                 names = ", ".join(child.name for child in missing)
                 raise ProcessError(
-                    f"{names} did not get {kind} within {timeout_s:g} s; the machine may be overloaded, try again"
+                    f"{names} did not report {kind} within {timeout_s:g} s; the machine may be overloaded, try again"
                 )
             for child, message in self.news(0.5):
                 if message["kind"] == "died":
@@ -155,9 +158,9 @@ class ChildProcesses:
 
 
 def _environment() -> dict[str, str]:
-    """The environment of a child: the target comes over its control line, secrets included."""
-    kept = {name: value for name, value in os.environ.items() if name.lower() not in _IN_CONFIDENCE}
-    return {**kept, "PYTHONPATH": _OURS}
+    """The environment of a child, without secrets."""
+    kept = {name: value for name, value in os.environ.items() if name.lower() not in _SECRET_VARIABLES}
+    return {**kept, "PYTHONPATH": _PYTHONPATH}
 
 
 def _descriptors(value: Any) -> Iterator[int]:
@@ -172,7 +175,7 @@ def _descriptors(value: Any) -> Iterator[int]:
 
 
 def _private_folder() -> Path:
-    """Make the folder for sockets, where their paths are short enough for the system."""
+    """Make the folder for unix sockets, in a place where their paths are short enough."""
     for parent in (None, "/tmp"):  # noqa: S108  (mkdtemp makes it 0700)
         folder = Path(tempfile.mkdtemp(prefix="loadgen-", dir=parent))
         if len(os.fsencode(folder)) < _SOCKET_PATH_LIMIT - len("/tokens-999"):

@@ -1,4 +1,4 @@
-"""`--simulate`: an embedded server on a free loopback port, for as long as one command runs."""
+"""`--simulate`: a simulated server on a free loopback port, for the duration of one command."""
 
 import dataclasses
 import shlex
@@ -16,31 +16,31 @@ _START_S = 30.0
 
 class _Parser(Parser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"--simulate: {message}; see `loadgen serve --help` for what it takes")
+        raise UsageError(f"--simulate: {message}; see `loadgen serve --help` for its flags")
 
 
 def parse_simulator(text: str, media: str) -> simulator.SimulatorOptions:
-    """Read the flags of `loadgen serve` out of the value of `--simulate`; `media` is what the task asks for."""
+    """Parse the value of `--simulate`, which holds flags of `loadgen serve`; `media` is the kind the task needs."""
     parser = _Parser(add_help=False)
     simulator.add_arguments(parser)
     parser.set_defaults(port=0, media=media)
     try:
-        words = shlex.split(text)
+        arguments = shlex.split(text)
     except ValueError as error:
         raise UsageError(f"--simulate {text!r}: {error}") from None
-    return simulator.from_arguments(parser.parse_args(words))
+    return simulator.from_arguments(parser.parse_args(arguments))
 
 
 @contextmanager
 def simulated(options: simulator.SimulatorOptions) -> Iterator[str]:
-    """Run a simulated server; give its base URL."""
+    """Run a simulated server; yield its base URL."""
     with attended(options) as (url, _):
         yield url
 
 
 @contextmanager
 def attended(options: simulator.SimulatorOptions) -> Iterator[tuple[str, ChildProcess]]:
-    """Run a simulated server; give its base URL, and its process for a run to keep an eye on."""
+    """Run a simulated server; yield its base URL, and its process so that a run can watch it."""
     with ChildProcesses(sockets=False) as processes:
         server = processes.start("simulator", "loadgen.simulator", options=dataclasses.asdict(options))
         ready = processes.wait_for("ready", [server], _START_S)[server]

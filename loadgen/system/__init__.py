@@ -1,1 +1,1 @@
-"""What a process asks of the operating system: cores, descriptors, signals, temporary folders."""
+"""Operating system services: CPU affinity, file descriptors, signals, temporary folders. It knows no load."""

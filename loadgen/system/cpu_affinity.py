@@ -1,4 +1,4 @@
-"""Pins: which process may use which cores."""
+"""CPU affinity: which process is pinned to which cores (`--pin`)."""
 
 import os
 import re
@@ -16,17 +16,17 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 @dataclass(frozen=True, slots=True)
 class CpuAffinity:
-    """Cores by role; a role that is not named is not pinned. Senders take their cores in turn, one each."""
+    """Cores by role; a role that is not named is not pinned. Each sender gets one core, in turn."""
 
     cores: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def of(self, role: str, number: int = 0) -> list[int]:
-        """Cores of one process; `number` tells senders apart. Empty where it is not pinned."""
+        """Cores of one process; `number` is that of the sender. Empty if it is not pinned."""
         cores = self.cores.get(role, ())
         return [cores[number % len(cores)]] if role == "senders" and cores else list(cores)
 
     def all(self) -> list[int]:
-        """Every core that something is pinned to."""
+        """All cores that any process is pinned to."""
         return sorted({core for cores in self.cores.values() for core in cores})
 
 
@@ -49,9 +49,9 @@ def parse_affinity(text: str | None, usable: Sequence[int], senders: int) -> Cpu
 
 
 def automatic(usable: Sequence[int], senders: int) -> CpuAffinity:
-    """The first core for scheduler and collector, which do little; the others, the last ones first, for senders.
+    """The first core for scheduler and collector, which need little; the others, from the last, for senders.
 
-    With one core there is nothing to choose, so nothing is pinned.
+    With a single core nothing is pinned.
     """
     if len(usable) < 2:
         return CpuAffinity()
@@ -77,7 +77,7 @@ def _cores(piece: str, part: str) -> range:
         raise UsageError(f"--pin {part.strip()}: cores are numbers and ranges, such as 0 or 1-3 or 0+2")
     first, last = int(found[1]), int(found[2] or found[1])
     if last < first or last > 1 << 16:
-        raise UsageError(f"--pin {part.strip()}: {piece} is no range of cores")
+        raise UsageError(f"--pin {part.strip()}: {piece} is not a range of cores")
     return range(first, last + 1)
 
 
@@ -85,19 +85,19 @@ def _text(cores: Sequence[int]) -> str:
     return ", ".join(map(str, cores))
 
 
-def settle(setup: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the place that a setup message assigns, in the process itself; return what came of it, for the report.
+def apply_placement(setup: Mapping[str, Any]) -> dict[str, Any]:
+    """Apply CPU affinity and scheduling policy of a setup message to this process; return the outcome for the report.
 
-    `cores` pins it; `realtime` asks for SCHED_FIFO, which the system may refuse.
+    `cores` pins the process; `realtime` requests SCHED_FIFO, which the system may refuse.
     """
-    came: dict[str, Any] = {}
+    applied: dict[str, Any] = {}
     if cores := setup.get("cores"):
         os.sched_setaffinity(0, cores)
-        came["cores"] = cores
+        applied["cores"] = cores
     if setup.get("realtime"):
         try:
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-            came["realtime"] = "SCHED_FIFO"
+            applied["realtime"] = "SCHED_FIFO"
         except (AttributeError, OSError) as error:
-            came["realtime"] = f"refused ({error})"
-    return came
+            applied["realtime"] = f"refused ({error})"
+    return applied

@@ -1,4 +1,4 @@
-"""Open descriptors: how many a process may have, and how many a run needs."""
+"""File descriptors: the limit of a process (RLIMIT_NOFILE), and how many a run needs."""
 
 import resource
 from contextlib import suppress
@@ -6,20 +6,20 @@ from typing import Final
 
 from loadgen.errors import UsageError
 
-SPARE: Final = 64  # of a sender, for everything that is no connection
+SPARE: Final = 64  # descriptors of a process besides connections
 
 
 def raise_limit() -> None:
-    """Raise this process's limit as far as it may go; its children inherit that."""
+    """Raise the soft limit of this process to its hard limit; children inherit it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def check(connections: int, senders: int) -> None:
-    """Raise UsageError where a process could need more descriptors than it may have; `connections` is a sender's share.
+    """Raise UsageError if a process could exceed its limit; `connections` is the number per sender.
 
-    A sender can ring all others; the parent holds a control line, a file for errors and a pipe for each of them.
+    A sender holds the wakeup descriptors of all; the parent a control channel, stderr file and pipe for each sender.
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     of_sender, of_parent = connections + senders + SPARE, 4 * senders + SPARE
@@ -32,6 +32,6 @@ def check(connections: int, senders: int) -> None:
         )
     if of_parent > soft:
         raise UsageError(
-            f"--senders {senders}: take {of_parent} open files and the limit is {soft};"
+            f"--senders {senders}: need {of_parent} open files and the limit is {soft};"
             f" raise it (ulimit -n {of_parent}), or lower --senders"
         )

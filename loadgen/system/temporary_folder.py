@@ -1,4 +1,4 @@
-"""Scratch folders: temporary ones that go with us, even by `kill -9`, since a process of its own removes each."""
+"""Temporary folders that are removed even after `kill -9`: a separate cleaner process removes each."""
 
 import os
 import shutil
@@ -13,38 +13,38 @@ from loadgen.system import temporary_folder_cleaner
 
 
 @contextmanager
-def temporary_folder(prefix: str, place: str | Path | None = None) -> Iterator[Path]:
-    """Make a 0700 folder in `place` (None: where temporary files are) and remove it in the end, whatever that is.
+def temporary_folder(prefix: str, parent: str | Path | None = None) -> Iterator[Path]:
+    """Make a 0700 folder in `parent` (None: the default of `tempfile`), and remove it at the end in any case.
 
-    Raises UsageError where none can be made, ProcessError where there can be no process for it.
+    Raises UsageError if the folder, ProcessError if its cleaner process cannot be created.
     """
-    words = [
+    arguments = [
         sys.executable,
         "-I",
         "-S",
         temporary_folder_cleaner.__file__,
         prefix,
-        *([] if place is None else [str(place)]),
+        *([] if parent is None else [str(parent)]),
     ]
-    with _started(words) as process:
+    with _start_cleaner(arguments) as process:
         assert process.stdout is not None
         folder = os.fsdecode(os.read(process.stdout.fileno(), 1 << 16))
         if not folder:
-            raise UsageError(f"{place or 'TMPDIR'}: no temporary folder can be made there ({_why(process)})")
+            raise UsageError(f"{parent or 'TMPDIR'}: cannot make a temporary folder there ({_failure_reason(process)})")
         try:
             yield Path(folder)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)  # the janitor sees to what is left, unless it was killed
+            shutil.rmtree(folder, ignore_errors=True)  # the cleaner removes what is left
 
 
-def _started(words: list[str]) -> "subprocess.Popen[bytes]":
+def _start_cleaner(arguments: list[str]) -> "subprocess.Popen[bytes]":
     pipe = subprocess.PIPE
-    try:  # in a group of its own: a Ctrl-C at the terminal is for us
-        return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, process_group=0)
+    try:  # its own process group, so that Ctrl-C at the terminal does not reach it
+        return subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, process_group=0)
     except OSError as error:
-        raise ProcessError(f"no process for a temporary folder can be started: {error}; see to ulimit -a") from None
+        raise ProcessError(f"cannot start the process for a temporary folder: {error}; check ulimit -a") from None
 
 
-def _why(process: "subprocess.Popen[bytes]") -> str:
-    _, said = process.communicate()
-    return said.decode(errors="replace").strip().rpartition("\n")[2] or f"exit code {process.returncode}"
+def _failure_reason(process: "subprocess.Popen[bytes]") -> str:
+    _, errors = process.communicate()
+    return errors.decode(errors="replace").strip().rpartition("\n")[2] or f"exit code {process.returncode}"

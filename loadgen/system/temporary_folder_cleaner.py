@@ -1,9 +1,9 @@
-"""The janitor process: makes a temporary folder, and removes it when whoever started it is done with it or dead.
+"""The cleaner process: makes a temporary folder, and removes it when its parent has finished or died.
 
-    python janitor.py PREFIX [PLACE] < PIPE
+    python temporary_folder_cleaner.py PREFIX [PARENT_FOLDER] < PIPE
 
-It says where the folder is; the end of its input is the end of its parent, however that came. It uses nothing of ours,
-so that it is there at once and takes little memory.
+It prints the path of the folder; end of file on standard input means that the parent has ended. It imports only the
+standard library, so that it starts fast and needs little memory.
 """
 
 import os
@@ -12,14 +12,14 @@ import sys
 import tempfile
 import time
 
-PATIENCE_S = 10.0  # the parent's other children end a little later than it does, and may still write there
+REMOVE_S = 10.0  # the parent's other children end a little later and may still write there
 PAUSE_S = 0.1
 
 
-def main(prefix: str, place: str | None = None) -> None:
-    """Live as long as standard input is open; an OSError ends it with its reason as the last line of errors."""
+def main(prefix: str, parent: str | None = None) -> None:
+    """Run until end of file on standard input; an OSError becomes the last line on standard error."""
     try:
-        folder = tempfile.mkdtemp(prefix=prefix, dir=place)
+        folder = tempfile.mkdtemp(prefix=prefix, dir=parent)
     except OSError as error:
         sys.exit(error.strerror)
     try:
@@ -30,8 +30,8 @@ def main(prefix: str, place: str | None = None) -> None:
 
 
 def remove(folder: str) -> None:
-    """Remove the folder, again and again while somebody writes in it, for a while."""
-    deadline = time.monotonic() + PATIENCE_S
+    """Remove the folder; retry for REMOVE_S while other processes still write there."""
+    deadline = time.monotonic() + REMOVE_S
     shutil.rmtree(folder, ignore_errors=True)
     while os.path.lexists(folder) and time.monotonic() < deadline:
         time.sleep(PAUSE_S)

@@ -1,4 +1,4 @@
-"""The one seam to the network: one file per HTTP client."""
+"""The network: HTTP clients behind one interface, and where requests go. It knows no plan and no schedule."""
 
 from typing import Final
 
@@ -10,14 +10,14 @@ NAMES: Final = ("native", "aiohttp")
 
 
 def choose(name: str, options: TargetOptions) -> str:
-    """What `auto` comes to: native, unless the run needs what only aiohttp has."""
+    """Resolve `auto`: native, or aiohttp if there is a proxy, which only aiohttp supports."""
     if name != "auto":
         return name
     return "aiohttp" if options.proxy else "native"
 
 
 def make_transport(name: str, target: Target) -> Transport:
-    """Return the HTTP client called `name`, in the running loop; only the one that is used gets imported."""
+    """Return the HTTP client called `name`, in the running loop; imports only that one."""
     if name == "native":
         from loadgen.transport.native import NativeTransport
 

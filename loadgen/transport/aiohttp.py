@@ -1,4 +1,4 @@
-"""aiohttp as a transport: one task a request, every limit and time-out of its own turned off."""
+"""The aiohttp transport: one task per request; aiohttp's own limits and timeouts are off."""
 
 import asyncio
 import functools
@@ -15,33 +15,33 @@ from yarl import URL
 from collector.records.record import RETRIED
 from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
-from loadgen.transport.aiohttp_failures import BrokenBodyError, Came, TooLargeError, failure
-from loadgen.transport.answer_headers import HEAD_LIMIT, may_tell
-from loadgen.transport.instrumented_protocol import WATCHER, InstrumentedHandler
+from loadgen.transport.aiohttp_failures import BrokenBodyError, Progress, TooLargeError, failure
+from loadgen.transport.answer_headers import HEAD_LIMIT, needs_head
+from loadgen.transport.instrumented_protocol import CURRENT_EXCHANGE, InstrumentedHandler
 from loadgen.transport.interface import JUST_CLOSED_NS, NO_JOB, Answer
 from loadgen.transport.target import Target
 from loadgen.transport.tls import tls_context
 
 _NO_LIMIT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 _OPENING = aiohttp.ClientTimeout(total=None, connect=10)
-_OPEN_AT_ONCE = 32  # a listen queue holds some 100
+_OPEN_AT_ONCE = 32  # a listen backlog holds about 100
 _DROPPED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 
 
 class AiohttpTransport:
-    """Requests through one aiohttp session whose connections live until the server closes them.
+    """Sends requests through one aiohttp session; connections stay open until the server closes them.
 
-    Behind a proxy nothing is opened ahead of time, so the first requests pay for their connections.
+    With a proxy no connection is opened ahead of time, so the first requests include connecting.
     """
 
     name = "aiohttp"
 
     def __init__(self, target: Target) -> None:
         self._url = URL(target.origin + target.prefix, encoded=True)
-        self._tls = tls_context(target) or True  # True is aiohttp's word for its default
+        self._tls = tls_context(target) or True  # True is aiohttp's default
         self._proxy, self._target = target.proxy, target
         self._connector = _Connector(
-            limit=0, ssl=self._tls, resolver=_Known(target), ttl_dns_cache=None, keepalive_timeout=86_400
+            limit=0, ssl=self._tls, resolver=_PreparedResolver(target), ttl_dns_cache=None, keepalive_timeout=86_400
         )
         self._session = aiohttp.ClientSession(
             connector=self._connector,
@@ -50,22 +50,22 @@ class AiohttpTransport:
             headers=target.headers,
             max_line_size=HEAD_LIMIT,
             max_field_size=HEAD_LIMIT,
-            skip_auto_headers=("Accept-Encoding",),  # a compressed answer would cost us time that is not the server's
+            skip_auto_headers=("Accept-Encoding",),  # decompressing would add client time
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[_stamps()],
+            trace_configs=[_trace_config()],
         )
 
     async def open(self, connections: int) -> int:
         """Open connections ahead of time, a few at once; return how many there are now."""
-        connections = 0 if self._proxy else connections  # a proxy's are told apart by what goes through them
+        connections = 0 if self._proxy else connections  # aiohttp keeps a proxy's connections per destination
         opened: list[aiohttp.connector.Connection] = []
         for first in range(0, connections, _OPEN_AT_ONCE):
             group = range(min(_OPEN_AT_ONCE, connections - first))
             found = await asyncio.gather(*(self._connect() for _ in group), return_exceptions=True)
             opened += [each for each in found if isinstance(each, aiohttp.connector.Connection)]
             if len(opened) < first + len(group):
-                break  # the server takes no more; requests will find out for themselves
+                break  # the server accepts no more; requests will report the error
         for connection in opened:
             connection.release()
         return len(opened)
@@ -75,7 +75,7 @@ class AiohttpTransport:
         return await self._connector.connect(request, [], _OPENING)
 
     def send(self, request: Request, done: Callable[[Answer], None], not_before_ns: int = 0) -> "AiohttpExchange":
-        """Start an exchange in a task of its own, which is at its first write some 100 us from now."""
+        """Start an exchange in its own task; the first write follows in about 100 us."""
         return AiohttpExchange(self._session, self._url, request, done, self._target)
 
     async def close(self) -> None:
@@ -88,7 +88,7 @@ class AiohttpExchange:
 
     __slots__ = (
         "_done",
-        "_headed",
+        "_head_complete",
         "_request",
         "_reused",
         "_session",
@@ -97,11 +97,11 @@ class AiohttpExchange:
         "_task",
         "_tried_ns",
         "_url",
-        "began_well",
-        "broken_by",
+        "connection_error",
         "first_byte_ns",
         "flags",
-        "lost_by",
+        "looks_like_http",
+        "protocol_error",
         "sent_ns",
     )
     milestones = NO_JOB
@@ -110,14 +110,14 @@ class AiohttpExchange:
         self, session: aiohttp.ClientSession, url: URL, request: Request, done: Callable[[Answer], None], target: Target
     ) -> None:
         self._session, self._url, self._request, self._done, self._target = session, url, request, done, target
-        self._stamped = self._reused = self._headed = self.began_well = False
-        self.lost_by: BaseException | None = None
-        self.broken_by: HttpProcessingError | None = None
+        self._stamped = self._reused = self._head_complete = self.looks_like_http = False
+        self.connection_error: BaseException | None = None
+        self.protocol_error: HttpProcessingError | None = None
         self.sent_ns, self.first_byte_ns, self.flags = now_ns(), 0, 0
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def stamp(self, reused: bool) -> None:
-        """Note that the first write, or the connecting before it, comes next. A retry keeps the first stamp."""
+        """Take `sent_ns` just before the first write or before connecting; a retry keeps the first one."""
         self._reused, self._tried_ns = reused, now_ns()
         if not self._stamped:
             self._stamped, self.sent_ns = True, now_ns()
@@ -127,7 +127,7 @@ class AiohttpExchange:
         self._task.cancel()
 
     async def _run(self) -> None:
-        WATCHER.set(self)
+        CURRENT_EXCHANGE.set(self)
         try:
             answer = await self._exchange()
         except Exception as error:
@@ -140,59 +140,65 @@ class AiohttpExchange:
         except _DROPPED:
             if not self._reused or self.first_byte_ns or now_ns() - self._tried_ns > JUST_CLOSED_NS:
                 raise
-        # The kept-alive connection was closed by the server as we wrote: nothing was answered, so ask once more.
-        self.lost_by = self.broken_by = None
+        # The server closed the kept-alive connection as the request was written, without an answer: retry once.
+        self.connection_error = self.protocol_error = None
         self.flags = RETRIED
         return await self._once()
 
     async def _once(self) -> Answer:
         request = self._request
         url = self._url.joinpath(request.path.lstrip("/"), encoded=True)
-        headers = {"Content-Type": request.content_type} if request.content_type else None
+        request_headers = {"Content-Type": request.content_type} if request.content_type else None
         async with self._session.request(
             request.method,
             url,
             data=request.body or None,
-            headers=headers,
+            headers=request_headers,
             allow_redirects=False,
             trace_request_ctx=self,
         ) as response:
-            self._headed = True
+            self._head_complete = True
             self.first_byte_ns = self.first_byte_ns or now_ns()
-            _end_with_connection(response)
+            _fail_body_on_close(response)
             body, done_ns = await _read(response, self._target.max_body_bytes), now_ns()
-            if self.broken_by:
-                raise BrokenBodyError(self.broken_by.message)
-            if self.lost_by and _until_end(response):
-                raise aiohttp.ClientPayloadError  # what looked like the end of the body was a reset
-            found = {name: response.headers[name] for name in self._target.answer_headers if name in response.headers}
-            head = _raw_head(response) if may_tell(response.status, body[:1]) else b""
+            if self.protocol_error:
+                raise BrokenBodyError(self.protocol_error.message)
+            if self.connection_error and _ends_at_close(response):
+                raise aiohttp.ClientPayloadError  # the apparent end of the body was a reset
+            headers = {name: response.headers[name] for name in self._target.answer_headers if name in response.headers}
+            head = _raw_head(response) if needs_head(response.status, body[:1]) else b""
             stamps = (self.sent_ns, self.first_byte_ns, done_ns)
-            return Answer(*stamps, response.status, body, flags=self.flags, headers=found, head=head)
+            return Answer(*stamps, response.status, body, flags=self.flags, headers=headers, head=head)
 
     def _failure(self, error: Exception, done_ns: int) -> Answer:
-        came = Came(self._url.scheme == "https", bool(self.first_byte_ns), self.began_well, self._headed, self.lost_by)
-        kind, detail = failure(error, came)
+        progress = Progress(
+            self._url.scheme == "https",
+            bool(self.first_byte_ns),
+            self.looks_like_http,
+            self._head_complete,
+            self.connection_error,
+        )
+        kind, detail = failure(error, progress)
         return Answer(self.sent_ns, self.first_byte_ns, done_ns, error=kind, detail=detail, flags=self.flags)
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Read the body, unless it is larger than `limit` bytes or turns out to be."""
+    """Read the body. Raises TooLargeError beyond `limit` bytes."""
     length = response.content_length
     if length is not None and length > limit:
         raise TooLargeError(f"a body of {length} bytes, where --max-body-bytes allows {limit}")
     if length is not None:
         return await response.read()
     body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
+    async for chunk in response.content.iter_any():
+        body += chunk
         if len(body) > limit:
             raise TooLargeError(f"a body of {len(body)} bytes or more, where --max-body-bytes allows {limit}")
     return bytes(body)
 
 
-def _until_end(response: aiohttp.ClientResponse) -> bool:
-    """Whether only the end of the connection ends the body."""
+def _ends_at_close(response: aiohttp.ClientResponse) -> bool:
+    """Whether the body is delimited by the end of the connection."""
     return response.content_length is None and "chunked" not in response.headers.get("Transfer-Encoding", "").lower()
 
 
@@ -200,10 +206,10 @@ def _raw_head(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(b"\r\n%s: %s" % pair for pair in response.raw_headers) + b"\r\n"
 
 
-def _end_with_connection(response: aiohttp.ClientResponse) -> None:
+def _fail_body_on_close(response: aiohttp.ClientResponse) -> None:
     """Fail a body that is still being read when its connection ends.
 
-    aiohttp 3.14 closes a connection that breaks the rules of chunks, and leaves whoever reads the body waiting.
+    aiohttp 3.14 closes a connection with malformed chunks but leaves the reader of the body waiting.
     """
     connection, content = response.connection, response.content
     protocol = connection.protocol if connection else None
@@ -212,7 +218,7 @@ def _end_with_connection(response: aiohttp.ClientResponse) -> None:
 
     def ended(closed: "asyncio.Future[None]") -> None:
         if not closed.cancelled():
-            closed.exception()  # looked at, or asyncio complains that nobody did
+            closed.exception()  # retrieve it, or asyncio logs "exception was never retrieved"
         if not content.is_eof() and content.exception() is None:
             cause = protocol.exception()
             if isinstance(cause, HttpProcessingError):
@@ -223,8 +229,8 @@ def _end_with_connection(response: aiohttp.ClientResponse) -> None:
     protocol.closed.add_done_callback(ended)
 
 
-def _stamps() -> aiohttp.TraceConfig:
-    """Stamp at the two moments that can be the first on the wire: a connection taken from the pool, or a new one."""
+def _trace_config() -> aiohttp.TraceConfig:
+    """Trace hooks that take `sent_ns`: when a pooled connection is reused, and before a new one is created."""
 
     async def reuse(_session: Any, context: SimpleNamespace, _params: Any) -> None:
         context.trace_request_ctx.stamp(reused=True)
@@ -239,7 +245,7 @@ def _stamps() -> aiohttp.TraceConfig:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """A connector whose connections say when bytes come."""
+    """A connector whose connections record when bytes arrive."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -247,15 +253,15 @@ class _Connector(aiohttp.TCPConnector):
         self._factory = functools.partial(handler, loop=self._loop)
 
 
-class _Known(AbstractResolver):
-    """Answers with the address that was looked up before time zero."""
+class _PreparedResolver(AbstractResolver):
+    """Resolves to the address that was looked up before time zero."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        known = {self._target.host: self._target.address}
-        address = known.get(host, self._target.proxy_address or self._target.address)
+        addresses = {self._target.host: self._target.address}
+        address = addresses.get(host, self._target.proxy_address or self._target.address)
         return [ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)]
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Which kind of failure an exception of aiohttp's is."""
+"""Maps exceptions of aiohttp to error kinds."""
 
 from typing import Final, NamedTuple
 
@@ -14,7 +14,7 @@ class TooLargeError(aiohttp.ClientError):
 
 
 class BrokenBodyError(aiohttp.ClientError):
-    """A body that breaks the rules of HTTP."""
+    """A body that violates HTTP."""
 
 
 _CUT: Final = (
@@ -31,28 +31,28 @@ _KINDS: Final = (
 )
 
 
-class Came(NamedTuple):
-    """How far an exchange was: whether a byte had come, whether that looked like HTTP, whether the head was whole."""
+class Progress(NamedTuple):
+    """How far an exchange was: whether a byte arrived, whether it began like HTTP, whether the head was whole."""
 
     tls: bool
     begun: bool
-    began_well: bool
+    looks_like_http: bool
     headed: bool
-    lost_by: BaseException | None  # what ended the connection
+    connection_error: BaseException | None  # the exception that ended the connection
 
 
-def failure(error: Exception, came: Came) -> tuple[ErrorKind, str]:
-    """Kind and detail of an exception."""
+def failure(error: Exception, progress: Progress) -> tuple[ErrorKind, str]:
+    """Return the error kind and the detail of an exception."""
     kind = next((kind for known, kind in _KINDS if isinstance(error, known)), ErrorKind.CLIENT)
     broken = error.__cause__ if isinstance(error, aiohttp.ClientPayloadError) else error
     if isinstance(error, OSError) and error.errno in OWN_FAULTS:
         kind = OWN_FAULTS[error.errno]
     elif isinstance(broken, _BROKEN) and not isinstance(broken, PayloadEncodingError):
-        kind = _broken_kind(getattr(broken, "message", f"{broken}"), came)
+        kind = _broken_kind(getattr(broken, "message", f"{broken}"), progress)
     elif kind is ErrorKind.CLIENT and isinstance(error, aiohttp.ClientConnectorError):
-        kind = connect_kind(error.os_error, tls=came.tls)
+        kind = connect_kind(error.os_error, tls=progress.tls)
     elif kind is ErrorKind.CLIENT and isinstance(error, _CUT):
-        return cut_kind(came.lost_by or _system_error(error), begun=came.begun, headed=came.headed)
+        return cut_kind(progress.connection_error or _system_error(error), begun=progress.begun, headed=progress.headed)
     return kind, f"{type(error).__name__}: {error}"
 
 
@@ -60,11 +60,11 @@ def _system_error(error: Exception) -> Exception | None:
     return error if isinstance(error, OSError) else None
 
 
-def _broken_kind(message: str, came: Came) -> ErrorKind:
-    """What the parser minds, by the first line of what it says: it has one exception for nearly all of it."""
+def _broken_kind(message: str, progress: Progress) -> ErrorKind:
+    """The kind of a parser error, by its first line: the parser has one exception class for nearly everything."""
     line = message.strip().partition("\n")[0].lower()
     if line.startswith(("got more than", "too many headers")):
         return ErrorKind.HEAD_TOO_LARGE
-    if line.startswith("bad status line") and came.began_well:
-        return ErrorKind.BODY_OVERRUN  # of what was taken for the next answer; aiohttp drops the first one then
+    if line.startswith("bad status line") and progress.looks_like_http:
+        return ErrorKind.BODY_OVERRUN  # bytes taken for a next answer; aiohttp drops the first answer then
     return ErrorKind.BAD_CHUNK if "chunk" in line else ErrorKind.PROTOCOL

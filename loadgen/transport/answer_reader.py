@@ -1,7 +1,7 @@
-"""Reads one HTTP/1.1 answer after the other off a connection, without a copy where a body is large.
+"""The answer reader: parses the HTTP/1.1 answers of one connection, without copying large bodies.
 
-It knows no socket: it says where the next bytes shall land, is told how many did, and says whether the answer is
-whole. A body whose length is known goes straight into one buffer of that size; the parser (llhttp) sees only its head.
+It does no I/O: `buffer` returns where to receive, `received` takes the number of bytes and returns whether the answer
+is whole. A body of known length goes directly into one buffer of that size; the parser (llhttp) sees only its start.
 """
 
 import re
@@ -11,44 +11,43 @@ from typing import Final
 import httptools
 
 from collector.records.record import ErrorKind
-from loadgen.transport.answer_headers import HEAD_LIMIT, OBJECT, may_tell
+from loadgen.transport.answer_headers import HEAD_LIMIT, OBJECT, needs_head
 from loadgen.transport.buffer_pool import BufferPool
 from loadgen.transport.interface import NO_HEADERS
 from loadgen.transport.malformed import MalformedAnswerError, overrun, too_large, too_long
 
-SCRATCH: Final = 1 << 18  # bytes that land here are copied out at once, so all connections of a loop share it
+SCRATCH: Final = 1 << 18  # bytes; copied out at once, so all connections of a loop share one scratch buffer
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*\bchunked[ \t]*\r\n", re.IGNORECASE)
-_SMALL_PIECES: Final = 1024  # of a body, before they are put together
-_BEGINNINGS: Final = b"\r\nH"  # of what may follow an answer: stray ends of lines, an answer that nobody asked for
+_SMALL_PIECES: Final = 1024  # chunks of a body, before they are joined
+_BEGINNINGS: Final = b"\r\nH"  # first bytes of what may follow an answer: stray line ends, an unsolicited answer
 _INFORMATIONAL: Final = re.compile(rb"HTTP/\d\.\d 1\d\d")
 
 
 class AnswerReader:
-    """State of one connection's reading. `limit` is the largest body in bytes that is taken.
+    """The parsing state of one connection. `limit` is the largest accepted body in bytes.
 
-    `names`, in lower case, are those of the headers that are kept. Without any the parser does not see an `on_header`,
-    and calls nothing for each header of each answer. `head` is that of a whole answer, and empty where it has nothing
-    to tell (see remarks.py).
+    `names`, in lower case, are the headers to keep. Without any there is no `on_header`, so that the parser makes no
+    call per header. `head` is the raw head of a whole answer, empty where it is not needed (see answer_headers.py).
     """
 
     __slots__ = (
-        "_barren",
+        "_buffer",
         "_buffers",
         "_filled",
         "_first",
         "_framed",
-        "_gathered",
+        "_head_parsed",
+        "_joined",
         "_length",
         "_limit",
-        "_looked",
         "_names",
         "_parser",
         "_pieces",
         "_raw_head",
         "_received",
-        "_room",
         "_scratch",
+        "_without_body",
         "head",
         "headed",
         "headers",
@@ -58,48 +57,46 @@ class AnswerReader:
         "whole",
     )
 
-    def __init__(
-        self, temporary_folder: memoryview, buffers: BufferPool, limit: int, names: Collection[str] = ()
-    ) -> None:
-        self._scratch, self._buffers, self._limit = temporary_folder, buffers, limit
+    def __init__(self, scratch: memoryview, buffers: BufferPool, limit: int, names: Collection[str] = ()) -> None:
+        self._scratch, self._buffers, self._limit = scratch, buffers, limit
         self._names = frozenset(name.encode() for name in names)
         if names:
             self.on_header = self._keep_header
         self._parser: httptools.HttpResponseParser | None = None
-        self._pieces: list[bytes] = []  # of a body, but for its first
+        self._pieces: list[bytes] = []  # of a body, except the first
         self.begin()
 
     def begin(self) -> None:
-        """Expect an answer."""
+        """Reset the state for the next answer."""
         self._parser = self._parser or httptools.HttpResponseParser(self)
         self._first = self._raw_head = self.head = b""
         if self._pieces:
             self._pieces = []
-        self._gathered: bytearray | None = None
-        self._room: memoryview | None = None
-        self._received = self._filled = self._length = self._barren = self.status = 0
+        self._joined: bytearray | None = None
+        self._buffer: memoryview | None = None
+        self._received = self._filled = self._length = self._without_body = self.status = 0
         self.headers: Mapping[str, str] = NO_HEADERS
-        self.headed = self._looked = self._framed = self.whole = self.reusable = False
+        self.headed = self._head_parsed = self._framed = self.whole = self.reusable = False
 
     @property
     def body(self) -> bytes | memoryview:
-        """The body of a whole answer. A memoryview is of a room, which its user gives back."""
-        if self._room is not None:
-            return self._room[: self._length]
-        if self._gathered is None:
+        """The body of a whole answer. A memoryview is of a pooled buffer, which the caller returns."""
+        if self._buffer is not None:
+            return self._buffer[: self._length]
+        if self._joined is None:
             return b"".join((self._first, *self._pieces)) if self._pieces else self._first
         if self._pieces:
-            self._gather()
-        return memoryview(self._gathered)
+            self._join()
+        return memoryview(self._joined)
 
     def buffer(self) -> memoryview:
-        """Where the next bytes shall land. A room has a byte to spare, so that what follows a body shows."""
-        return self._scratch if self._room is None else self._room[self._filled :]
+        """Where to receive next. A body buffer has a spare byte, so that excess bytes are noticed."""
+        return self._scratch if self._buffer is None else self._buffer[self._filled :]
 
-    def landed(self, count: int) -> bool:
-        """Take `count` bytes that landed; return whether the answer is whole. Raises BrokenAnswerError."""
-        if self._room is not None:
-            return self._landed_in_room(count)
+    def received(self, count: int) -> bool:
+        """Process `count` received bytes; return whether the answer is whole. Raises MalformedAnswerError."""
+        if self._buffer is not None:
+            return self._received_body(count)
         if count > HEAD_LIMIT:
             self._check_head()
         received = self._received
@@ -114,19 +111,19 @@ class AnswerReader:
             if self.status != 200 or self._first[:1] != OBJECT:
                 self._keep_head(count)
         else:
-            self._barren = self._barren + count if received == self._received else 0
-            self._go_on(count)
+            self._without_body = self._without_body + count if received == self._received else 0
+            self._continue(count)
         return self.whole
 
     def ended(self) -> bool:
-        """Take the end of the connection; return whether it is what makes the answer whole."""
+        """Process the end of the connection; return whether that completes the answer."""
         self.reusable = False
         self.whole = self.headed and not self._framed
         if self.whole:
             self._keep_head()
         return self.whole
 
-    def _landed_in_room(self, count: int) -> bool:
+    def _received_body(self, count: int) -> bool:
         self._filled += count
         self.whole = self._filled >= self._length
         if self._filled > self._length:
@@ -136,78 +133,78 @@ class AnswerReader:
         return self.whole
 
     def _check_excess(self) -> None:
-        """More came than was promised: this connection is spoilt, and so is the answer unless that can be another."""
-        assert self._room is not None
+        """Handle bytes beyond Content-Length: no reuse, and a failure unless they may start another answer."""
+        assert self._buffer is not None
         self.reusable = False
-        if self._room[self._length] not in _BEGINNINGS:
+        if self._buffer[self._length] not in _BEGINNINGS:
             raise overrun()
 
     def _check_head(self) -> None:
-        """See that a head ends within the limit even where one read brings more than that."""
-        temporary_folder = self._scratch.obj
-        assert isinstance(temporary_folder, bytearray)
-        if not self.headed and temporary_folder.find(b"\r\n\r\n", 0, HEAD_LIMIT) < 0:
+        """Enforce the limit of the head even when one read exceeds it."""
+        scratch = self._scratch.obj
+        assert isinstance(scratch, bytearray)
+        if not self.headed and scratch.find(b"\r\n\r\n", 0, HEAD_LIMIT) < 0:
             raise too_long(HEAD_LIMIT)
 
     def _stop_parsing(self, error: Exception) -> None:
-        """Say what the parser minds, unless the body was too large before that: what came first counts."""
+        """Raise the parser's error, unless the body was too large before: the first error counts."""
         if isinstance(error, httptools.HttpParserUpgrade):
-            raise MalformedAnswerError(ErrorKind.PROTOCOL, "the server wants to switch protocols") from None
+            raise MalformedAnswerError(ErrorKind.PROTOCOL, "the server asks to switch protocols") from None
         self._parser = None
         self.reusable = False
         if self._received <= self._limit:
-            raise self._broken(error) from None
+            raise self._malformed(error) from None
 
     def _keep_head(self, count: int = 0) -> None:
-        """Keep the head of a whole answer, the last `count` bytes of which just landed, if it may tell something."""
-        start = self._first[:1] if self._room is None else bytes(self._room[:1])
-        if may_tell(self.status, start):
-            self.head = self._raw_head if self._looked else _final_head(self._raw_head + self._scratch[:count])
+        """Keep the head of a whole answer if needed; its last `count` bytes are in the scratch buffer."""
+        start = self._first[:1] if self._buffer is None else bytes(self._buffer[:1])
+        if needs_head(self.status, start):
+            self.head = self._raw_head if self._head_parsed else _final_head(self._raw_head + self._scratch[:count])
 
-    def _broken(self, error: Exception) -> MalformedAnswerError:
+    def _malformed(self, error: Exception) -> MalformedAnswerError:
         if self.whole:
             return overrun()
         return MalformedAnswerError(ErrorKind.BAD_CHUNK if self.headed else ErrorKind.PROTOCOL, f"not HTTP: {error}")
 
-    def _go_on(self, count: int) -> None:
-        """The answer takes more than one read: see how its end will be known, and make room if that is a length."""
-        if self._barren > HEAD_LIMIT:
-            raise too_long(self._barren)
-        if self._looked:
+    def _continue(self, count: int) -> None:
+        """Continue an answer of several reads: find how its body is delimited; get a buffer if by length."""
+        if self._without_body > HEAD_LIMIT:
+            raise too_long(self._without_body)
+        if self._head_parsed:
             return
         self._raw_head += self._scratch[:count]
         if not self.headed:
             return
-        self._looked = True
+        self._head_parsed = True
         self._raw_head = head = _final_head(self._raw_head)
         self._framed = _CHUNKED.search(head) is not None
         if not self._framed and (length := _LENGTH.search(head)):
             self._framed = True
-            self._make_room(int(length[1]))
+            self._start_buffer(int(length[1]))
 
-    def _make_room(self, length: int) -> None:
-        """Let the rest of the body land in its place; the parser is of no use any more."""
+    def _start_buffer(self, length: int) -> None:
+        """Receive the rest of the body directly into its buffer, without the parser."""
         if length > self._limit:
             raise too_large(length, self._limit)
         assert self._parser is not None
         self.reusable = self._parser.should_keep_alive()
         self._parser = None
-        self._room, self._length = self._buffers.take(length + 1), length
+        self._buffer, self._length = self._buffers.take(length + 1), length
         self._filled = self._received
-        self._room[: self._filled] = b"".join((self._first, *self._pieces))
+        self._buffer[: self._filled] = b"".join((self._first, *self._pieces))
 
-    def _gather(self) -> None:
-        """Put pieces into one memory: when they are many they are small, and take many times their size."""
-        if self._gathered is None:
-            self._gathered = bytearray(self._first)
-        self._gathered += b"".join(self._pieces)
+    def _join(self) -> None:
+        """Join the chunks: many small bytes objects take a multiple of their size."""
+        if self._joined is None:
+            self._joined = bytearray(self._first)
+        self._joined += b"".join(self._pieces)
         self._pieces.clear()
 
-    # What the parser calls.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
         if self.whole:
-            self.reusable = False  # an answer that nobody asked for
+            self.reusable = False  # an unsolicited answer
             self._parser = None
 
     def _keep_header(self, name: bytes, value: bytes) -> None:
@@ -217,19 +214,21 @@ class AnswerReader:
     def on_headers_complete(self) -> None:
         if (parser := self._parser) is not None:
             self.status = status = parser.get_status_code()
-            self.headed = not 100 <= status < 200  # informational ones come before the answer
+            self.headed = not 100 <= status < 200  # informational answers (1xx) precede the final one
 
     def on_body(self, piece: bytes) -> None:
         if self.whole:
             return
         if not self.headed:
-            raise ValueError("an informational answer has no body")  # to the parser, which stops and says so
+            raise ValueError(
+                "an informational answer has no body"
+            )  # raised into the parser, which stops and reports it
         if self._received:
             self._pieces.append(piece)
             if len(self._pieces) >= _SMALL_PIECES:
-                self._gather()
+                self._join()
         else:
-            self._first = piece  # which is all of most bodies
+            self._first = piece  # the whole body in most cases
         self._received += len(piece)
 
     def on_message_complete(self) -> None:
@@ -239,7 +238,7 @@ class AnswerReader:
 
 
 def _final_head(raw: bytes) -> bytes:
-    """The head of the final answer, which informational ones (1xx) may come before."""
+    """The head of the final answer, without preceding informational ones (1xx)."""
     while True:
         head, _, raw = raw.partition(b"\r\n\r\n")
         if not _INFORMATIONAL.match(head):

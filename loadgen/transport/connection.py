@@ -1,4 +1,4 @@
-"""One connection of the native transport: writes a request by one system call, stamps what comes back."""
+"""A connection of the native transport: writes a request with one system call and timestamps the answer."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from loadgen.transport.malformed import MalformedAnswerError
 
 
 class Pool(Protocol):
-    """What a connection needs of the transport that opened it. `idle` holds connections in order of use."""
+    """The part of the transport that a connection uses. `idle` holds connections in order of use."""
 
     idle: "dict[Connection, None]"
     buffers: BufferPool
@@ -26,14 +26,14 @@ class Pool(Protocol):
         """Queue an exchange for a connection."""
 
     def forgo(self, exchange: "NativeExchange") -> None:
-        """An exchange that waited was given up."""
+        """A waiting exchange was abandoned."""
 
     def offer(self, connection: "Connection", opened_from_ns: int = 0) -> None:
-        """Give a connection to whoever waits."""
+        """Hand a connection to the next waiting exchange."""
 
 
 class NativeExchange:
-    """One request on its way."""
+    """One request in flight."""
 
     __slots__ = ("_done", "_pool", "abandoned", "body", "connection", "first_byte_ns", "flags", "head", "sent_ns")
     milestones = NO_JOB
@@ -45,7 +45,7 @@ class NativeExchange:
         self.abandoned = False
 
     def abandon(self) -> None:
-        """Give up, and the connection with it."""
+        """Give up and close the connection."""
         self.abandoned = True
         if self.connection is None:
             self._pool.forgo(self)
@@ -56,16 +56,16 @@ class NativeExchange:
     def finish(
         self, status: int, body: bytes | memoryview, headers: Mapping[str, str], head: bytes, done_ns: int
     ) -> None:
-        """Hand over a whole answer."""
+        """Deliver a whole answer."""
         stamps = (self.sent_ns, self.first_byte_ns, done_ns)
         self._done(Answer(*stamps, status, body, ErrorKind.NONE, "", self.flags, headers, head))
 
     def fail(self, kind: ErrorKind, detail: str, done_ns: int) -> None:
-        """Hand over a failure."""
+        """Deliver a failure."""
         self._done(Answer(self.sent_ns, self.first_byte_ns, done_ns, 0, b"", kind, detail, self.flags))
 
     def lost(self, kind: ErrorKind, detail: str, done_ns: int, *, just_closed: bool) -> None:
-        """The connection ended without a whole answer: once more on a new one if the server just closed it."""
+        """The connection ended without a whole answer: retry once if the server had just closed it, else fail."""
         self.connection = None
         if just_closed and not self.first_byte_ns and not self.flags & RETRIED:
             self.flags |= RETRIED
@@ -91,7 +91,7 @@ class Connection(asyncio.BufferedProtocol):
             self._descriptor = transport.get_extra_info("socket").fileno()
 
     def write(self, exchange: "NativeExchange", not_before_ns: int = 0) -> None:
-        """Send a request; a failure to do so comes back as a lost connection, later."""
+        """Send a request; a write error is reported by `connection_lost`, later."""
         self.exchange, exchange.connection = exchange, self
         self._reader.begin()
         parts = (exchange.head, exchange.body)
@@ -127,12 +127,12 @@ class Connection(asyncio.BufferedProtocol):
         time_ns = now_ns()
         exchange, reader = self.exchange, self._reader
         if exchange is None:
-            self.abort()  # nobody asked: rubbish, or an answer to what was given up
+            self.abort()  # unsolicited bytes, or an answer to an abandoned request
             return
         if not exchange.first_byte_ns:
             exchange.first_byte_ns = time_ns
         try:
-            if reader.landed(nbytes):
+            if reader.received(nbytes):
                 self._answered(exchange, time_ns)
         except MalformedAnswerError as broken:
             self.exchange = None
@@ -140,7 +140,7 @@ class Connection(asyncio.BufferedProtocol):
             exchange.fail(broken.kind, str(broken), time_ns)
 
     def _answered(self, exchange: "NativeExchange", time_ns: int) -> None:
-        """Free the connection first, so that whoever waits for a permit finds it."""
+        """Release the connection first, so that a request that waits for a permit can use it."""
         reader = self._reader
         status, body, headers, head = reader.status, reader.body, reader.headers, reader.head
         self.exchange, self._used = None, True
@@ -172,9 +172,11 @@ class Connection(asyncio.BufferedProtocol):
         exchange.lost(kind, detail, time_ns, just_closed=just_closed)
 
     def abort(self) -> None:
-        """Close at once and be used no more: the server hears of it before anything that is sent next."""
+        """Close at once, so that the server sees the end before any request that is sent next."""
         self._pool.idle.pop(self, None)
-        if self._descriptor >= 0 and not self._transport.is_closing():  # or the number may be another's by now
+        if (
+            self._descriptor >= 0 and not self._transport.is_closing()
+        ):  # otherwise the descriptor number may be reused already
             raw, self._descriptor = socket.socket(fileno=self._descriptor), -1
             with suppress(OSError):
                 raw.shutdown(socket.SHUT_RDWR)

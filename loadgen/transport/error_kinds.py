@@ -1,4 +1,4 @@
-"""Failures: which kind an error of connecting, of a cut connection or of aiohttp is."""
+"""Maps errors of connecting, and connections that ended early, to error kinds."""
 
 import errno
 import ssl
@@ -6,16 +6,16 @@ from typing import Final
 
 from collector.records.record import ErrorKind
 
-# Limits of this machine, which say nothing of the server: descriptors, memory for sockets, ports.
+# Limits of this machine, not of the server: descriptors, socket memory, ports.
 OWN_FAULTS: Final = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM), ErrorKind.CLIENT),
     errno.EADDRNOTAVAIL: ErrorKind.NO_PORT,
 }
-_GONE: Final = (errno.ECONNRESET, errno.EPIPE)
+_RESET_ERRNOS: Final = (errno.ECONNRESET, errno.EPIPE)
 
 
 def connect_kind(error: Exception, *, tls: bool) -> ErrorKind:
-    """What an error of opening a connection is; where it was there and went, that was in the handshake of TLS."""
+    """The kind of an error of connecting; a reset of a TLS connection happened in its handshake."""
     if isinstance(error, OSError) and error.errno in OWN_FAULTS:
         return OWN_FAULTS[error.errno]
     if isinstance(error, ssl.SSLError | ssl.CertificateError | ValueError):
@@ -26,8 +26,11 @@ def connect_kind(error: Exception, *, tls: bool) -> ErrorKind:
 
 
 def cut_kind(error: BaseException | None, *, begun: bool, headed: bool) -> tuple[ErrorKind, str]:
-    """What it is when a connection ends, by `error` or cleanly, where an answer had `begun` or its head had ended."""
-    if isinstance(error, ConnectionError) or (isinstance(error, OSError) and error.errno in _GONE):
+    """Kind and detail of a connection that ended, with `error` or cleanly, before the answer was whole.
+
+    `begun`: a byte of the answer had arrived; `headed`: its head was complete.
+    """
+    if isinstance(error, ConnectionError) or (isinstance(error, OSError) and error.errno in _RESET_ERRNOS):
         return ErrorKind.RESET, f"{error}"
     kind, where = ErrorKind.DISCONNECTED, "without an answer"
     if begun:

@@ -1,4 +1,4 @@
-"""A protocol of aiohttp's that also says when the first byte of an answer came, and how its connection ended."""
+"""aiohttp's protocol, instrumented: also records the first byte of an answer and how the connection ended."""
 
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -9,41 +9,41 @@ from aiohttp.http_exceptions import HttpProcessingError
 from loadgen.clock import now_ns
 
 
-class Watcher(Protocol):
-    """Who is told of it."""
+class ExchangeState(Protocol):
+    """Receives what the protocol records."""
 
     first_byte_ns: int
-    began_well: bool
-    lost_by: BaseException | None
-    broken_by: HttpProcessingError | None
+    looks_like_http: bool
+    connection_error: BaseException | None
+    protocol_error: HttpProcessingError | None
 
 
-WATCHER: ContextVar[Watcher] = ContextVar("WATCHER")  # of the task that sends a request
+CURRENT_EXCHANGE: ContextVar[ExchangeState] = ContextVar("CURRENT_EXCHANGE")  # set in the task that sends the request
 
 
 class InstrumentedHandler(ResponseHandler):
-    """Stamps bytes as they come: aiohttp itself tells of an answer once its head is whole."""
+    """Takes the first-byte time on arrival: aiohttp itself reports an answer only when its head is complete."""
 
-    _watcher: Watcher | None = None
+    _exchange: ExchangeState | None = None
 
     def set_response_params(self, **params: Any) -> None:
-        """What aiohttp calls before it sends a request on this connection, from the task of that request."""
-        self._watcher = WATCHER.get(None)
+        """Called by aiohttp before it sends a request on this connection, in the task of that request."""
+        self._exchange = CURRENT_EXCHANGE.get(None)
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        watcher = self._watcher
-        if watcher is not None and not watcher.first_byte_ns:
-            watcher.first_byte_ns, watcher.began_well = now_ns(), data.startswith(b"HTTP/")
+        exchange = self._exchange
+        if exchange is not None and not exchange.first_byte_ns:
+            exchange.first_byte_ns, exchange.looks_like_http = now_ns(), data.startswith(b"HTTP/")
         super().data_received(data)
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
-        """What aiohttp calls with all that goes wrong; whoever reads a whole body does not hear of a broken rest."""
-        if self._watcher is not None and isinstance(exc, HttpProcessingError):
-            self._watcher.broken_by = exc
+        """Called by aiohttp with every error; the reader of a complete body would miss malformed bytes after it."""
+        if self._exchange is not None and isinstance(exc, HttpProcessingError):
+            self._exchange.protocol_error = exc
         super().set_exception(exc, *cause)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._watcher is not None:
-            self._watcher.lost_by = exc
+        if self._exchange is not None:
+            self._exchange.connection_error = exc
         super().connection_lost(exc)

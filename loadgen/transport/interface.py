@@ -1,4 +1,4 @@
-"""The seam to the network: what a sender asks of an HTTP client, and what it gets back."""
+"""The transport interface: what a sender requires of an HTTP client, and the Answer it gets."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -8,8 +8,8 @@ from collector.records.record import ErrorKind
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
 
-# A kept-alive connection that ends this soon after a request was written on it, without a byte of an answer, is one
-# that the server had just closed: the request is sent once more. Later than this, the server may have worked on it.
+# If a kept-alive connection ends this soon after a request was written, without a byte of an answer, the server had
+# just closed it, and the request is retried once. Later than this, the server may have processed the request.
 JUST_CLOSED_NS: Final = 20_000_000
 
 
@@ -17,7 +17,7 @@ NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Milestones(NamedTuple):
-    """How far a job came, CLOCK_MONOTONIC ns as in `collector.records.record.RECORD`; 0 for what it did not reach."""
+    """When a job reached its states, CLOCK_MONOTONIC ns as in `collector.records.record.RECORD`; 0: not reached."""
 
     accepted_ns: int = 0
     pending_ns: int = 0
@@ -29,15 +29,15 @@ NO_JOB: Final = Milestones()
 
 
 class Answer(NamedTuple):
-    """How one exchange ended. Stamps are CLOCK_MONOTONIC ns, taken before anything is parsed.
+    """How one exchange ended. Times are CLOCK_MONOTONIC ns, taken before parsing.
 
     `sent_ns`: just before the first write, or before connecting where no open connection was at hand.
-    A `body` that is a memoryview is good until the callback returns.
+    A `body` that is a memoryview is valid until the callback returns.
     `headers` are those that the target names, by lower-case name.
-    `first_byte_ns` is 0 where nothing came; `done_ns` is the last byte received, or the instant of the failure.
-    `head` is raw, and empty where it has nothing to tell (see remarks.py).
-    Of a job: `sent_ns` is of its creation, the rest of the exchange that ended it; `overdue` if that one took too long,
-    and `told` is what its polls said.
+    `first_byte_ns` is 0 where no byte arrived; `done_ns` is the last byte received, or the instant of the failure.
+    `head` is raw, and empty where it is not needed (see answer_headers.py).
+    For a job: `sent_ns` is that of its creation, the rest that of its last exchange; `overdue` if that one timed out;
+    `polled` is the parsed result of its polls.
     """
 
     sent_ns: int
@@ -51,31 +51,31 @@ class Answer(NamedTuple):
     headers: Mapping[str, str] = NO_HEADERS
     head: bytes = b""
     milestones: Milestones = NO_JOB
-    told: ParsedAnswer | None = None
+    polled: ParsedAnswer | None = None
     overdue: bool = False
 
 
 class Exchange(Protocol):
-    """One request on its way; `flags` are those that its answer will have."""
+    """One request in flight."""
 
     @property
     def sent_ns(self) -> int:
-        """As in `Answer`; 0 or preliminary until it is known."""
+        """As in `Answer`; 0 or preliminary until the first write."""
 
     @property
     def first_byte_ns(self) -> int:
-        """0 until something came."""
+        """As in `Answer`; 0 until a byte arrives."""
 
     @property
     def milestones(self) -> Milestones:
-        """How far it came, if it is a job."""
+        """The milestones reached, if it is a job."""
 
     @property
     def flags(self) -> int:
-        """Those that its answer will have."""
+        """The flags of its answer."""
 
     def abandon(self) -> None:
-        """Give up: close what it used. Its callback is never called after this."""
+        """Give up and close the connection in use. The callback is never called after this."""
 
 
 class Transport(Protocol):

@@ -1,6 +1,6 @@
-"""The native transport: uvloop and llhttp, no task a request, stamps at the system calls.
+"""The native transport: uvloop and llhttp, no task per request, timestamps next to the system calls.
 
-A request is written by one `writev` right after its stamp; only what the socket does not take goes through the
+A request is written by one `writev` right after its timestamp; only what the socket does not accept goes through the
 event loop. Connections are kept in a stack, the one used last on top, and opened on demand where none is idle.
 """
 
@@ -21,7 +21,7 @@ from loadgen.transport.request_head import RequestHeads
 from loadgen.transport.target import Target
 from loadgen.transport.tls import tls_context
 
-_OPEN_AT_ONCE: Final = 32  # a listen queue holds 100 or more
+_OPEN_AT_ONCE: Final = 32  # a listen backlog holds 100 or more
 _OPENING_S: Final = 10.0
 
 
@@ -40,7 +40,7 @@ class NativeTransport:
         self._heads = RequestHeads(target)
         self._tls = tls_context(target)
         self._scratch, self.buffers = memoryview(bytearray(SCRATCH)), BufferPool()
-        self._opening: dict[asyncio.Task[None], int] = {}  # since when (ns), the longest first
+        self._opening: dict[asyncio.Task[None], int] = {}  # start of connecting (ns), oldest first
         self._waiting: deque[NativeExchange] = deque()
         self.idle: dict[Connection, None] = {}  # in order of use
 
@@ -52,11 +52,11 @@ class NativeTransport:
             found = await asyncio.gather(*opening, return_exceptions=True)
             self.idle.update((each, None) for each in found if isinstance(each, Connection))
             if len(self.idle) < first + len(group):
-                break  # the server takes no more; requests will find out for themselves
+                break  # the server accepts no more; requests will report the error
         return len(self.idle)
 
     def send(self, request: Request, done: Callable[[Answer], None], not_before_ns: int = 0) -> "NativeExchange":
-        """Write the request on an idle connection at once, or on the next one that there is."""
+        """Write the request on an idle connection at once, or on the next one available."""
         exchange = NativeExchange(self, self._heads.of(request), request.body, done)
         if self.idle:
             connection, _ = self.idle.popitem()
@@ -69,22 +69,22 @@ class NativeTransport:
 
     def wait(self, exchange: "NativeExchange") -> None:
         """Queue an exchange for a connection."""
-        exchange.sent_ns = exchange.sent_ns or now_ns()  # of a retry, the first try's
+        exchange.sent_ns = exchange.sent_ns or now_ns()  # a retry keeps the first time
         self._waiting.append(exchange)
         self._open_more(exchange.sent_ns)
 
     def forgo(self, exchange: NativeExchange) -> None:
-        """An exchange that waited was given up: so is what has been opening for as long, or for nobody any more."""
+        """A waiting exchange was abandoned: cancel connects that nobody waits for, and those pending for as long."""
         while self._waiting and self._waiting[0].abandoned:
             self._waiting.popleft()
         spare = len(self._opening) - len(self._waiting)
-        for place, (task, since_ns) in enumerate(list(self._opening.items())):
-            if place < spare or since_ns <= exchange.sent_ns:
+        for position, (task, since_ns) in enumerate(list(self._opening.items())):
+            if position < spare or since_ns <= exchange.sent_ns:
                 task.cancel()
                 del self._opening[task]
 
     def offer(self, connection: Connection, opened_from_ns: int = 0) -> None:
-        """Give a connection to whoever waits. The time that it took to open, from `opened_from_ns`, is service."""
+        """Hand a connection to the next waiting exchange. Connecting, from `opened_from_ns`, counts as service time."""
         exchange = self._next_waiting()
         if exchange is None:
             self.idle[connection] = None
@@ -137,7 +137,7 @@ class NativeTransport:
         return Connection(self, reader, through_loop=self._tls is not None)
 
     async def close(self) -> None:
-        """Close what is idle; whatever is in flight has been abandoned by now."""
+        """Close the idle connections; those in use were closed by `abandon`."""
         for task in self._opening:
             task.cancel()
         for connection in list(self.idle):

@@ -1,4 +1,4 @@
-"""Several servers behind one seam: each request says which of them it is for."""
+"""Replicas: a transport over several servers; each request names its server by number."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,12 +14,12 @@ class Replicas:
         self.name = transports[0].name
 
     async def open(self, connections: int) -> int:
-        """Open each one's share of connections; return how many there are now, to all of them."""
+        """Open an equal share of connections to each; return the total now open."""
         share = -(-connections // len(self._transports))
         return sum([await each.open(share) for each in self._transports])
 
     def send(self, request: Request, done: Callable[[Answer], None], not_before_ns: int = 0) -> Exchange:
-        """Start an exchange with the server that the request is for."""
+        """Start an exchange with the server of the request."""
         return self._transports[request.replica].send(request, done, not_before_ns)
 
     async def close(self) -> None:

@@ -1,11 +1,11 @@
-"""Request heads: encoded before time zero, one for each length that bodies have."""
+"""Request heads: encoded once for each body length, then reused."""
 
 from loadgen.bodies.request import Request
 from loadgen.transport.target import Target
 
 
 class RequestHeads:
-    """Encodes the head of a request, or finds the one of an equally long request."""
+    """Encodes request heads, and caches them by method, path, content type and body length."""
 
     def __init__(self, target: Target) -> None:
         self._prefix = target.prefix
@@ -13,16 +13,16 @@ class RequestHeads:
         host = f"[{target.host}]" if ":" in target.host else target.host
         lines = {"Host": host + port, **target.headers}
         self._common = "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode("latin-1")
-        self._known: dict[tuple[str, str, str, int], bytes] = {}
+        self._cached: dict[tuple[str, str, str, int], bytes] = {}
 
     def of(self, request: Request) -> bytes:
-        """The head of `request`, the empty line included. Without a body it is for one job, and not kept."""
+        """The head of `request`, the empty line included. Without a body it is for one job, so not cached."""
         if not request.body:
             return self._encode(request)
         key = (request.method, request.path, request.content_type, len(request.body))
-        head = self._known.get(key)
+        head = self._cached.get(key)
         if head is None:
-            head = self._known[key] = self._encode(request)
+            head = self._cached[key] = self._encode(request)
         return head
 
     def _encode(self, request: Request) -> bytes:

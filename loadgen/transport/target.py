@@ -1,4 +1,4 @@
-"""The target: the server as senders need it, its name looked up and its common headers decided before time zero."""
+"""The target: a server's resolved address and common request headers, prepared before time zero."""
 
 import base64
 import socket
@@ -16,7 +16,7 @@ from loadgen.errors import UnreachableError, UsageError
 from loadgen.options import MAX_BODY_BYTES, TargetOptions
 from loadgen.secrets import Secrets, split_userinfo
 
-KNOCK_S: Final = 2.0  # to find the address that listens, where a name has several
+CONNECT_PROBE_S: Final = 2.0  # time limit for finding the address that listens, where a name has several
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Target:
     proxy_address: str | None = None
     max_body_bytes: int = MAX_BODY_BYTES
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    answer_headers: tuple[str, ...] = ()  # what an Answer carries, in lower case
+    answer_headers: tuple[str, ...] = ()  # headers that an Answer keeps, in lower case
 
     @property
     def origin(self) -> str:
@@ -45,7 +45,7 @@ class Target:
 
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> "Target":
-        """Read back what `dataclasses.asdict` made."""
+        """The reverse of `dataclasses.asdict`."""
         return cls(**{**message, "answer_headers": tuple(message["answer_headers"])})
 
 
@@ -56,7 +56,7 @@ def resolve_all(options: TargetOptions) -> tuple[Target, ...]:
 
 
 def resolve(options: TargetOptions) -> Target:
-    """Take the first `--base-url` apart and look its host up, once, so that no look-up falls into the run."""
+    """Parse the first `--base-url` and resolve its host once, so that no look-up happens during the run."""
     url, port = _split(options.base_url, "--base-url", {"http": 80, "https": 443})
     assert url.hostname is not None
     if url.query or url.fragment:
@@ -71,7 +71,7 @@ def resolve(options: TargetOptions) -> Target:
         headers["Authorization"] = "Bearer EMPTY"
     headers.update(options.headers)
     proxy_address = _proxy_address(options.proxy) if options.proxy else None
-    # behind a proxy the name is looked up there
+    # a proxy resolves the name itself
     address = url.hostname if options.proxy else look_up(url.hostname, port, "--base-url")
     return Target(
         scheme=url.scheme,
@@ -101,10 +101,10 @@ def _proxy_address(proxy: str) -> str:
 
 
 def _split(text: str, flag: str, ports: Mapping[str, int]) -> tuple[SplitResult, int]:
-    """Take a URL apart that has a host and one of the schemes of `ports`; return its port too, UsageError else."""
+    """Parse a URL with a host and a scheme of `ports`; return it and its port. Raises UsageError."""
     shown = printable(redacted(text))
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise UsageError(f"{flag} {shown}: has characters that no URL can hold; write them as %XX")
+        raise UsageError(f"{flag} {shown}: has characters that are not allowed in a URL; write them as %XX")
     try:
         url = urlsplit(text)
         port = url.port or ports[url.scheme]
@@ -117,13 +117,13 @@ def _split(text: str, flag: str, ports: Mapping[str, int]) -> tuple[SplitResult,
 
 
 def look_up(host: str, port: int, flag: str) -> str:
-    """Return the first address of `host` that takes a connection, IPv4 before IPv6; the first of all where none does.
+    """Return the first address of `host` that accepts a connection, IPv4 before IPv6; if none does, the first.
 
-    `flag` named the host. UnreachableError where it has no address.
+    `flag` is the flag that names the host. Raises UnreachableError if it has no address.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # UnicodeError: no name at all, such as "a..b"
+    except (OSError, UnicodeError) as error:  # UnicodeError: an invalid name, such as "a..b"
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise UnreachableError(f"{flag}: cannot look up the host {host} ({reason}); check the name") from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
@@ -132,16 +132,16 @@ def look_up(host: str, port: int, flag: str) -> str:
 
 
 def _listening(addresses: list[str], port: int) -> str:
-    deadline = time.monotonic() + KNOCK_S
+    deadline = time.monotonic() + CONNECT_PROBE_S
     for address in addresses:
         left_s = deadline - time.monotonic()
         with suppress(OSError):
             if left_s > 0:
-                socket.create_connection((address, port), min(left_s, KNOCK_S / 2)).close()
+                socket.create_connection((address, port), min(left_s, CONNECT_PROBE_S / 2)).close()
                 return address
     return addresses[0]
 
 
 def redacted(base_url: str) -> str:
-    """The URL as it may be shown: without user name and password."""
+    """The URL without user name and password, for display."""
     return split_userinfo(base_url)[1]

@@ -1,4 +1,4 @@
-"""TLS: the context that every connection to the target shares."""
+"""TLS: the SSL context shared by all connections to a target."""
 
 import ssl
 
@@ -7,12 +7,12 @@ from loadgen.transport.target import Target
 
 
 def tls_context(target: Target) -> ssl.SSLContext | None:
-    """Return the context for an https target, None for http. Raises UsageError for a CA file that is none."""
+    """Return the context for an https target, None for http. Raises UsageError for an invalid CA file."""
     return client_context(target.ca_file, insecure=target.insecure) if target.scheme == "https" else None
 
 
 def client_context(ca_file: str | None, *, insecure: bool) -> ssl.SSLContext:
-    """Return a context that trusts what the flags say. Raises UsageError for a CA file that is none."""
+    """Return the context for `--ca-file` and `--insecure`. Raises UsageError for an invalid CA file."""
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:

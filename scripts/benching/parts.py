@@ -130,7 +130,7 @@ def answers() -> float:
 
     def once() -> None:
         reader.begin()
-        assert reader.landed(len(raw))
+        assert reader.received(len(raw))
 
     return _rate(once)
 

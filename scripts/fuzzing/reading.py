@@ -68,7 +68,7 @@ def read(sent: bytes, limit: int, size: int, *, closes: bool) -> End:
     reader = AnswerReader(_SCRATCH, BufferPool(), limit)
     try:
         for piece in _pieces(reader, sent, size):
-            if reader.landed(piece):
+            if reader.received(piece):
                 break
         if not reader.whole and closes:
             reader.ended()
@@ -97,7 +97,7 @@ def _serves_again(reader: AnswerReader) -> None:
     reader.begin()
     for piece in _pieces(reader, GOOD, SCRATCH):
         try:
-            whole = reader.landed(piece)
+            whole = reader.received(piece)
         except MalformedAnswerError as broken:
             if broken.kind is not ErrorKind.BODY_TOO_LARGE:
                 raise

@@ -63,7 +63,7 @@ def buffer(folder: Path | None, *, decode: bool = False) -> MediaDecoder:
 
 
 class Desk:
-    """A gallery and the saver behind it, in one process."""
+    """An answer capture and its answer writer, in one process."""
 
     def __init__(self, folder: Path, size: int = 1 << 20) -> None:
         self.ring = RingBuffer.create(size)
@@ -161,7 +161,7 @@ def test_a_body_is_copied_before_its_memory_is_used_again(tmp_path: Path) -> Non
 
 
 @given(st.lists(st.one_of(st.integers(0, 300), st.none()), max_size=60))
-def test_a_ring_gives_back_what_it_took_in_order_however_it_wraps(steps: list[int | None]) -> None:
+def test_a_ring_buffer_gives_back_what_it_took_in_order_however_it_wraps(steps: list[int | None]) -> None:
     """Numbers are sizes of bodies to put in, None takes everything out; a deque of the same says what must come."""
     memory = RingBuffer.create(512)
     ring = RingBuffer({name: each.fileno() for name, each in memory.items()})
@@ -178,7 +178,7 @@ def test_a_ring_gives_back_what_it_took_in_order_however_it_wraps(steps: list[in
     assert [(number, bytes(body)) for number, body in ring.take()] == inside
 
 
-def test_a_body_larger_than_the_ring_is_a_loss_and_hurts_nobody(tmp_path: Path) -> None:
+def test_a_body_larger_than_the_ring_buffer_is_a_write_error_and_nothing_else(tmp_path: Path) -> None:
     desk = Desk(tmp_path, size=4_096)
     for index, size in enumerate((10, 4_096, 20)):
         desk.capture.keep(index, bytes(size))
@@ -209,7 +209,7 @@ def test_hostile_ids_of_a_trace_name_files_inside_the_folder(tmp_path: Path) -> 
     assert (result["media"]["saved_files"], result["media"]["lost"]["count"]) == (3, 0)
 
 
-def test_what_was_lost_is_told_with_its_requests() -> None:
+def test_write_errors_list_their_requests() -> None:
     lost = {"count": 3, "example": "/mnt: No space left on device", "requests": [4, 7]}
     told = dict(media.lines({"save_dir": "/mnt", "saved_files": 9, "lost": lost}))
     assert told == {
@@ -218,7 +218,7 @@ def test_what_was_lost_is_told_with_its_requests() -> None:
     }
 
 
-def test_a_saver_that_hangs_and_dies_costs_files_that_are_all_counted(tmp_path: Path) -> None:
+def test_an_answer_writer_that_hangs_and_dies_costs_files_that_are_all_counted(tmp_path: Path) -> None:
     with server(base_ms=5, replicas=20, media="image") as url:
         process = under_way(url, "--save-dir", str(tmp_path))
         writer = children(process.pid)["loadgen.capture.answer_writer"]

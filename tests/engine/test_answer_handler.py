@@ -6,12 +6,12 @@ from collector.records.record import ErrorKind, Outcome
 from loadgen.backends import chat_completions
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia
-from loadgen.transport.answer_headers import is_coded, remark
+from loadgen.transport.answer_headers import header, is_encoded
 from loadgen.transport.interface import Answer
 
 
 class Rows:
-    """Keeps what an outbox would send."""
+    """Keeps what a record sender would send."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, object]] = []
@@ -38,13 +38,13 @@ class Rows:
         (b"HTTP/1.1 200 OK\r\nX-Content-Encoding: br\r\n", False),
     ],
 )
-def test_a_head_tells_whether_the_body_is_coded(head: bytes, coded: bool) -> None:
-    assert is_coded(head) is coded
+def test_a_head_tells_whether_the_body_is_encoded(head: bytes, coded: bool) -> None:
+    assert is_encoded(head) is coded
 
 
 def test_a_value_of_a_header_is_in_latin_letters_whatever_was_sent() -> None:
-    assert remark(b"HTTP/1.1 302 Found\r\nLocation: " + b"\xff" * 999 + b"\r\n", "Location") == "\xff" * 999
-    assert remark(b"HTTP/1.1 302 Found\r\n", "Location") == ""
+    assert header(b"HTTP/1.1 302 Found\r\nLocation: " + b"\xff" * 999 + b"\r\n", "Location") == "\xff" * 999
+    assert header(b"HTTP/1.1 302 Found\r\n", "Location") == ""
 
 
 def test_a_reader_that_fails_is_a_fault_of_ours_and_still_a_record() -> None:

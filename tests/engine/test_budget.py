@@ -33,7 +33,7 @@ class ProcessPool:
             Budget(self.shared_counters, k, self.permits, [write for _, write in pipes]) for k in range(self.senders)
         ]
 
-    def rung(self, sender: int) -> bool:
+    def is_woken(self, sender: int) -> bool:
         try:
             return bool(os.read(self.wakeups[sender], 100))
         except BlockingIOError:
@@ -52,33 +52,33 @@ def test_as_many_requests_as_there_are_permits_go_at_once_in_order() -> None:
         assert [pool.budgets[i % 2].admits(i) for i in range(4)] == [True, True, True, False]
 
 
-def test_a_sender_that_waits_is_rung_by_the_completion_that_lets_it_go_and_by_no_other() -> None:
+def test_a_sender_that_waits_is_woken_by_the_completion_that_admits_it_and_by_no_other() -> None:
     with ProcessPool(3, permits=2) as pool:
         assert not pool.budgets[0].admits(3)  # needs two completions
         pool.budgets[1].finish()
-        assert not pool.rung(0)
+        assert not pool.is_woken(0)
         pool.budgets[2].finish()
-        assert pool.rung(0)
-        assert not pool.rung(1)
+        assert pool.is_woken(0)
+        assert not pool.is_woken(1)
         assert pool.budgets[0].admits(3)
 
 
-def test_a_sender_that_waits_for_nothing_is_not_rung() -> None:
+def test_a_sender_that_waits_for_nothing_is_not_woken() -> None:
     with ProcessPool(2, permits=1) as pool:
         pool.budgets[0].finish()
-        assert not pool.rung(1)
+        assert not pool.is_woken(1)
 
 
-def test_a_sender_that_was_rung_and_still_may_not_go_can_wait_again() -> None:
+def test_a_sender_that_was_woken_but_is_not_admitted_can_wait_again() -> None:
     with ProcessPool(2, permits=1) as pool:
         assert not pool.budgets[0].admits(1)
         pool.budgets[1].finish()
-        assert pool.rung(0)
-        pool.budgets[0].woken()
+        assert pool.is_woken(0)
+        pool.budgets[0].stop_waiting()
         assert pool.budgets[0].admits(1)
         assert not pool.budgets[0].admits(2)
         pool.budgets[1].finish()
-        assert pool.rung(0)
+        assert pool.is_woken(0)
 
 
 @given(st.integers(1, 4), st.integers(1, 6), st.lists(st.booleans(), max_size=60))
@@ -107,7 +107,7 @@ def test_no_permit_is_lost_between_senders_that_race() -> None:
             for index in range(me, 2_000, 2):
                 while not pool.budgets[me].admits(index):
                     os.read(pool.wakeups[me], 100)
-                    pool.budgets[me].woken()
+                    pool.budgets[me].stop_waiting()
                 pool.budgets[me].finish()
 
         threads = [threading.Thread(target=live, args=(me,), daemon=True) for me in (0, 1)]
@@ -120,7 +120,7 @@ def test_no_permit_is_lost_between_senders_that_race() -> None:
 
 
 @pytest.mark.parametrize("senders", [1, 3])
-def test_a_new_board_is_empty_and_nobody_waits(senders: int) -> None:
+def test_new_shared_counters_are_zero_and_nobody_waits(senders: int) -> None:
     with ProcessPool(senders, 1) as pool:
         assert pool.shared_counters.sent() == pool.shared_counters.finished() == 0
         assert len(pool.shared_counters.counters) == senders * STRIDE

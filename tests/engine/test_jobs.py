@@ -1,4 +1,4 @@
-"""A job step by step, over a transport that answers what it is told to: what comes of it, and what is proved when."""
+"""A job step by step, over a transport with scripted answers: its result, and the time of each milestone."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -300,19 +300,19 @@ def test_one_request_of_a_job_that_takes_too_long_makes_the_job_a_time_out(
     ("deleted", "undeleted"), [(says(), 0), (says(code=204), 0), (says(code=404), 1), (breaks(ErrorKind.RESET), 1)]
 )
 def test_what_could_not_be_deleted_is_counted_once_all_have_their_answer(deleted: Answer, undeleted: int) -> None:
-    async def settle(jobs: Jobs, _exchange: object, came: list[Answer]) -> None:
+    async def finish(jobs: Jobs, _exchange: object, came: list[Answer]) -> None:
         await until(lambda: bool(came))
-        assert await jobs.settle() == {"undeleted": undeleted}
+        assert await jobs.finish_deletes() == {"undeleted": undeleted}
 
-    follow(Script(QUEUED, DONE, CONTENT, deleted), settle)
+    follow(Script(QUEUED, DONE, CONTENT, deleted), finish)
 
 
 def test_a_server_that_never_answers_a_delete_is_not_waited_for_long() -> None:
-    async def settle(jobs: Jobs, _exchange: object, came: list[Answer]) -> None:
+    async def finish(jobs: Jobs, _exchange: object, came: list[Answer]) -> None:
         await until(lambda: bool(came))
-        assert await asyncio.wait_for(jobs.settle(), 20) == {"undeleted": 1}
+        assert await asyncio.wait_for(jobs.finish_deletes(), 20) == {"undeleted": 1}
 
-    follow(Script(QUEUED, DONE, CONTENT), settle)
+    follow(Script(QUEUED, DONE, CONTENT), finish)
 
 
 def test_a_reader_of_others_that_raises_is_a_fault_of_ours_and_ends_the_job() -> None:

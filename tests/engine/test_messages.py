@@ -1,4 +1,4 @@
-"""What processes say to each other: tokens, control lines, shared memory, the ledger, the outbox."""
+"""Messages between processes: tokens, control channels, shared memory, the record file, the record sender."""
 
 import os
 import struct
@@ -115,7 +115,7 @@ def test_shared_memory_is_seen_by_both_sides_and_closed_with_its_last_reference(
     assert reader[2] == 7
 
 
-def test_the_ledger_gives_back_what_was_appended_and_leaves_a_torn_row_out() -> None:
+def test_the_record_file_gives_back_what_was_appended_and_leaves_a_torn_row_out() -> None:
     memory = shared_memory.nameless_file()
     record_file = RecordFile(memory.fileno())
     rows = np.zeros(3, RECORD)
@@ -151,7 +151,7 @@ class Sink:
 
 
 class Timers:
-    """A loop whose timers run when told."""
+    """A loop whose timers run on request."""
 
     def __init__(self) -> None:
         self.waiting: list[object] = []
@@ -160,7 +160,7 @@ class Timers:
         self.waiting.append(callback)
 
 
-def test_the_outbox_packs_rows_as_the_record_is_laid_out() -> None:
+def test_the_record_sender_packs_rows_as_the_record_is_laid_out() -> None:
     sink, timers = Sink(), Timers()
     record_sender = RecordSender(timers, sink, 3)  # type: ignore[arg-type]
     record_sender.record(9, Outcome.OK, (1, 2, 3, 4), status=200, flags=1, peak_memory_mb=5.0, received=6)

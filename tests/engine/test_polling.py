@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadgen.engine.polling import LEAST_S, MOST_S, RECENT, Polling
+from loadgen.engine.polling import MAX_INTERVAL_S, MIN_INTERVAL_S, RECENT, Polling
 
 S = 1_000_000_000
 
@@ -14,15 +14,15 @@ def gaps(polling: Polling, going_s: float, count: int = 4000) -> list[float]:
 @pytest.mark.parametrize(
     ("earlier_s", "going_s", "interval_s"),
     [
-        ((), 0.0, LEAST_S),
+        ((), 0.0, MIN_INTERVAL_S),
         ((), 4.9, 0.05),
         ((), 20.0, 0.2),  # it has been going for 20 s, so that is the least it will take
         ((30.0,), 0.0, 0.3),
         ((30.0,), 10.0, 0.3),
         ((30.0,), 90.0, 0.9),
         ((30.0, 12.0, 50.0), 1.0, 0.12),
-        ((1000.0,), 0.0, MOST_S),
-        ((1.0,), 0.0, LEAST_S),
+        ((1000.0,), 0.0, MAX_INTERVAL_S),
+        ((1.0,), 0.0, MIN_INTERVAL_S),
         ((1.0, *[40.0] * RECENT), 0.0, 0.4),  # what was long ago is forgotten
     ],
 )

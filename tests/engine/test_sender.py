@@ -19,7 +19,7 @@ from loadgen.transport.interface import NO_JOB, Answer
 
 
 class Desk:
-    """Takes answers as the intake does and keeps what it is told."""
+    """Takes answers as the answer handler does, and keeps the calls."""
 
     def __init__(self) -> None:
         self.taken: list[int] = []
@@ -51,7 +51,7 @@ class Sent:
 
 
 class Recorder:
-    """A transport that answers only when told, or at once where `prompt`."""
+    """A transport that answers on request, or at once where `prompt`."""
 
     name = "recorder"
 
@@ -175,33 +175,33 @@ def test_an_answer_in_time_stops_the_clock() -> None:
 def test_a_stopped_sender_sends_nothing_more_and_tells_once_when_it_is_idle() -> None:
     async def main() -> None:
         rig = Rig(2)
-        told: list[str] = []
-        rig.sender.on_idle = lambda: told.append("idle")
+        idle_calls: list[str] = []
+        rig.sender.on_idle = lambda: idle_calls.append("idle")
         rig.tokens(1, 1, 1, now_ns() + 20_000_000)
         rig.sender.stop()
-        assert told == []
+        assert idle_calls == []
         rig.transport.sent[0].answer()
         rig.sender.abandon(Outcome.CANCELLED)
         await asyncio.sleep(0.05)
         assert rig.indices == [0, 1]
         assert rig.desk.given_up == [(1, Outcome.CANCELLED)]
-        assert told == ["idle"]
+        assert idle_calls == ["idle"]
 
     uvloop.run(main())
 
 
 @pytest.mark.parametrize("kind", [TimerfdTimer, LoopTimer, best_timer])
-def test_an_alarm_rings_at_the_last_time_it_was_set_to_and_never_before(kind: Callable[..., Timer]) -> None:
+def test_a_timer_fires_at_the_last_time_it_was_set_to_and_never_before(kind: Callable[..., Timer]) -> None:
     async def main() -> None:
-        rung: list[int] = []
-        timer = kind(asyncio.get_running_loop(), lambda: rung.append(now_ns()))
+        calls: list[int] = []
+        timer = kind(asyncio.get_running_loop(), lambda: calls.append(now_ns()))
         timer.set(now_ns() + 3_600_000_000_000)
         due = now_ns() + 20_000_000
         timer.set(due)
-        await until(lambda: bool(rung))
-        assert rung[0] >= due
+        await until(lambda: bool(calls))
+        assert calls[0] >= due
         timer.set(1)  # long ago: at once
-        await until(lambda: len(rung) == 2)
+        await until(lambda: len(calls) == 2)
         timer.close()
 
     uvloop.run(main())

@@ -116,7 +116,7 @@ def test_a_sweep_that_cannot_be_written_down_is_one_line_and_leaves_what_was_the
 
 
 @pytest.mark.parametrize("size", [0, 1, 56, 100, 112, 300])
-def test_a_ledger_keeps_what_its_file_does_not_take_and_leaves_whole_rows_in_it(size: int, tmp_path: Path) -> None:
+def test_a_record_file_keeps_what_its_file_does_not_take_and_leaves_whole_rows_in_it(size: int, tmp_path: Path) -> None:
     rows = np.zeros(6, RECORD)
     rows["index"] = range(6)
     descriptor = os.open(tmp_path / "records", os.O_RDWR | os.O_CREAT | os.O_APPEND)

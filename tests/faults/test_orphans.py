@@ -1,4 +1,4 @@
-"""The parent is killed, or told twice to stop: nothing stays behind, and where there can be a report there is one."""
+"""The parent is killed, or stopped twice: nothing is left behind, and where possible there is a report."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""`--verify`: what passes for the medium that was asked for."""
+"""`--verify`: what passes for the requested medium."""
 
 import base64
 import io
@@ -34,12 +34,12 @@ def encoded(file_format: str, width: int, height: int) -> bytes:
         (encoded("JPEG", 64, 32), "i2i", (64, 32), ""),
         (encoded("WEBP", 64, 32), "t2i", (64, 32), ""),
         (video(64, 32, 2), "t2v", (64, 32), ""),
-        (png(64, 32), "t2i", (32, 64), "image/png with 64x32 where 32x64 was asked for"),
-        (video(64, 32, 2), "t2v", (64, 64), "video/mp4 with 64x32 where 64x64 was asked for"),
-        (png(64, 32)[:20], "t2i", (64, 32), "image/png with a size that cannot be read where 64x32 was asked for"),
-        (video(64, 32, 2)[:40], "i2v", (64, 32), "video/mp4 with a size that cannot be read"),
-        (png(64, 32), "t2v", (64, 32), "image/png where video was asked for"),
-        (video(64, 32, 2), "t2i", (64, 32), "video/mp4 where image was asked for"),
+        (png(64, 32), "t2i", (32, 64), "image/png with 64x32 where 32x64 was requested"),
+        (video(64, 32, 2), "t2v", (64, 64), "video/mp4 with 64x32 where 64x64 was requested"),
+        (png(64, 32)[:20], "t2i", (64, 32), "image/png with an unreadable size where 64x32 was requested"),
+        (video(64, 32, 2)[:40], "i2v", (64, 32), "video/mp4 with an unreadable size"),
+        (png(64, 32), "t2v", (64, 32), "image/png where video was requested"),
+        (video(64, 32, 2), "t2i", (64, 32), "video/mp4 where image was requested"),
         (b"GIF89a" + bytes(50), "t2i", (0, 0), "no PNG, JPEG, WebP or MP4, but b'GIF89a"),
         (b"", "t2i", (0, 0), "no PNG, JPEG, WebP or MP4, but b''"),
     ],
@@ -51,7 +51,7 @@ def test_a_header_shows_kind_and_size(medium: bytes, task: str, size: tuple[int,
 
 def test_every_medium_counts_and_the_cost_is_kept() -> None:
     verifier = HeaderVerifier("t2i")
-    assert verifier.fault([png(8, 8), png(8, 9)], (8, 8)) == "image/png with 8x9 where 8x8 was asked for"
+    assert verifier.fault([png(8, 8), png(8, 9)], (8, 8)) == "image/png with 8x9 where 8x8 was requested"
     assert verifier.fault([png(8, 8)], (8, 8)) == ""
     signs = verifier.signs()
     assert signs["verified"] == 2
@@ -152,7 +152,7 @@ def test_a_wrong_size_is_a_failure_of_its_own_kind_unless_nobody_looks(tmp_path:
     with server(base_ms=1) as url:
         result = verified(url, environment, code=4)
         assert (result["outcomes"]["error"], result["errors"]["wrong_media"]["count"]) == (4, 4)
-        assert "256x255 where 256x256 was asked for" in result["errors"]["wrong_media"]["example"]
+        assert "256x255 where 256x256 was requested" in result["errors"]["wrong_media"]["example"]
         assert (result["media"]["verify"], result["media"]["verified"]) == ("header", 4)
         assert result["media"]["verify_s"] >= result["media"]["longest_verify_s"] > 0
         result = verified(url, environment, "--verify", "none")

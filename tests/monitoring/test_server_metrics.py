@@ -64,8 +64,8 @@ def crowded(peer: socket.socket, _: bytes) -> None:
 
 
 BROKEN: tuple[tuple[str, Peer, str], ...] = (
-    ("hanging", hanging, "did not come within 2 s"),
-    ("dripping", dripping, "did not come within 2 s"),
+    ("hanging", hanging, "was not received within 2 s"),
+    ("dripping", dripping, "was not received within 2 s"),
     ("endless", endless, "is larger than 4 MiB"),
     ("resetting", resetting, "broke off"),
     ("silent", said(b""), "broke off"),
@@ -80,7 +80,7 @@ BROKEN: tuple[tuple[str, Peer, str], ...] = (
     (
         "astray",
         said(whole(b"", b"HTTP/1.1 302 Found\r\nLocation: gopher://user:secret@x/\r\n")),
-        "redirects to what is",
+        "redirects to an invalid URL",
     ),
 )
 PEERS: dict[str, Peer] = {

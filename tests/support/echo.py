@@ -1,4 +1,4 @@
-"""A server that says back to everybody whatever it was told, as some proxies and error pages do."""
+"""A server that echoes each request in its answer, as some proxies and error pages do."""
 
 import threading
 from collections.abc import Iterator, Mapping

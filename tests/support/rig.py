@@ -1,4 +1,4 @@
-"""A whole sender in this process: a real transport, intake and outbox; only the collector is a list."""
+"""A whole sender in this process: a real transport, answer handler and record sender; only the collector is a list."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,7 +31,7 @@ LIMIT = 100_000  # --max-body-bytes
 
 
 class Wire:
-    """The outbox's socket: keeps the records and notes that a collector would get."""
+    """The socket of the record sender: keeps the records and notes that a collector would get."""
 
     def __init__(self) -> None:
         self._rows: list[bytes] = []
@@ -53,7 +53,7 @@ class Wire:
 
 
 class Rig:
-    """A sender with a transport of its own making, an intake and an outbox."""
+    """A sender with its own transport, answer handler and record sender."""
 
     def __init__(self, transport: Transport, planned: int, timeout_s: float) -> None:
         self.wire, self.planned = Wire(), planned

@@ -22,8 +22,8 @@ def tmp() -> Iterator[Path]:
         yield folder
 
 
-def janitors(parent: int) -> list[int]:
-    """Process ids of the janitors of `parent`."""
+def cleaners(parent: int) -> list[int]:
+    """Process ids of the cleaners of `parent`."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -35,7 +35,7 @@ def janitors(parent: int) -> list[int]:
     return found
 
 
-def test_a_scratch_folder_is_ours_alone_and_goes_with_all_that_is_in_it(tmp_path: Path) -> None:
+def test_a_temporary_folder_is_private_and_goes_with_all_that_is_in_it(tmp_path: Path) -> None:
     with temporary_folder("x-", tmp_path) as folder:
         assert (folder.parent, folder.name[:2], stat.S_IMODE(folder.stat().st_mode)) == (tmp_path, "x-", 0o700)
         (folder / "deep").mkdir()
@@ -43,13 +43,13 @@ def test_a_scratch_folder_is_ours_alone_and_goes_with_all_that_is_in_it(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_scratch_folder_goes_though_an_exception_or_the_death_of_its_janitor(tmp_path: Path) -> None:
+def test_a_temporary_folder_goes_though_an_exception_or_the_death_of_its_cleaner(tmp_path: Path) -> None:
     with pytest.raises(KeyError), temporary_folder("x-", tmp_path):
         raise KeyError
     assert list(tmp_path.iterdir()) == []
     with temporary_folder("x-", tmp_path):
-        (janitor,) = janitors(os.getpid())
-        os.kill(janitor, signal.SIGKILL)
+        (cleaner,) = cleaners(os.getpid())
+        os.kill(cleaner, signal.SIGKILL)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -61,7 +61,7 @@ def test_a_place_where_no_folder_can_be_made_is_one_line_that_names_it(tmp_path:
         pass
 
 
-# The janitor goes on trying: this is somebody who writes there for a second after the parent is dead.
+# The cleaner goes on trying: this is somebody who writes there for a second after the parent is dead.
 WRITER = """
 import pathlib, sys, time
 for k in range(100):
@@ -80,7 +80,7 @@ with temporary_folder("x-", sys.argv[1]) as folder:
 """
 
 
-def test_a_scratch_folder_goes_after_its_parent_though_somebody_still_writes_there(tmp_path: Path) -> None:
+def test_a_temporary_folder_goes_after_its_parent_though_somebody_still_writes_there(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", PARENT, str(tmp_path)], cwd=ROOT, timeout=LIMIT_S, check=False)
     assert done.returncode == -signal.SIGKILL
     wait_for("the folder to go", lambda: list(tmp_path.iterdir()) == [])
@@ -102,11 +102,11 @@ def test_a_command_whose_parent_is_killed_leaves_nothing_in_the_folder_for_tempo
         words = [str(tmp_path / word) if word.endswith(".html") else word for word in words]
         process = command(verb, *T2I, *words, "--base-url", url, "--warmup-requests", "0", TMPDIR=str(tmp))
         wait_for("records", lambda: bool(list(tmp.glob("loadgen-*/**/records.bin"))))
-        pids = janitors(process.pid)
+        pids = cleaners(process.pid)
         process.kill()
         process.communicate(timeout=LIMIT_S)
         wait_for("everything to go", lambda: list(tmp.iterdir()) == [])
-        wait_for("the janitor to end", lambda: not any(map(alive, pids)))
+        wait_for("the cleaner to end", lambda: not any(map(alive, pids)))
     assert len(pids) == 1
 
 
