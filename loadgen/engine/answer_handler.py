@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from collector.records.record import ErrorKind, Outcome, error_name, job_step
-from loadgen.backends import Endpoint
+from loadgen.backends import Backend
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.server_figures import with_headers
 from loadgen.capture.answer_capture import AnswerCapture
@@ -21,7 +21,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class ExpectedMedia:
-    """What answers are held against: the task, how many media, and by plan index their size (see `asked_size`)."""
+    """What answers are held against: the task, how many media, and by plan index their size (see `requested_size`)."""
 
     task: str
     n: int = 1
@@ -33,13 +33,13 @@ class AnswerHandler:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        backend: Backend,
         asked: ExpectedMedia,
         record_sender: RecordSender,
         capture: AnswerCapture | None = None,
         verifier: HeaderVerifier | None = None,
     ) -> None:
-        self._endpoint, self._asked = endpoint, asked
+        self._backend, self._asked = backend, asked
         self._record_sender, self._capture, self._verifier = record_sender, capture, verifier
 
     def start(self) -> None:
@@ -58,7 +58,7 @@ class AnswerHandler:
             return ParsedAnswer(answer.error, answer.detail)
         if answer.status != 200:
             return ParsedAnswer(ErrorKind.HTTP, _refusal(answer))
-        reply = self._endpoint.read(answer.body, self._asked.task, self._asked.n)
+        reply = self._backend.read(answer.body, self._asked.task, self._asked.n)
         if reply.error:
             return reply
         if self._verifier and (fault := self._verifier.fault(reply.media, size)):

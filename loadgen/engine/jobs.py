@@ -13,7 +13,7 @@ from collections.abc import Callable, Container
 from typing import Final
 
 from collector.records.record import ErrorKind
-from loadgen.backends import Job, JobEndpoint, ParsedAnswer, Request, State
+from loadgen.backends import Job, JobBackend, ParsedAnswer, Request, State
 from loadgen.clock import now_ns
 from loadgen.engine.polling import Polling
 from loadgen.options import JobOptions
@@ -31,12 +31,12 @@ class Jobs:
     def __init__(
         self,
         transport: Transport,
-        dialect: JobEndpoint,
+        backend: JobBackend,
         options: JobOptions,
         request_timeout_s: float | None,
         seed: str,
     ) -> None:
-        self.transport, self.dialect, self.options = transport, dialect, options
+        self.transport, self.backend, self.options = transport, backend, options
         self.name, self.request_timeout_s = transport.name, request_timeout_s
         self.loop = asyncio.get_running_loop()
         self.polling = Polling(options.poll_interval_s, seed)
@@ -65,7 +65,7 @@ class Jobs:
             self._deleted(well=False)
 
         self._deleting += 1
-        exchange = self.transport.send(self.dialect.delete(job_id), done)
+        exchange = self.transport.send(self.backend.delete(job_id), done)
         deadline = self.loop.call_later(DELETE_S, overdue)
 
     def _deleted(self, *, well: bool) -> None:
@@ -170,7 +170,7 @@ class JobExchange:
             return
         job = self._read(answer, None)
         if job.id:
-            self._id, self._poll_request = job.id, self._jobs.dialect.poll(job.id)
+            self._id, self._poll_request = job.id, self._jobs.backend.poll(job.id)
             self._reached, self._pending_ns = Milestones(accepted_ns=answer.done_ns), answer.sent_ns
         self._follow(job, answer, self._jobs.polling.first_s)
 
@@ -194,14 +194,14 @@ class JobExchange:
         if job.state is State.PENDING:
             self._timer = jobs.loop.call_later(pause_s(answer.done_ns - self._sent_ns), self._poll)
         elif job.state is State.FAILED:
-            self._end(answer._replace(told=job.reply))
+            self._end(answer._replace(told=job.parsed))
         else:
             self._reached = self._reached._replace(completed_ns=answer.done_ns)
             jobs.polling.learn(answer.done_ns - self._sent_ns)
             if jobs.options.download:
-                self._start(jobs.dialect.content(self._id), lambda fetched: self._fetched(fetched, job.reply))
+                self._start(jobs.backend.content(self._id), lambda fetched: self._fetched(fetched, job.parsed))
             else:
-                self._end(answer._replace(told=job.reply))
+                self._end(answer._replace(told=job.parsed))
 
     def _fetched(self, answer: Answer, told: ParsedAnswer) -> None:
         if self._ended_well(answer):
@@ -219,7 +219,7 @@ class JobExchange:
 
     def _read(self, answer: Answer, expected: str | None) -> Job:
         try:
-            return self._jobs.dialect.read_job(answer.body, expected)
+            return self._jobs.backend.read_job(answer.body, expected)
         except Exception as error:  # an endpoint of others; ours never raises
             return Job("", State.FAILED, ParsedAnswer(ErrorKind.CLIENT, f"{type(error).__name__}: {error}"))
 

@@ -16,7 +16,7 @@ from collector.records import shared_memory
 from collector.records.control_channel import Channel, Closed, Message
 from collector.records.record import Outcome
 from collector.records.shared_counters import SharedCounters
-from loadgen.backends import Endpoint, JobEndpoint, endpoint
+from loadgen.backends import Backend, JobBackend, backend_for
 from loadgen.capture.answer_capture import AnswerCapture
 from loadgen.capture.ring_buffer import RingBuffer
 from loadgen.clock import now_ns
@@ -89,12 +89,12 @@ class SenderProcess:
             self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number, self._hide
         )
         capture = AnswerCapture(RingBuffer(setup["ring"]), setup["writer_wakeup"]) if setup["ring"] else None
-        dialect = endpoint(setup["backend"], setup["task"], setup["n"])
-        self._transport = self._make_transport(dialect, targets, setup)
+        backend = backend_for(setup["backend"], setup["task"], setup["n"])
+        self._transport = self._make_transport(backend, targets, setup)
         sizes = shared_memory.attach(setup["shapes"], np.int32).data
         asked = ExpectedMedia(setup["task"], setup["n"], lambda index: (sizes[4 * index], sizes[4 * index + 1]))
         verifier = None if setup["verify"] == "none" else HeaderVerifier(setup["task"])
-        self._answer_handler = AnswerHandler(dialect, asked, record_sender, capture, verifier)
+        self._answer_handler = AnswerHandler(backend, asked, record_sender, capture, verifier)
         self._sender = Sender(
             self._loop,
             self._transport,
@@ -113,16 +113,16 @@ class SenderProcess:
         opened = await self._transport.open(self._connections)
         self._channel.send("ready", opened=opened, timer=self._sender.timer, transport=self._transport.name, **placed)
 
-    def _make_transport(self, dialect: Endpoint, targets: list[Target], setup: dict[str, Any]) -> Transport:
+    def _make_transport(self, backend: Backend, targets: list[Target], setup: dict[str, Any]) -> Transport:
         """Make one for each server; where requests are whole jobs, one that carries jobs over it."""
         self._timeout_s: float | None = setup["timeout_s"]
         found: list[Transport] = [make_transport(setup["transport"], target) for target in targets]
-        if isinstance(dialect, JobEndpoint):
+        if isinstance(backend, JobBackend):
             options, request_timeout_s = JobOptions(**setup["jobs"]), self._timeout_s
             self._timeout_s = options.timeout_s
             seeds = (f"polls {setup['seed']} {setup['number']} {replica}" for replica in range(len(found)))
             pairs = zip(found, seeds, strict=True)
-            self._jobs = [Jobs(each, dialect, options, request_timeout_s, seed) for each, seed in pairs]
+            self._jobs = [Jobs(each, backend, options, request_timeout_s, seed) for each, seed in pairs]
             found = [*self._jobs]
         return found[0] if len(found) == 1 else Replicas(found)
 

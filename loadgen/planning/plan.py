@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.summary.slo import units
-from loadgen.backends import Endpoint, endpoint
-from loadgen.bodies.extra_fields import overlaid
+from loadgen.backends import Backend, backend_for
+from loadgen.bodies.extra_fields import with_extra_fields
 from loadgen.datasets import SampleSet, load
 from loadgen.datasets.downloads import Hub
 from loadgen.datasets.input_images import read_image
@@ -76,7 +76,7 @@ def build_plan(
     found = load(data, count=count, arrival_timestamps=traced, hub=hub or Hub())
     times = _times(found, arrivals, data.num_prompts)
     distinct = found.samples if len(found.samples) <= len(times) else found.samples[: len(times)]
-    return _encode(overlaid(distinct, target), found.source, times, data, target, warmup, progress)
+    return _encode(with_extra_fields(distinct, target), found.source, times, data, target, warmup, progress)
 
 
 def _times(found: SampleSet, arrivals: ArrivalOptions, wanted: int) -> NDArray[np.int64]:
@@ -97,15 +97,15 @@ def _encode(
     warmup: WarmupOptions,
     progress: Progress,
 ) -> Plan:
-    dialect, writer = endpoint(target.backend, data.task, target.n), RequestStoreWriter()
-    warm = _warmups(samples, data.task, warmup, dialect)
+    backend, writer = backend_for(target.backend, data.task, target.n), RequestStoreWriter()
+    warm = _warmups(samples, data.task, warmup, backend)
     total = len(samples) + len(warm)
     names: list[str] = []
     shapes, slo_ms = np.zeros((total, 4), np.int32), np.full(total, np.nan)
     for k in range(total):
         sample = samples[k] if k < len(samples) else warm[k - len(samples)]
-        writer.add(dialect.encode(sample, target.model, data.task))
-        shapes[k] = _shape(sample, dialect)
+        writer.add(backend.encode(sample, target.model, data.task))
+        shapes[k] = _shape(sample, backend)
         names.append(sample.request_id or "")
         slo_ms[k] = math.nan if sample.slo_ms is None else sample.slo_ms
         if k % 1000 == 0:
@@ -117,19 +117,19 @@ def _encode(
     return Plan(times, entries, slo_ms[entries], shapes, warmups, writer.finish(), source, data.num_prompts, ids)
 
 
-def _warmups(samples: Sequence[Sample], task: str, options: WarmupOptions, dialect: Endpoint) -> list[Sample]:
-    chosen = _spanning(samples, task, options, dialect) if options.spanning else range(options.requests)
+def _warmups(samples: Sequence[Sample], task: str, options: WarmupOptions, backend: Backend) -> list[Sample]:
+    chosen = _spanning(samples, task, options, backend) if options.spanning else range(options.requests)
     return [_warm(samples[i % len(samples)], task, options) for i in chosen]
 
 
-def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions, dialect: Endpoint) -> list[int]:
+def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions, backend: Backend) -> list[int]:
     """Places of samples of distinct sizes, evenly from the largest to the smallest; again from there if there are few.
 
     The largest goes first, since what a server does only once weighs least there.
     """
     first: dict[tuple[int, ...], int] = {}
     for place, sample in enumerate(samples):
-        first.setdefault(_shape(_warm(sample, task, options), dialect), place)
+        first.setdefault(_shape(_warm(sample, task, options), backend), place)
     work, kept = np.unique(units(*np.array(list(first)).T), return_index=True)
     places = np.array(list(first.values()))[kept][::-1]
     if options.requests > len(work):
@@ -137,9 +137,9 @@ def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions, dial
     return [int(places[i]) for i in np.rint(np.linspace(0, len(work) - 1, options.requests)).astype(int)]
 
 
-def _shape(sample: Sample, dialect: Endpoint) -> tuple[int, int, int, int]:
+def _shape(sample: Sample, backend: Backend) -> tuple[int, int, int, int]:
     """Width, height, frames, steps; 0 where the server decides."""
-    return (*dialect.asked_size(sample), sample.num_frames or 0, sample.num_inference_steps or 0)
+    return (*backend.requested_size(sample), sample.num_frames or 0, sample.num_inference_steps or 0)
 
 
 def _warm(sample: Sample, task: str, options: WarmupOptions) -> Sample:

@@ -9,7 +9,7 @@ import pytest
 from collector.saved.run_folder import SavedRun, read_run
 from loadgen.processes.simulated_server import simulated
 from scripts.soaking.__main__ import SERVER
-from scripts.soaking.account import discrepancies
+from scripts.soaking.discrepancies import discrepancies
 from scripts.soaking.growth import Growth, Look, growths
 from tests.support.commands import T2I, bench, fetch
 

@@ -10,8 +10,8 @@ from loadgen.search.bound import Decision, decide, grows, least_requests, runs_t
 from loadgen.search.bracket import RATES, Bracket, Visit, bracket, next_rate
 from loadgen.search.measurement import Measurement
 from loadgen.search.search_loop import Question, SearchLoop
-from scripts.searching.edge import edges
-from scripts.searching.queue import Server, SimulatedTime, contains, search
+from scripts.searching.decision_errors import decision_errors
+from scripts.searching.simulated_search import Server, SimulatedTime, contains, search
 
 HOLDS, FAILS, OPEN = Decision.HOLDS, Decision.FAILS, Decision.OPEN
 ERROR = 0.005
@@ -125,7 +125,7 @@ def test_runs_that_come_out_invalid_leave_a_rate_open_and_are_soon_given_up() ->
     search_loop = SearchLoop(Question(0.9, 600), spoilt, lambda: time.now_s)
     assert search_loop.go(1.0) == Bracket(None, None)
     assert len(search_loop.looks) > 3
-    assert {look.states for look in search_loop.looks[:-1]} == {("INVALID", "INVALID")}
+    assert {take_look.states for take_look in search_loop.looks[:-1]} == {("INVALID", "INVALID")}
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_the_truth_is_that_of_the_queue() -> None:
 
 def test_rates_at_the_edge_of_the_target_are_seldom_decided_wrongly() -> None:
     """docs/search.md has all cases and more seeds; this is the one that is decided wrongly most often."""
-    *case, held, failed = next(edges(40))
+    *case, held, failed = next(decision_errors(40))
     assert case == ["exponential", "0.54", "100 to 300", "0.9"]
     assert float(held.rstrip("%")) <= 5
     assert float(failed.rstrip("%")) <= 5

@@ -1,4 +1,4 @@
-"""How often a rate at the edge of the target is decided wrongly: the weakest point of a search, since tau is estimated.
+"""How often a search decides wrongly about a rate close to the SLO target, where decisions are least certain.
 
 No processes: one replica of mean service 1, Poisson arrivals, runs from an empty server (Lindley's recursion).
 """
@@ -26,7 +26,7 @@ SERVICES: Final[dict[str, Draw]] = {
 }
 
 
-def edges(seeds: int) -> Iterator[tuple[str, ...]]:
+def decision_errors(seeds: int) -> Iterator[tuple[str, ...]]:
     """A row a case: shares of rates just below the target said to hold, and of those just above it said to fail."""
     for name, (load, unit), target in product(SERVICES, PLACES, (0.9, 0.99)):
         random = np.random.default_rng(1)
@@ -34,12 +34,14 @@ def edges(seeds: int) -> Iterator[tuple[str, ...]]:
         shares = []
         for side, wrong in ((-1, Decision.HOLDS), (1, Decision.FAILS)):
             slo_s = float(np.quantile(steady, target + side * NEAR * (1 - target)))
-            said = [_visit(SERVICES[name], load, unit, slo_s, target, random) for _ in range(seeds)]
+            said = [_decide_rate(SERVICES[name], load, unit, slo_s, target, random) for _ in range(seeds)]
             shares.append(f"{sum(decision is wrong for decision in said) / seeds:.2%}")
         yield name, f"{load:g}", f"{unit} to {unit * max(LENGTHS)}", f"{target:g}", *shares
 
 
-def _visit(draw: Draw, load: float, unit: int, slo_s: float, target: float, random: np.random.Generator) -> Decision:
+def _decide_rate(
+    draw: Draw, load: float, unit: int, slo_s: float, target: float, random: np.random.Generator
+) -> Decision:
     """Look at one rate as a search does, until it is decided or has had all its looks."""
     measurements: list[Measurement] = []
     for length in LENGTHS[:LOOKS]:
