@@ -12,7 +12,7 @@ OURS = Path(__file__).resolve().parent.parent / ".venv/bin/python"
 
 try:
     from loadgen.__main__ import entry
-except ModuleNotFoundError as missing:  # started by a Python that does not have us
+except ModuleNotFoundError as missing:  # started by a Python without the project
     if not OURS.exists() or Path(sys.executable) == OURS:
         sys.exit(f"{missing}: run scripts/demo once (it makes .venv), or pip install the project")
     os.execv(OURS, [str(OURS), *sys.argv])

@@ -1,4 +1,4 @@
-"""Turns samples into bytes and bodies into replies: one file per endpoint, and one table that names them."""
+"""API backends: each encodes samples as requests and parses answers. One file per backend, and the table of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -11,27 +11,27 @@ from loadgen.bodies.request import Request
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
 
-__all__ = ["ENDPOINTS", "Endpoint", "Job", "JobEndpoint", "ParsedAnswer", "Request", "State", "endpoint"]
+__all__ = ["BACKENDS", "Backend", "Job", "JobBackend", "ParsedAnswer", "Request", "State", "backend_for"]
 
 
-class Endpoint(Protocol):
-    """What a file of this package offers: one dialect, both ways."""
+class Backend(Protocol):
+    """The interface of a backend: encodes requests of one API and parses its answers."""
 
     @property
     def name(self) -> str:
-        """What `--backend` calls it."""
+        """Its name for `--backend`."""
 
     @property
     def path(self) -> str:
-        """Joined to the base URL."""
+        """URL path, joined to the base URL."""
 
     @property
     def tasks(self) -> Sequence[str]:
-        """What it can be asked for."""
+        """The tasks that it supports, such as `t2i`."""
 
     @property
     def needs_authorization(self) -> bool:
-        """Whether servers want a bearer token even where none was given; it is `EMPTY` then."""
+        """Whether servers expect a bearer token; without an API key, `EMPTY` is sent."""
 
     @property
     def takes_n(self) -> bool:
@@ -39,63 +39,63 @@ class Endpoint(Protocol):
 
     @property
     def headers(self) -> Sequence[str]:
-        """Which headers of an answer hold figures (see figures.py), in lower case; none costs nothing."""
+        """Answer headers that hold server figures (`bodies/server_figures.py`), in lower case; often none."""
 
-    def asked_size(self, sample: Sample) -> tuple[int, int]:
-        """Width and height in pixels that the request for a sample asks for; (0, 0) leaves them to the server."""
+    def requested_size(self, sample: Sample) -> tuple[int, int]:
+        """Width and height in pixels that the request asks for; (0, 0) if the server chooses."""
 
     def encode(self, sample: Sample, model: str, task: str) -> Request:
-        """Turn a sample, flags already merged in, into bytes; raises UsageError where it cannot be."""
+        """Encode a sample, with flags already merged in; raises UsageError if it cannot be encoded."""
 
     def read(self, body: bytes | bytearray | memoryview, task: str, n: int = 1) -> ParsedAnswer:
-        """Say what the body of a 200 answer to a request for `n` images (or one video) holds; never raises."""
+        """Parse the body of a 200 answer to a request for `n` images (or one video); never raises."""
 
     def media(self, body: bytes) -> Iterable[bytes]:
-        """Decode the images and videos of a body that `read` took for a success."""
+        """Decode the images and videos of a body that `read` parsed as a success."""
 
 
 @runtime_checkable
-class JobEndpoint(Protocol):
-    """What an endpoint offers besides, whose requests create jobs; its `read` and `media` are of a job's content."""
+class JobBackend(Protocol):
+    """The further interface of a backend whose requests create jobs; its `read` and `media` parse a job's content."""
 
     def read_job(self, body: bytes | bytearray | memoryview, expected: str | None = None) -> Job:
-        """Say what the answer to a creation, or to a poll of the job `expected`, means; never raises."""
+        """Parse the answer to a job creation, or to a poll of the job `expected`; never raises."""
 
     def poll(self, job_id: str) -> Request:
-        """Ask how far a job is."""
+        """Return the request for the status of a job."""
 
     def content(self, job_id: str) -> Request:
-        """Ask for what a completed job made."""
+        """Return the request for the content of a completed job."""
 
     def delete(self, job_id: str) -> Request:
-        """Ask the server to forget a job."""
+        """Return the request that deletes a job."""
 
 
-ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType(
+BACKENDS: Final[Mapping[str, Backend]] = MappingProxyType(
     {
         found.name: found
         for found in cast(
-            "tuple[Endpoint, ...]", (chat_completions, image_generations, image_edits, videos, videos_sync)
+            "tuple[Backend, ...]", (chat_completions, image_generations, image_edits, videos, videos_sync)
         )
     }
 )
 
 
-def endpoint(backend: str, task: str, n: int = 1) -> Endpoint:
-    """Look up the endpoint that `--backend` names; UsageError where it is unknown or cannot do `task` or `n` images."""
-    found = named(backend)
-    if task not in found.tasks:
-        raise UsageError(f"--task {task}: not with --backend {backend}; choose one of {', '.join(found.tasks)}")
-    if n > 1 and not found.takes_n:
-        able = ", ".join(one.name for one in ENDPOINTS.values() if one.takes_n)
-        raise UsageError(f"--n {n}: --backend {backend} makes one a request; drop --n, or choose one of {able}")
-    return found
+def backend_for(name: str, task: str, n: int = 1) -> Backend:
+    """Look up a backend; raises UsageError if it is unknown or does not support `task` or `n` images."""
+    backend = find_backend(name)
+    if task not in backend.tasks:
+        raise UsageError(f"--task {task}: not supported by --backend {name}; choose one of {', '.join(backend.tasks)}")
+    if n > 1 and not backend.takes_n:
+        able = ", ".join(each.name for each in BACKENDS.values() if each.takes_n)
+        raise UsageError(f"--n {n}: --backend {name} makes one image a request; drop --n, or choose one of {able}")
+    return backend
 
 
-def named(backend: str) -> Endpoint:
-    """Look up an endpoint: ours first, then what is installed beside us; UsageError where there is none."""
-    found = ENDPOINTS.get(backend) or plugins.load(backend)
-    if found is None:
-        known = ", ".join((*ENDPOINTS, *plugins.names()))
-        raise UsageError(f"--backend {backend}: no such endpoint; choose one of {known}")
-    return found
+def find_backend(name: str) -> Backend:
+    """Look up a built-in backend or an installed plugin by name; raises UsageError if there is none."""
+    backend = BACKENDS.get(name) or plugins.load(name)
+    if backend is None:
+        known = ", ".join((*BACKENDS, *plugins.names()))
+        raise UsageError(f"--backend {name}: no such backend; choose one of {known}")
+    return backend

@@ -1,4 +1,4 @@
-"""The endpoint `vllm-omni`: POST /v1/chat/completions, for images and videos alike."""
+"""The backend `vllm-omni`: POST /v1/chat/completions, for images and videos."""
 
 import base64
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import orjson
 from collector.records.record import ErrorKind
 from loadgen.bodies import media_size
 from loadgen.bodies.base64_text import Base64Text, Body
-from loadgen.bodies.fields import dumps, said, shape
+from loadgen.bodies.fields import dumps, generation_fields, without_nulls
 from loadgen.bodies.json_body import DETAIL_CHARS, short, success_object
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
@@ -25,7 +25,7 @@ tasks: Final = TASKS
 needs_authorization: Final = False
 takes_n: Final = False
 headers: Final[tuple[str, ...]] = ()
-asked_size = media_size.of_sides
+requested_size = media_size.from_sides
 
 _HEADER_CHARS: Final = 200  # of a data URL: its media type and parameters end before this
 _PREFIXES: Final = {task: "data:video/" if task in VIDEO_TASKS else "data:image/" for task in TASKS}
@@ -34,14 +34,14 @@ _MARK: Final = ";base64,"
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:
-    """Write one user message; images go along only where `task` takes them.
+    """Write one user message; input images are included only if `task` takes them.
 
     Raises InputError for an image that cannot be read and UsageError for a value that JSON cannot hold.
     """
     images = sample.images if task in IMAGE_INPUT_TASKS else ()
     message = {"role": "user", "content": _parts(sample.prompt, images) if images else sample.prompt}
     payload: dict[str, object] = {"model": model, "messages": [message]}
-    if extra_body := said({**shape(sample), **sample.extra}):
+    if extra_body := without_nulls({**generation_fields(sample), **sample.extra}):
         payload["extra_body"] = extra_body
     return Request("POST", path, "application/json", dumps(payload, sample))
 
@@ -57,10 +57,10 @@ def _data_url(image: Path | bytes) -> str:
 
 
 def read(body: Body, task: str, n: int = 1) -> ParsedAnswer:
-    """Say what a 200 body holds: a success carries the asked-for medium as a base64 data URL in `image_url.url`.
+    """Parse a 200 body: a success has the requested medium as a base64 data URL in `image_url.url`.
 
-    A link (http...) is no success: the bytes were asked for and did not come. Only the beginning of a data URL is
-    looked at, so that a body of megabytes costs little more than the search for its end.
+    A link (http...) is an error, since the media bytes are missing. Only the start of a data URL is examined, so that
+    a large body costs little more than finding its end.
     """
     answer = success_object(body)
     if isinstance(answer, ParsedAnswer):
@@ -75,15 +75,15 @@ def read(body: Body, task: str, n: int = 1) -> ParsedAnswer:
 def media(body: bytes) -> Iterator[bytes]:
     """Decode the images and videos of a body that `read` took for a success."""
     for url in _urls(orjson.loads(body)["choices"][0]["message"]["content"]):
-        if place := _place(url, "data:image/") or _place(url, "data:video/"):
+        if place := _base64_start(url, "data:image/") or _base64_start(url, "data:video/"):
             yield base64.b64decode(url[place:])
 
 
 def _read_content(content: object, answer: dict[str, object], prefix: str, body: Body) -> ParsedAnswer:
     if not isinstance(content, list) or not content:
-        return _no_list(content)
-    places = ((url, _place(url, prefix)) for url in _urls(content))
-    found = tuple(Base64Text(url[place:], body) for url, place in places if place)
+        return _content_error(content)
+    starts = ((url, _base64_start(url, prefix)) for url in _urls(content))
+    found = tuple(Base64Text(url[start:], body) for url, start in starts if start)
     if not found:
         held = ", ".join(url[:32] for url in list(_urls(content))[:3]) or "no URL"
         return ParsedAnswer(ErrorKind.NO_MEDIA, short(f"no {prefix[5:-1]} in content, but {held}"))
@@ -95,7 +95,7 @@ def _read_content(content: object, answer: dict[str, object], prefix: str, body:
     return success((first, answer.get("metrics"), answer), found)
 
 
-def _no_list(content: object) -> ParsedAnswer:
+def _content_error(content: object) -> ParsedAnswer:
     if isinstance(content, str):
         return ParsedAnswer(ErrorKind.NO_MEDIA, short(f"content is text: {content[:DETAIL_CHARS]}"))
     if not content:
@@ -103,13 +103,13 @@ def _no_list(content: object) -> ParsedAnswer:
     return ParsedAnswer(ErrorKind.INVALID_BODY, "content is not a list")
 
 
-def _place(url: str, prefix: str) -> int:
-    """Where the base64 text of a URL begins that carries the medium itself, else 0; types may be in any case."""
+def _base64_start(url: str, prefix: str) -> int:
+    """Return where the base64 text of a data URL begins, 0 if it is none; media types may be in any case."""
     start = url[:_HEADER_CHARS]
     if not start.startswith(prefix):
         start = start.lower()
-    mark = start.find(_MARK, len(prefix)) if start.startswith(prefix) else -1
-    return mark + len(_MARK) if 0 < mark < len(url) - len(_MARK) else 0
+    marker = start.find(_MARK, len(prefix)) if start.startswith(prefix) else -1
+    return marker + len(_MARK) if 0 < marker < len(url) - len(_MARK) else 0
 
 
 def _urls(content: list[object]) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""The endpoint `v1/videos`: a job is created, polled, fetched and deleted. What is asked, and what answers mean.
+"""The backend `v1/videos`: encodes the requests that create, poll, fetch and delete a video job; parses their answers.
 
-Only the words: when to poll and what to time is for `loadgen/engine/jobs.py`.
+When to poll and what to time is decided in `loadgen/engine/jobs.py`.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from collector.records.record import ErrorKind
 from loadgen.bodies import media_size, multipart
-from loadgen.bodies.fields import row, said, shape
+from loadgen.bodies.fields import generation_fields, label, without_nulls
 from loadgen.bodies.json_body import error_text, json_object, short
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
@@ -28,14 +28,14 @@ tasks: Final = ("t2v", "i2v", "ti2v")
 needs_authorization: Final = False
 takes_n: Final = False
 headers: Final[tuple[str, ...]] = ()
-asked_size = media_size.of_sides
+requested_size = media_size.from_sides
 
 _FAILED: Final = frozenset({"failed", "cancelled", "canceled", "expired"})
-_ID_CHARS: Final = 256  # longer ids are no ids
+_ID_CHARS: Final = 256  # longer ids are rejected
 
 
 class State(Enum):
-    """How far a job is: PENDING is whatever a server calls the time before its end."""
+    """The state of a job; any status that is neither success nor failure is PENDING."""
 
     PENDING = "pending"
     COMPLETED = "completed"
@@ -44,41 +44,42 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an answer says of a job. `id` is the server's own; `reply` says why it failed, else holds its figures."""
+    """The status of a job: the id that the server chose, the state, and the parsed error (if failed) or figures."""
 
     id: str
     state: State
-    reply: ParsedAnswer = field(default_factory=ParsedAnswer)
+    parsed: ParsedAnswer = field(default_factory=ParsedAnswer)
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:
-    """Write the form that creates a job, with the image of a task that takes one; extras win over all but the prompt.
+    """Encode the form that creates a job, with the input image if `task` takes one.
 
-    The dialect names no model. Raises InputError for an image that cannot be read and UsageError for more than one.
+    Extra fields override all but the prompt; the form has no model field. Raises InputError for an image that cannot be
+    read and UsageError for more than one image.
     """
     images = sample.images if task in IMAGE_INPUT_TASKS else ()
     if len(images) > 1:
-        raise UsageError(f"{row(sample)}: has {len(images)} images, and --backend {name} takes one; drop the others")
-    whole = said({**shape(sample), **sample.extra}) | {"prompt": sample.prompt}
+        raise UsageError(f"{label(sample)}: has {len(images)} images, and --backend {name} takes one; drop the others")
+    form_fields = without_nulls({**generation_fields(sample), **sample.extra}) | {"prompt": sample.prompt}
     files = [("input_reference", read_image(image)) for image in images]
-    return Request("POST", path, multipart.CONTENT_TYPE, multipart.form(whole, files, sample))
+    return Request("POST", path, multipart.CONTENT_TYPE, multipart.form(form_fields, files, sample))
 
 
 def read_job(body: bytes | bytearray | memoryview, expected: str | None = None) -> Job:
-    """Say what the 200 answer to a create or a poll means; never raises.
+    """Parse the 200 answer to a create or a poll; never raises.
 
-    `expected` is the id that was polled: an answer may leave it out, but not name another. What cannot be read is a
-    failed job whose reply says why; its id is "" where none is known.
+    `expected` is the id that was polled: an answer may omit it, but not have another one. An answer that cannot be
+    parsed gives a failed job with the error; its id is "" if unknown.
     """
     answer = json_object(body)
     if isinstance(answer, ParsedAnswer):
         return Job(expected or "", State.FAILED, answer)
     found, status = answer.get("id", expected), answer.get("status")
     if not _is_id(found) or found != (expected or found):
-        return _unreadable(expected or "", f"id is {found!r}, not {expected or 'a text for a path'}")
+        return _invalid(expected or "", f"id is {found!r}, not {expected or 'a text for a path'}")
     if not isinstance(status, str):
-        return _refused(found, answer) or _unreadable(found, f"status is {status!r}, not a text")
-    status = status.lower()  # some write COMPLETED, and would be polled for ever
+        return _server_error(found, answer) or _invalid(found, f"status is {status!r}, not a text")
+    status = status.lower()  # some servers write COMPLETED
     if status in _FAILED:
         why = error_text(answer["error"]) if answer.get("error") else f"the job is {status}, and no error says why"
         return Job(found, State.FAILED, ParsedAnswer(ErrorKind.JOB_FAILED, why))
@@ -88,53 +89,53 @@ def read_job(body: bytes | bytearray | memoryview, expected: str | None = None) 
 
 
 def _is_id(found: object) -> TypeGuard[str]:
-    """Whether it can stand in a path, percent-encoded: some text, not too long, and no step to another folder."""
+    """Whether it can be a percent-encoded path segment: printable, 1 to 256 characters, neither `.` nor `..`."""
     if not isinstance(found, str) or not 0 < len(found) <= _ID_CHARS:
         return False
     return found not in (".", "..") and found.isprintable()
 
 
-def _unreadable(job_id: str, problem: str) -> Job:
+def _invalid(job_id: str, problem: str) -> Job:
     return Job(job_id, State.FAILED, ParsedAnswer(ErrorKind.INVALID_BODY, short(problem)))
 
 
-def _refused(job_id: str, answer: dict[str, Any]) -> Job | None:
+def _server_error(job_id: str, answer: dict[str, Any]) -> Job | None:
     if error := answer.get("error"):
         return Job(job_id, State.FAILED, ParsedAnswer(ErrorKind.SERVER_ERROR, error_text(error)))
     return None
 
 
 def poll(job_id: str) -> Request:
-    """Ask how far a job is."""
-    return Request("GET", _place(job_id), "", b"")
+    """Return the request for the status of a job."""
+    return Request("GET", _job_path(job_id), "", b"")
 
 
 def content(job_id: str) -> Request:
-    """Ask for the video of a completed job."""
-    return Request("GET", f"{_place(job_id)}/content", "", b"")
+    """Return the request for the video of a completed job."""
+    return Request("GET", f"{_job_path(job_id)}/content", "", b"")
 
 
 def delete(job_id: str) -> Request:
-    """Ask the server to forget a job."""
-    return Request("DELETE", _place(job_id), "", b"")
+    """Return the request that deletes a job."""
+    return Request("DELETE", _job_path(job_id), "", b"")
 
 
-def _place(job_id: str) -> str:
+def _job_path(job_id: str) -> str:
     return f"{path}/{quote(job_id, safe='')}"
 
 
 def read_content(body: bytes | bytearray | memoryview) -> ParsedAnswer:
-    """Say what the 200 answer to a request for content holds: a success is an MP4 as it stands; never raises."""
+    """Parse the 200 answer to a content request: a success is an MP4 file; never raises."""
     found = describe(body[:12])
     if found is not None and found.kind == "video":
         return ParsedAnswer(media=(body,))
     return ParsedAnswer(
-        ErrorKind.NO_MEDIA, short(f"no MP4, but {bytes(body[:40])!r}" if len(body) else "no MP4, but no byte")
+        ErrorKind.NO_MEDIA, short(f"no MP4, but {bytes(body[:40])!r}" if len(body) else "no MP4: empty body")
     )
 
 
 def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> ParsedAnswer:
-    """Say what the content of a job holds."""
+    """Parse the content of a job."""
     return read_content(body)
 
 

@@ -1,4 +1,4 @@
-"""The endpoint `v1/videos/sync`: POST /v1/videos/sync, the same form as `v1/videos`, answered by the MP4 itself."""
+"""The backend `v1/videos/sync`: POST /v1/videos/sync, the form of `v1/videos`, answered with the MP4 itself."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -15,16 +15,16 @@ tasks: Final = videos.tasks
 needs_authorization: Final = False
 takes_n: Final = False
 headers: Final = server_figures.HEADERS
-asked_size = videos.asked_size
+requested_size = videos.requested_size
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:
-    """Write the form; raises as `videos.encode` does."""
+    """Encode the form; raises as `videos.encode` does."""
     return videos.encode(sample, model, task)._replace(path=path)
 
 
 def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> ParsedAnswer:
-    """Say what a 200 body holds: a success is an MP4 as it stands."""
+    """Parse a 200 body: a success is an MP4 file."""
     return videos.read_content(body)
 
 

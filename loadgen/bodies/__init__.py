@@ -1,1 +1,1 @@
-"""Pieces that several backends share to build request bodies and to read answer bodies; no wire format of its own."""
+"""What backends share to encode request bodies and parse answer bodies; the wire formats are in `backends`."""

@@ -1,12 +1,12 @@
-"""Multipart forms (RFC 7578): fields and files as one body, every body with the same boundary.
+"""Encodes multipart forms (RFC 7578), all with the same boundary, so that a plan needs one content type.
 
-One content type then serves a whole plan. That the boundary occurs in no value is checked, not left to chance.
+A value that contains the boundary is an error.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from loadgen.bodies.fields import dumps, row
+from loadgen.bodies.fields import dumps, label
 from loadgen.datasets.input_images import InputImage
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
@@ -18,9 +18,9 @@ _ESCAPES: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})  # as br
 
 
 def form(fields: Mapping[str, object], files: Iterable[tuple[str, InputImage]], sample: Sample) -> bytes:
-    """Return the body: a text goes as it stands, any other value as JSON, then the files by field name.
+    """Return the body: strings as they are, other values as JSON, then the files by field name.
 
-    Raises UsageError, naming the sample, for a value that cannot be a field.
+    Raises UsageError that names the sample for a value that cannot be encoded.
     """
     parts = [(f'name="{_escaped(key)}"', _text(value, sample)) for key, value in fields.items()]
     for key, image in files:
@@ -30,13 +30,13 @@ def form(fields: Mapping[str, object], files: Iterable[tuple[str, InputImage]], 
     for naming, content in parts:
         head = naming.encode(errors="surrogateescape")  # file names may be any bytes
         if _DELIMITER in head or _DELIMITER in content:
-            raise UsageError(f"{row(sample)}: holds {_BOUNDARY}, which divides the parts of a form; change that value")
+            raise UsageError(f"{label(sample)}: contains {_BOUNDARY}, the boundary of the form; change that value")
         pieces += [_DELIMITER, b"\r\nContent-Disposition: form-data; ", head, b"\r\n\r\n", content, b"\r\n"]
     return b"".join([*pieces, _DELIMITER, b"--\r\n"])
 
 
 def _text(value: object, sample: Sample) -> bytes:
-    as_json = dumps(value, sample)  # also where it is a text: one with half a surrogate is refused here
+    as_json = dumps(value, sample)  # for strings too: it rejects lone surrogates
     return value.encode() if isinstance(value, str) else as_json
 
 

@@ -1,4 +1,4 @@
-"""A reply: what a body says, once it has been read."""
+"""The result of parsing an answer body."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from loadgen.media.mp4_atoms import Readable
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """What a 200 answer holds. `error` is NONE for a success; `detail` says what is wrong otherwise.
+    """A parsed 200 answer. `error` is NONE for a success; otherwise `detail` says what is wrong.
 
-    `stage_durations` maps a stage of the server to seconds; `peak_memory_mb` is nan where the server does not say.
-    `media` are the images or the video that were asked for, not decoded yet, and good for as long as the body is.
+    `stage_durations` maps server stages to seconds; `peak_memory_mb` is nan if the server does not report it.
+    `media` are the requested images or video, decoded on access, valid as long as the body is.
     """
 
     error: ErrorKind = ErrorKind.NONE

@@ -1,10 +1,10 @@
-"""A request: a sample turned into bytes for one endpoint."""
+"""An encoded HTTP request."""
 
 from typing import NamedTuple
 
 
 class Request(NamedTuple):
-    """One HTTP request, encoded. `path` is joined to base URL number `replica`; `body` is sent as it stands."""
+    """One HTTP request. `path` is joined to base URL number `replica`; `body` is sent unchanged."""
 
     method: str
     path: str

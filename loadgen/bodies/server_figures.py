@@ -1,4 +1,4 @@
-"""Figures: what a server says of its own work, wherever in the answer its dialect puts it."""
+"""Figures that a server reports about its own work: stage durations and peak memory, in bodies or headers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,28 +10,28 @@ import orjson
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.media.mp4_atoms import Readable
 
-_LARGEST: Final = 1e30  # of any figure: what a record's four-byte float can hold, with room to spare
-HEADERS: Final = ("x-inference-time-s", "x-stage-durations", "x-peak-memory-mb")  # of an answer that is no JSON
+_LARGEST: Final = 1e30  # upper limit of a figure; fits the four-byte floats of a record
+HEADERS: Final = ("x-inference-time-s", "x-stage-durations", "x-peak-memory-mb")  # of answers that are not JSON
 
 
 def success(sources: Sequence[object], media: tuple[Readable, ...] = ()) -> ParsedAnswer:
-    """Return a success with the figures of the first source that has them; what is no object is passed over."""
+    """Return a success with the figures of the first source that has them; sources that are not objects are skipped."""
     objects = [source for source in sources if isinstance(source, dict)]
     return ParsedAnswer(stage_durations=_stage_durations(objects), peak_memory_mb=_peak_memory_mb(objects), media=media)
 
 
-def with_headers(reply: ParsedAnswer, headers: Mapping[str, str]) -> ParsedAnswer:
-    """Add what the headers of a success say, by lower-case name.
+def with_headers(parsed: ParsedAnswer, headers: Mapping[str, str]) -> ParsedAnswer:
+    """Add the figures in the headers of a success; header names are lower case.
 
-    The time that the server says a request took it, X-Inference-Time-S, is the stage `inference`, in seconds.
+    X-Inference-Time-S becomes the stage `inference`, in seconds.
     """
-    told = {key: found for key in HEADERS if (found := _value(headers.get(key))) is not None}
-    inference_s = amount(told.get("x-inference-time-s"))
+    values = {key: found for key in HEADERS if (found := _value(headers.get(key))) is not None}
+    inference_s = amount(values.get("x-inference-time-s"))
     own = {} if inference_s is None else {"inference": inference_s}
-    stages = _stage_durations([{"stage_durations": told.get("x-stage-durations")}])
-    memory_mb = _peak_memory_mb([{"peak_memory_mb": told.get("x-peak-memory-mb")}])
-    known_mb = reply.peak_memory_mb if math.isnan(memory_mb) else memory_mb
-    return replace(reply, stage_durations={**reply.stage_durations, **stages, **own}, peak_memory_mb=known_mb)
+    stages = _stage_durations([{"stage_durations": values.get("x-stage-durations")}])
+    memory_mb = _peak_memory_mb([{"peak_memory_mb": values.get("x-peak-memory-mb")}])
+    known_mb = parsed.peak_memory_mb if math.isnan(memory_mb) else memory_mb
+    return replace(parsed, stage_durations={**parsed.stage_durations, **stages, **own}, peak_memory_mb=known_mb)
 
 
 def _value(text: str | None) -> object:

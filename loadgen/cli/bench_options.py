@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 
 from collector.statistics.affine import LEAST_SIZES
-from loadgen.backends import endpoint
+from loadgen.backends import backend_for
 from loadgen.bodies import extra_fields
 from loadgen.cli import video_flags
 from loadgen.errors import UsageError
@@ -106,7 +106,7 @@ def _arrivals(a: argparse.Namespace) -> ArrivalOptions:
 
 
 def _check(a: argparse.Namespace) -> None:
-    endpoint(a.backend, a.task, a.n)
+    backend_for(a.backend, a.task, a.n)
     verification.check(a.verify, a.task)
     page_urls(a.server_metrics, _base_urls(a)[0])
     has_rate = math.isfinite(a.request_rate) or a.rate_series is not None

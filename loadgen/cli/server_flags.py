@@ -2,7 +2,7 @@
 
 import argparse
 
-from loadgen.backends import ENDPOINTS
+from loadgen.backends import BACKENDS
 from loadgen.cli.argument_types import count, not_negative, positive, size
 from loadgen.options import MAX_BODY_BYTES
 
@@ -88,4 +88,4 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
 
 def _backends() -> str:
     """The built-in backends and their tasks."""
-    return ", ".join(f"{name} ({' '.join(one.tasks)})" for name, one in ENDPOINTS.items())
+    return ", ".join(f"{name} ({' '.join(one.tasks)})" for name, one in BACKENDS.items())

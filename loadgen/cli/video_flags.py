@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from loadgen.backends import JobEndpoint, named
+from loadgen.backends import JobBackend, find_backend
 from loadgen.cli.argument_types import positive
 from loadgen.errors import UsageError
 from loadgen.options import JobOptions
@@ -30,7 +30,7 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
 def read(a: argparse.Namespace) -> JobOptions:
     """Turn parsed flags into options; UsageError if they contradict others."""
     given = [f"--{flag.replace('_', '-')}" for flag in _FLAGS if getattr(a, flag)]
-    if given and not isinstance(named(a.backend), JobEndpoint):
+    if given and not isinstance(find_backend(a.backend), JobBackend):
         raise UsageError(
             f"{given[0]} is for video jobs, which --backend {a.backend} has not; drop it, or use --backend v1/videos"
         )

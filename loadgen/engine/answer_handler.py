@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from collector.records.record import ErrorKind, Outcome, error_name, job_step
-from loadgen.backends import Endpoint
+from loadgen.backends import Backend
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.server_figures import with_headers
 from loadgen.capture.answer_capture import AnswerCapture
@@ -33,7 +33,7 @@ class AnswerHandler:
 
     def __init__(
         self,
-        backend: Endpoint,
+        backend: Backend,
         expected: ExpectedMedia,
         record_sender: RecordSender,
         capture: AnswerCapture | None = None,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Container
 from typing import Final
 
 from collector.records.record import ErrorKind
-from loadgen.backends import Job, JobEndpoint, ParsedAnswer, Request, State
+from loadgen.backends import Job, JobBackend, ParsedAnswer, Request, State
 from loadgen.clock import now_ns
 from loadgen.engine.polling import Polling
 from loadgen.options import JobOptions
@@ -31,7 +31,7 @@ class Jobs:
     def __init__(
         self,
         transport: Transport,
-        backend: JobEndpoint,
+        backend: JobBackend,
         options: JobOptions,
         request_timeout_s: float | None,
         seed: str,
@@ -194,14 +194,14 @@ class JobExchange:
         if job.state is State.PENDING:
             self._timer = jobs.loop.call_later(pause_s(answer.done_ns - self._sent_ns), self._poll)
         elif job.state is State.FAILED:
-            self._end(answer._replace(polled=job.reply))
+            self._end(answer._replace(polled=job.parsed))
         else:
             self._milestones = self._milestones._replace(completed_ns=answer.done_ns)
             jobs.polling.learn(answer.done_ns - self._sent_ns)
             if jobs.options.download:
-                self._start(jobs.backend.content(self._id), lambda fetched: self._fetched(fetched, job.reply))
+                self._start(jobs.backend.content(self._id), lambda fetched: self._fetched(fetched, job.parsed))
             else:
-                self._end(answer._replace(polled=job.reply))
+                self._end(answer._replace(polled=job.parsed))
 
     def _fetched(self, answer: Answer, polled: ParsedAnswer) -> None:
         if self._succeeded(answer):

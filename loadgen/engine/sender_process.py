@@ -16,7 +16,7 @@ from collector.records import shared_memory
 from collector.records.control_channel import Channel, Closed, Message
 from collector.records.record import Outcome
 from collector.records.shared_counters import SharedCounters
-from loadgen.backends import Endpoint, JobEndpoint, endpoint
+from loadgen.backends import Backend, JobBackend, backend_for
 from loadgen.capture.answer_capture import AnswerCapture
 from loadgen.capture.ring_buffer import RingBuffer
 from loadgen.clock import now_ns
@@ -89,7 +89,7 @@ class SenderProcess:
             self._loop, self._connect(zmq.PUSH, f"ipc://{setup['folder']}/records"), number, self._hide
         )
         capture = AnswerCapture(RingBuffer(setup["ring"]), setup["writer_wakeup"]) if setup["ring"] else None
-        backend = endpoint(setup["backend"], setup["task"], setup["n"])
+        backend = backend_for(setup["backend"], setup["task"], setup["n"])
         self._transport = self._make_transport(backend, targets, setup)
         sizes = shared_memory.attach(setup["shapes"], np.int32).data
         expected = ExpectedMedia(setup["task"], setup["n"], lambda index: (sizes[4 * index], sizes[4 * index + 1]))
@@ -115,11 +115,11 @@ class SenderProcess:
             "ready", opened=opened, timer=self._sender.timer, transport=self._transport.name, **placement
         )
 
-    def _make_transport(self, backend: Endpoint, targets: list[Target], setup: dict[str, Any]) -> Transport:
+    def _make_transport(self, backend: Backend, targets: list[Target], setup: dict[str, Any]) -> Transport:
         """Make one transport per server; for a job API, wrap each in Jobs."""
         self._timeout_s: float | None = setup["timeout_s"]
         transports: list[Transport] = [make_transport(setup["transport"], target) for target in targets]
-        if isinstance(backend, JobEndpoint):
+        if isinstance(backend, JobBackend):
             options, request_timeout_s = JobOptions(**setup["jobs"]), self._timeout_s
             self._timeout_s = options.timeout_s
             seeds = (f"polls {setup['seed']} {setup['number']} {replica}" for replica in range(len(transports)))

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.summary.slo import units
-from loadgen.backends import Endpoint, endpoint
-from loadgen.bodies.extra_fields import overlaid
+from loadgen.backends import Backend, backend_for
+from loadgen.bodies.extra_fields import with_extra_fields
 from loadgen.datasets import SampleSet, load
 from loadgen.datasets.downloads import Hub
 from loadgen.datasets.input_images import read_image
@@ -76,7 +76,7 @@ def build_plan(
     samples = load(data, count=count, arrival_timestamps=timed, hub=hub or Hub())
     times = _times(samples, arrivals, data.num_prompts)
     distinct = samples.samples if len(samples.samples) <= len(times) else samples.samples[: len(times)]
-    return _encode(overlaid(distinct, target), samples.source, times, data, target, warmup, progress)
+    return _encode(with_extra_fields(distinct, target), samples.source, times, data, target, warmup, progress)
 
 
 def _times(samples: SampleSet, arrivals: ArrivalOptions, requested: int) -> NDArray[np.int64]:
@@ -97,7 +97,7 @@ def _encode(
     warmup: WarmupOptions,
     progress: Progress,
 ) -> Plan:
-    backend, writer = endpoint(target.backend, data.task, target.n), RequestStoreWriter()
+    backend, writer = backend_for(target.backend, data.task, target.n), RequestStoreWriter()
     warmup_samples = _warmups(samples, data.task, warmup, backend)
     total = len(samples) + len(warmup_samples)
     ids: list[str] = []
@@ -117,12 +117,12 @@ def _encode(
     return Plan(times, entries, slo_ms[entries], shapes, warmups, writer.finish(), source, data.num_prompts, known_ids)
 
 
-def _warmups(samples: Sequence[Sample], task: str, options: WarmupOptions, backend: Endpoint) -> list[Sample]:
+def _warmups(samples: Sequence[Sample], task: str, options: WarmupOptions, backend: Backend) -> list[Sample]:
     chosen = _spanning(samples, task, options, backend) if options.spanning else range(options.requests)
     return [_as_warmup(samples[i % len(samples)], task, options) for i in chosen]
 
 
-def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions, backend: Endpoint) -> list[int]:
+def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions, backend: Backend) -> list[int]:
     """Indexes of samples of distinct sizes, evenly from the largest to the smallest; repeated if there are too few.
 
     The largest goes first: one-time work of the server distorts its latency least.
@@ -137,9 +137,9 @@ def _spanning(samples: Sequence[Sample], task: str, options: WarmupOptions, back
     return [int(indexes[i]) for i in np.rint(np.linspace(0, len(work) - 1, options.requests)).astype(int)]
 
 
-def _shape(sample: Sample, backend: Endpoint) -> tuple[int, int, int, int]:
+def _shape(sample: Sample, backend: Backend) -> tuple[int, int, int, int]:
     """Width, height, frames, steps; 0 if the server decides."""
-    return (*backend.asked_size(sample), sample.num_frames or 0, sample.num_inference_steps or 0)
+    return (*backend.requested_size(sample), sample.num_frames or 0, sample.num_inference_steps or 0)
 
 
 def _as_warmup(sample: Sample, task: str, options: WarmupOptions) -> Sample:

@@ -10,7 +10,7 @@ from collector.report import json
 from collector.saved import metrics_series
 from collector.saved.metrics_log import Scrapes
 from collector.summary.result import Result
-from loadgen.backends import endpoint
+from loadgen.backends import backend_for
 from loadgen.capture.media_decoder import DecodedMedia, MediaDecoder
 from loadgen.capture.write_errors import WriteErrors
 from loadgen.monitoring.metrics_urls import shown
@@ -156,7 +156,7 @@ def _decode_and_save(
     if answers is None:
         return DecodedMedia()
     save_dir, decode = options.traffic.save_dir, options.traffic.verify == "decode"
-    extract = endpoint(options.target.backend, options.data.task).media
+    extract = backend_for(options.target.backend, options.data.task).media
     decoder = MediaDecoder(Path(save_dir) if save_dir else None, decode, extract, plan.name)
     before = run_loop.poll()
     decoded = decoder.develop(answers, notify, lambda: run_loop.poll() > before)

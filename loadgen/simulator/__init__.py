@@ -1,1 +1,1 @@
-"""The simulated server: speaks every dialect, spends time like a generator does, and stamps what it saw."""
+"""The simulated server: answers every API dialect, takes as long as a real server would, and logs each request."""

@@ -8,7 +8,7 @@ from loadgen.simulator.server import serve
 
 
 def main(descriptor: int) -> None:
-    """Serve as the parent's setup message says, tell it the port, and end when it goes away."""
+    """Serve with the options of the parent's setup message, send it the port, and stop when the parent ends."""
     channel = Channel.inherited(descriptor)
     readable([channel.fileno()])
     (setup,) = channel.receive()

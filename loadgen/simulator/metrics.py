@@ -1,4 +1,4 @@
-"""The Prometheus page of the simulated server, with names as vLLM has them."""
+"""The `/metrics` page of the simulated server in the Prometheus text format, with the metric names of vLLM."""
 
 from typing import Final
 
@@ -8,13 +8,13 @@ TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def page(options: SimulatorOptions, occupancy: tuple[int, int], requests: int) -> str:
-    """Write the page: generations that run and that wait, the share of replicas at work, requests so far."""
+    """Return the page; `occupancy` is (running, waiting) generations, `requests` the requests received so far."""
     running, waiting = occupancy
     series = (
-        ("num_requests_running", "gauge", "Generations at work.", running),
+        ("num_requests_running", "gauge", "Generations in progress.", running),
         ("num_requests_waiting", "gauge", "Generations that wait for a replica.", waiting),
-        ("gpu_utilization", "gauge", "Share of the replicas that are at work.", running / options.replicas),
-        ("requests_total", "counter", "Requests that came.", requests),
+        ("gpu_utilization", "gauge", "Share of the replicas that are busy.", running / options.replicas),
+        ("requests_total", "counter", "Requests received.", requests),
     )
     model = options.model.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
     return "".join(

@@ -1,4 +1,4 @@
-"""The routes of the simulated server: a table of the dialects that answer at once, video jobs, its own figures."""
+"""The HTTP routes of the simulated server: synchronous dialects, video jobs, health, metrics and the request log."""
 
 import asyncio
 import time
@@ -12,22 +12,22 @@ from loadgen.simulator import metrics
 from loadgen.simulator.dialects import chat, images, videos
 from loadgen.simulator.dialects.jobs import Jobs
 from loadgen.simulator.engine import answer
-from loadgen.simulator.engine.answer import Finish, Payload
-from loadgen.simulator.engine.engine import Engine, Receive, served
-from loadgen.simulator.engine.faults import Fault, spoil
+from loadgen.simulator.engine.answer import Payload, PayloadBuilder
+from loadgen.simulator.engine.engine import Engine, Receive, timings
+from loadgen.simulator.engine.faults import Fault, inject
 from loadgen.simulator.engine.generation import Generation, RefusalError
-from loadgen.simulator.engine.journal import Visit
 from loadgen.simulator.engine.options import SimulatorOptions
+from loadgen.simulator.engine.request_log import LogEntry
 
 _MAX_BODY: Final = 256 << 20  # bytes
 
 
 class Dialect(NamedTuple):
-    """One way to ask: its path, how a request is read, how the answer is prepared."""
+    """One synchronous API: its path, the parser of its requests, and the builder of its answers."""
 
     path: str
     receive: Receive
-    prepare: Callable[[Generation, SimulatorOptions], Finish]
+    prepare: Callable[[Generation, SimulatorOptions], PayloadBuilder]
 
 
 DIALECTS: Final = (
@@ -39,7 +39,7 @@ DIALECTS: Final = (
 
 
 class Simulator:
-    """Every answer to a generation tells its CLOCK_MONOTONIC stamps in headers X-Sim-...-Ns (Visit.stamps)."""
+    """The application; answers carry CLOCK_MONOTONIC times in headers X-Sim-...-Ns (see `LogEntry.headers`)."""
 
     def __init__(self, options: SimulatorOptions) -> None:
         self._options = options
@@ -60,11 +60,11 @@ class Simulator:
         return app
 
     def _add(self, router: web.UrlDispatcher, dialect: Dialect) -> None:
-        async def work(visit: Visit, request: web.Request) -> Payload | None:
-            return await self._answer(dialect, visit, request)
+        async def work(entry: LogEntry, request: web.Request) -> Payload | None:
+            return await self._answer(dialect, entry, request)
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            return await self._engine.host(request, work)
+            return await self._engine.handle(request, work)
 
         router.add_post(dialect.path, handle)
 
@@ -76,44 +76,44 @@ class Simulator:
         return _json(orjson.dumps({"object": "list", "data": [model]}))
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        text = metrics.page(self._options, self._engine.occupancy(), self._engine.journal.stats()["requests"])
+        text = metrics.page(self._options, self._engine.occupancy(), self._engine.request_log.stats()["requests"])
         return web.Response(body=text.encode(), headers={"Content-Type": metrics.TEXT})
 
     async def _log(self, _: web.Request) -> web.Response:
-        return _json(orjson.dumps(list(self._engine.journal.visits)))
+        return _json(orjson.dumps(list(self._engine.request_log.entries)))
 
     async def _stats(self, _: web.Request) -> web.Response:
-        return _json(orjson.dumps(self._engine.journal.stats()))
+        return _json(orjson.dumps(self._engine.request_log.stats()))
 
     async def _faults(self, _: web.Request) -> web.Response:
         return _json(orjson.dumps(self._engine.faults.drawn))
 
-    async def _answer(self, dialect: Dialect, visit: Visit, request: web.Request) -> Payload | None:
-        asked = await self._engine.read(visit, request, dialect.receive)
+    async def _answer(self, dialect: Dialect, entry: LogEntry, request: web.Request) -> Payload | None:
+        generation = await self._engine.read(entry, request, dialect.receive)
         match self._engine.faults.draw():
             case int(status):
                 raise RefusalError("injected by --http-errors", status)
             case Fault.FAIL:
                 raise RefusalError("injected by --fail-rate", 500)
             case Fault.STALL:
-                await asyncio.Event().wait()  # until the client goes away, which cancels this
+                await asyncio.Event().wait()  # until the client disconnects, which cancels this
             case Fault.RESET | Fault.CUT | Fault.GARBAGE as fault:
-                spoil(request, fault)
+                inject(request, fault)
                 return None
-        return await self._generate(dialect, visit, asked)
+        return await self._generate(dialect, entry, generation)
 
-    async def _generate(self, dialect: Dialect, visit: Visit, asked: Generation) -> Payload:
-        self._engine.admit(visit, asked)
-        finish = dialect.prepare(asked, self._options)
-        await _sleep_until(visit.finished_ns)
-        visit.replied_ns = time.monotonic_ns()
-        return finish(served(visit, visit.replied_ns))
+    async def _generate(self, dialect: Dialect, entry: LogEntry, generation: Generation) -> Payload:
+        self._engine.admit(entry, generation)
+        build = dialect.prepare(generation, self._options)
+        await _sleep_until(entry.finished_ns)
+        entry.replied_ns = time.monotonic_ns()
+        return build(timings(entry, entry.replied_ns))
 
 
 async def _sleep_until(instant_ns: int) -> None:
     """Return at `instant_ns` or later, never before; a timer of the event loop may fire early."""
-    while (left_ns := instant_ns - time.monotonic_ns()) > 0:
-        await asyncio.sleep(left_ns / 1e9)
+    while (remaining_ns := instant_ns - time.monotonic_ns()) > 0:
+        await asyncio.sleep(remaining_ns / 1e9)
 
 
 def _json(body: bytes) -> web.Response:

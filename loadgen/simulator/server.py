@@ -1,4 +1,4 @@
-"""The simulated server as a life in a process: it listens, serves, and ends."""
+"""Starts the simulated server, serves until it is told to stop, and shuts it down."""
 
 import asyncio
 import os
@@ -14,14 +14,14 @@ from loadgen.simulator.engine.options import SimulatorOptions
 from loadgen.simulator.routes import Simulator
 from loadgen.simulator.tls import server_context
 
-_KEEPALIVE_S: Final = 3600.0  # longer than any pause of a load: an idle connection is not ours to close
+_KEEPALIVE_S: Final = 3600.0  # longer than any pause in a load, so that the server never closes an idle connection
 _BACKLOG: Final = 4096
 
 
 async def start(options: SimulatorOptions) -> tuple[web.AppRunner, int]:
-    """Start a server in the running loop and return it with its port; `await runner.cleanup()` ends it.
+    """Start a server in the running event loop; return its runner, whose `cleanup()` stops it, and its port.
 
-    Raises UsageError where the address cannot be listened on, or the certificate cannot be had.
+    Raises UsageError if it cannot listen on the address, or cannot load or make the certificate.
     """
     tls = server_context(options)
     runner = web.AppRunner(
@@ -37,12 +37,14 @@ async def start(options: SimulatorOptions) -> tuple[web.AppRunner, int]:
     except OSError as fault:
         await runner.cleanup()
         place = f"--host {options.host} --port {options.port}"
-        raise UsageError(f"{place}: cannot listen there ({fault.strerror}); --port 0 takes a free port") from fault
+        raise UsageError(
+            f"{place}: cannot listen ({fault.strerror}); choose another port, or --port 0 for a free one"
+        ) from fault
     return runner, runner.addresses[0][1]
 
 
 def serve(options: SimulatorOptions, on_ready: Callable[[int], None], until_eof_fd: int | None = None) -> None:
-    """Serve until SIGINT or SIGTERM, or until `until_eof_fd`, a pipe whose far end the parent holds, reads EOF.
+    """Serve until SIGINT or SIGTERM, or until end of file on `until_eof_fd`, a pipe from the parent process.
 
     `on_ready` is called with the port once connections are accepted. Raises UsageError as `start` does.
     """

@@ -1,4 +1,4 @@
-"""TLS of the simulated server: with a certificate that is given, or one made on the spot that nobody trusts."""
+"""TLS of the simulated server, with a given certificate or a new self-signed one."""
 
 import shutil
 import ssl
@@ -12,11 +12,11 @@ from loadgen.system.temporary_folder import temporary_folder
 
 _DAYS: Final = "30"
 _NAMES: Final = "DNS:localhost,IP:127.0.0.1,IP:::1"
-_MAKING_S: Final = 30.0
+_OPENSSL_TIMEOUT_S: Final = 30.0
 
 
 def server_context(options: SimulatorOptions) -> ssl.SSLContext | None:
-    """Return the context of an https server; None where it is to be http. Raises UsageError that names the flag."""
+    """Return the TLS context of an https server, None for http. Raises UsageError that names the flag."""
     if options.tls_cert:
         return _load(options.tls_cert, options.tls_key)
     if not options.tls:
@@ -38,7 +38,7 @@ def _load(cert: str, key: str) -> ssl.SSLContext:
 
 
 def make_certificate(cert: Path, key: Path) -> None:
-    """Write a self-signed certificate for localhost and its key; UsageError where openssl is missing or fails."""
+    """Write a self-signed certificate for localhost and its key; raises UsageError if openssl is missing or fails."""
     openssl = shutil.which("openssl")
     if openssl is None:
         raise UsageError(
@@ -51,8 +51,8 @@ def make_certificate(cert: Path, key: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=_MAKING_S,
+        timeout=_OPENSSL_TIMEOUT_S,
     )
     if made.returncode:
-        said = " ".join(made.stderr.split())[-200:]
-        raise UsageError(f"--tls: openssl made no certificate ({said}); give --tls-cert and --tls-key")
+        error = " ".join(made.stderr.split())[-200:]
+        raise UsageError(f"--tls: openssl failed to make a certificate ({error}); give --tls-cert and --tls-key")

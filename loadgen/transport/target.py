@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from collector.text.printable import printable
 from loadgen import __version__
-from loadgen.backends import named
+from loadgen.backends import find_backend
 from loadgen.errors import UnreachableError, UsageError
 from loadgen.options import MAX_BODY_BYTES, TargetOptions
 from loadgen.secrets import Secrets, split_userinfo
@@ -67,7 +67,7 @@ def resolve(options: TargetOptions) -> Target:
         headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
     if options.api_key:
         headers["Authorization"] = f"Bearer {options.api_key}"
-    elif named(options.backend).needs_authorization and not _authorizes(headers | dict(options.headers)):
+    elif find_backend(options.backend).needs_authorization and not _authorizes(headers | dict(options.headers)):
         headers["Authorization"] = "Bearer EMPTY"
     headers.update(options.headers)
     proxy_address = _proxy_address(options.proxy) if options.proxy else None
@@ -86,7 +86,7 @@ def resolve(options: TargetOptions) -> Target:
         proxy_address=proxy_address,
         max_body_bytes=options.max_body_bytes,
         secrets=Secrets.of(options).texts,
-        answer_headers=tuple(named(options.backend).headers),
+        answer_headers=tuple(find_backend(options.backend).headers),
     )
 
 

@@ -1,1 +1,1 @@
-"""What `scripts/bench` does: measure in turns, take medians, print Markdown."""
+"""The benchmark of `scripts/bench`: interleaved rounds, medians, Markdown tables."""

@@ -1,4 +1,4 @@
-"""The recipe of `scripts/bench`."""
+"""The command line of `scripts/bench`."""
 
 import argparse
 import signal
@@ -6,26 +6,26 @@ import sys
 from collections.abc import Sequence
 
 from loadgen.system.cpu_affinity import usable_cores
-from scripts.benching import parts, peers, polling
+from scripts.benching import components, peers, polling
 from scripts.benching.errors import NoResultError
 from scripts.benching.goals import goals_table
 from scripts.benching.machine import machine
 from scripts.benching.media import media_table
 from scripts.benching.nginx import Nginx, install_missing, nginx
-from scripts.benching.rates import rates_table
+from scripts.benching.rates_table import rates_table
 from scripts.benching.rounds import Place, Rounds, tell
 
 
 def main() -> None:
-    """Measure as the flags say and print Markdown."""
+    """Measure what the flags select and print Markdown tables."""
     flags = read_flags()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nginx is stopped too
     missing = [] if flags.parts else install_missing()
     for name in missing:
-        tell(f"{name} is missing: as root, apt-get install nginx-light wrk; going on with what is possible")
+        tell(f"{name} is missing: as root, apt-get install nginx-light wrk; continuing without it")
     print(f"\n{machine()}\n")
     if flags.parts or "nginx" in missing:
-        print(f"{parts.parts_table()}\n{polling.polling_table()}")
+        print(f"{components.components_table()}\n{polling.polling_table()}")
         return
     cores = usable_cores()
     with nginx(cores[0]) as server:
@@ -36,19 +36,21 @@ def main() -> None:
         if not flags.only_peers:
             measure(place, flags)
         if flags.peers or flags.only_peers:
-            tell_peers(server)
+            print_peers(server)
 
 
-def read_flags(words: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line, or `words` instead of it."""
+def read_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line, or `arguments` instead of it."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=sys.modules["scripts.benching"].__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of short runs; no 1,000,000 requests")
-    parser.add_argument("--rounds", type=int, default=3, help="medians are over this many (default: 3)")
-    parser.add_argument("--parts", action="store_true", help="only the pieces in isolation")
-    parser.add_argument("--media", action="store_true", help="only what media cost: looked at, saved, sent along")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round of short runs; without the run of 1,000,000 requests"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds that medians are over (default: 3)")
+    parser.add_argument("--parts", action="store_true", help="only components in isolation")
+    parser.add_argument("--media", action="store_true", help="only the cost of media: verified, saved, sent as input")
     parser.add_argument("--peers", action="store_true", help="AIPerf too, installed from the package index")
-    parser.add_argument("--only-peers", action="store_true", help="nothing but the peers")
-    flags = parser.parse_args(words)
+    parser.add_argument("--only-peers", action="store_true", help="only AIPerf")
+    flags = parser.parse_args(arguments)
     if flags.rounds < 1:
         parser.error("--rounds: give 1 or more")
     if flags.quick:
@@ -57,7 +59,7 @@ def read_flags(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def measure(place: Place, flags: argparse.Namespace) -> None:
-    """Take the rounds, then what is not taken in rounds."""
+    """Measure the rounds, then the goals that are not part of rounds."""
     rounds = Rounds(place)
     try:
         for _ in range(flags.rounds):
@@ -68,7 +70,7 @@ def measure(place: Place, flags: argparse.Namespace) -> None:
     print(goals_table(rounds, flags.rounds, quick=flags.quick), flush=True)
 
 
-def tell_peers(server: Nginx) -> None:
+def print_peers(server: Nginx) -> None:
     """Measure the peers against the same server."""
     print(f"\n{peers.peers_table(peers.measure(server.text))}")
 

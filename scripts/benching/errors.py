@@ -1,5 +1,5 @@
-"""What may go wrong while measuring."""
+"""Errors of a measurement."""
 
 
 class NoResultError(Exception):
-    """A command under measurement gave no figures; the message says which, and its last words."""
+    """A command under measurement gave no figures; the message has the command and its last line of output."""

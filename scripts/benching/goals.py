@@ -1,9 +1,9 @@
-"""What the tool must reach: each figure beside its bound."""
+"""Performance goals: each measured figure and its bound."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from scripts.benching import parts, polling, wrk
+from scripts.benching import components, polling, wrk
 from scripts.benching.errors import NoResultError
 from scripts.benching.rounds import LADDERS, Place, Rounds, tell
 from scripts.benching.table import markdown, middle, number, seconds
@@ -25,7 +25,7 @@ class Goal:
 
 
 def goals_table(rounds: Rounds, repeats: int, *, quick: bool) -> str:
-    """Measure what the rounds have not, and lay out all goals."""
+    """Measure what the rounds have not, and return the table of goals."""
     words = {True: "yes", False: "no", None: "not measured"}
     rows = [(goal.what, goal.bound, goal.reached, words[goal.met]) for goal in _all(rounds, repeats, quick)]
     return markdown(("what it must reach", "bound", "reached", ""), rows)
@@ -69,30 +69,30 @@ def punctual(rounds: Rounds) -> Iterator[Goal]:
     At 1,000/s some 0.1 requests are in flight (Little), so wrk has one connection: more would flatter us, as they queue.
     """
     p50, p99 = (rounds.figure("native", 1_000, "lag", name) for name in ("p50", "p99"))
-    floor_s = middle(each.p99 for each in rounds.floors[1_000])
+    floor_s = middle(each.p99 for each in rounds.timer_lateness[1_000])
     yield Goal("lag p50 at 1,000/s", "<= 10 us", seconds(p50), p50 <= 10e-6)
     yield Goal(
         "lag p99 at 1,000/s", f"<= 1.5 x the bare timer's {seconds(floor_s)}", seconds(p99), p99 <= 1.5 * floor_s
     )
     what, bound = "response p50 at 1,000/s minus wrk's with 1 connection", "<= 150 us"
-    if not rounds.lone_wrk:
+    if not rounds.single_wrk:
         yield Goal(what, bound, "wrk is missing", None)
         return
-    extra_s = rounds.figure("native", 1_000, "response", "p50") - middle(each.p50_s for each in rounds.lone_wrk)
+    extra_s = rounds.figure("native", 1_000, "response", "p50") - middle(each.p50_s for each in rounds.single_wrk)
     yield Goal(what, bound, seconds(extra_s), extra_s <= 150e-6)
 
 
 def large(place: Place, repeats: int, count: int) -> list[Goal]:
     """2 MB answers: the most of them, and the lag while 100 a second arrive. The share of wrk's is taken turn by turn."""
-    shares, lags, floors = [], [], []
+    shares, lags, timer_lateness = [], [], []
     for _ in range(repeats):
         if place.has_wrk:
             theirs = wrk.measure(place.server.big, place.sender_core, 8, 3, "/big.json").bytes_s
             run = place.bench("--num-prompts", str(count), "--max-concurrency", "8", url=place.server.big)
             shares.append(run.figure("throughput_qps") * place.server.big_bytes / theirs)
-        floors.append(place.bare_timer(100).p99)
+        timer_lateness.append(place.bare_timer(100).p99)
         lags.append(place.bench_at(100, url=place.server.big).figure("lag", "p99"))
-    late_s, floor_s, share = middle(lags), middle(floors), middle(shares)
+    late_s, floor_s, share = middle(lags), middle(timer_lateness), middle(shares)
     met = share >= 0.8 if shares else None
     return [
         Goal("2 MB answers, share of wrk's bytes/s on one core", ">= 0.8", number(share, 2), met),
@@ -102,7 +102,7 @@ def large(place: Place, repeats: int, count: int) -> list[Goal]:
 
 def pieces() -> Iterator[Goal]:
     """Scheduler and collector in isolation."""
-    for what, measure in (("scheduler: tokens", parts.scheduler), ("collector: records", parts.collector)):
+    for what, measure in (("scheduler: tokens", components.scheduler), ("collector: records", components.collector)):
         tell(what)
         rate = measure()
         yield Goal(f"{what} a second, in isolation", ">= 500,000", number(rate), rate >= 500_000)

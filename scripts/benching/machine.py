@@ -27,9 +27,9 @@ def machine() -> str:
 
 
 def _commit() -> str:
-    words = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    arguments = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return ""
     return f" ({done.stdout.strip()})" if done.returncode == 0 else ""

@@ -1,4 +1,4 @@
-"""What media cost: answers that are looked at, answers that are saved, and input images in memory."""
+"""The cost of media: verified answers, saved answers, and input images in memory."""
 
 import os
 import tempfile
@@ -6,9 +6,9 @@ from pathlib import Path
 
 from loadgen.simulator.engine.png import png
 from scripts.benching.goals import Goal, tried
+from scripts.benching.loadgen_run import Run
 from scripts.benching.rounds import Place, tell
 from scripts.benching.table import markdown, middle, number, seconds
-from scripts.benching.tool import Run
 
 RATE = 100
 IMAGES, IMAGE_BYTES, SENDERS = 1_000, 1_000_000, 4
@@ -19,8 +19,8 @@ def media_table(place: Place, repeats: int, *, quick: bool) -> str:
     """Measure and lay out."""
     goals = tried("2 MB answers looked at and saved", lambda: looked_at(place, repeats))
     goals += tried("input images", lambda: inputs(place, IMAGES // 10 if quick else IMAGES))
-    words = {True: "yes", False: "no", None: "not judged"}
-    return markdown(("media", "bound", "reached", ""), [(g.what, g.bound, g.reached, words[g.met]) for g in goals])
+    arguments = {True: "yes", False: "no", None: "not judged"}
+    return markdown(("media", "bound", "reached", ""), [(g.what, g.bound, g.reached, arguments[g.met]) for g in goals])
 
 
 def looked_at(place: Place, repeats: int) -> list[Goal]:
@@ -54,11 +54,11 @@ def looked_at(place: Place, repeats: int) -> list[Goal]:
 
 
 def _run(place: Place, kind: str) -> Run:
-    words = ("--request-rate", str(RATE), "--num-prompts", str(round(RATE * place.run_s)))
+    arguments = ("--request-rate", str(RATE), "--num-prompts", str(round(RATE * place.run_s)))
     if kind != "save":
-        return place.bench(*words, "--verify", kind, url=place.server.big)
+        return place.bench(*arguments, "--verify", kind, url=place.server.big)
     with tempfile.TemporaryDirectory(prefix="loadgen-bench-") as folder:
-        return place.bench(*words, "--save-dir", folder, url=place.server.big)
+        return place.bench(*arguments, "--save-dir", folder, url=place.server.big)
 
 
 def inputs(place: Place, count: int) -> list[Goal]:

@@ -34,7 +34,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi; default_type application/json;
   server {{ listen 127.0.0.1:{small} backlog=4096; location / {{ return 200 '{answer}'; }} }}
-  server {{ listen 127.0.0.1:{text} backlog=4096; location / {{ return 200 '{words}'; }} }}
+  server {{ listen 127.0.0.1:{text} backlog=4096; location / {{ return 200 '{text_answer}'; }} }}
   server {{ listen 127.0.0.1:{big} backlog=4096; root {folder}; sendfile on; tcp_nopush on;
     location /health {{ return 200 '{{}}'; }}
     location = /v1/chat/completions {{ try_files /big.json =404; error_page 405 =200 /big.json; }} }}
@@ -68,10 +68,10 @@ def install_missing() -> list[str]:
     return [name for name in missing if not found(name)]
 
 
-def _quietly(*words: str) -> None:
+def _quietly(*arguments: str) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with suppress(FileNotFoundError, subprocess.TimeoutExpired):
-        subprocess.run(words, stdout=subprocess.DEVNULL, check=False, timeout=300, env=environment)
+        subprocess.run(arguments, stdout=subprocess.DEVNULL, check=False, timeout=300, env=environment)
 
 
 @contextmanager
@@ -82,8 +82,8 @@ def nginx(core: int) -> Iterator[Nginx]:
         folder.chmod(0o755)  # the worker is another user
         size, ports = _write_answer(folder / "big.json"), _free_ports(3)
         (folder / "nginx.conf").write_text(_config(folder, core, ports))
-        words = [found("nginx") or "nginx", "-c", str(folder / "nginx.conf")]
-        process = subprocess.Popen(words, stderr=subprocess.DEVNULL, start_new_session=True)
+        arguments = [found("nginx") or "nginx", "-c", str(folder / "nginx.conf")]
+        process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, start_new_session=True)
         try:
             _wait(ports[0], process, folder / "error.log")
             small, text, big = (f"http://127.0.0.1:{port}" for port in ports)
@@ -105,7 +105,7 @@ def _config(folder: Path, core: int, ports: list[int]) -> str:
     small, text, big = ports
     return _CONFIG.format(
         folder=folder, mask=f"{1 << core:b}", small=small, text=text, big=big,
-        answer=json.dumps(SMALL), words=json.dumps(_TEXT),
+        answer=json.dumps(SMALL), text_answer=json.dumps(_TEXT),
     )  # fmt: skip
 
 

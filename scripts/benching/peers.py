@@ -67,7 +67,7 @@ def _install(folder: Path) -> Path:
 def _run(program: Path, url: str, rate: int, folder: Path) -> dict[str, Any] | str:
     tell(f"AIPerf {rate}/s")
     place = folder / str(rate)
-    words = [
+    arguments = [
         *(str(program), "profile", "--model", "default", "--url", url, "--endpoint-type", "chat"),
         *("--request-rate", str(rate), "--request-rate-mode", "constant", "--request-count", str(rate * SECONDS)),
         *("--concurrency", "5000", "--tokenizer", str(folder / "tokenizer"), "--isl", "64"),
@@ -75,7 +75,7 @@ def _run(program: Path, url: str, rate: int, folder: Path) -> dict[str, Any] | s
     ]
     exit_reason = "it ended well"
     try:
-        _bounded(words, LIMIT_S)
+        _bounded(arguments, LIMIT_S)
     except NoResultError as error:
         exit_reason = str(error)
     for file in place.rglob("profile_export_aiperf.json"):
@@ -84,9 +84,11 @@ def _run(program: Path, url: str, rate: int, folder: Path) -> dict[str, Any] | s
     return f"AIPerf gave no result: {exit_reason}"
 
 
-def _bounded(words: list[str], limit_s: float) -> None:
+def _bounded(arguments: list[str], limit_s: float) -> None:
     """Run a command to its end, within `limit_s` with all that it started. Raises NoResultError."""
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    ) as process:
         try:
             said = process.communicate(timeout=limit_s)[0].decode(errors="replace")
         except subprocess.TimeoutExpired:

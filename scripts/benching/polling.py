@@ -1,8 +1,8 @@
-"""What it costs to poll video jobs: CPU of one event loop with 100 jobs open, for jobs that take so and so long.
+"""What it costs to poll video jobs: CPU of one event loop with 100 jobs open, for several job durations.
 
-Beside it, in turns with it, stands the least that it can cost (bare_polling.py): a busy machine raises both.
+Interleaved with it runs its baseline, the least it can cost (polling_baseline.py): a busy machine raises both.
 
-python -m scripts.benching.polling    is the server: whatever it is asked, the job is in progress
+python -m scripts.benching.polling    starts the server, which answers that the job is in progress
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from loadgen.options import JobOptions, TargetOptions
 from loadgen.transport import make_transport
 from loadgen.transport.interface import Answer, Exchange
 from loadgen.transport.target import Target, resolve
-from scripts.benching.bare_polling import Bare
 from scripts.benching.errors import NoResultError
+from scripts.benching.polling_baseline import Baseline
 from scripts.benching.table import markdown, number, seconds
 
 JOBS: Final = 100
@@ -48,7 +48,7 @@ Poll = Callable[[Target, int, float], Coroutine[Any, Any, Cost]]
 
 
 def polling_table(over_s: float = 4.0) -> str:
-    """Measure each expected time, ours and the least there is, and lay the costs out."""
+    """Measure each expected time, ours and the baseline, and return the table."""
     heads = (f"{JOBS} jobs that take", "polls a second", "of a core", "CPU a poll", "a bare loop", "CPU a poll")
     return markdown(heads, [_row(expected_s, over_s) for expected_s in EXPECTED_S])
 
@@ -78,10 +78,10 @@ async def poll_jobs(target: Target, expected_ns: int, over_s: float) -> Cost:
 
 
 async def poll_bare(target: Target, expected_ns: int, over_s: float) -> Cost:
-    """Write and read as often as that, and do no more."""
+    """Write and read at the same rate, and do nothing else."""
     gaps = Polling(None, "polls")
     gaps.learn(expected_ns)
-    shared, connections = await Bare.open(target, JOBS, gaps)
+    shared, connections = await Baseline.open(target, JOBS, gaps)
     cost = await _cost(lambda: shared.sent, over_s)
     for connection in connections:
         connection.close()
@@ -95,7 +95,7 @@ def measure(expected_s: float, over_s: float, poll: Poll = poll_jobs) -> Cost:
 
 
 async def _cost(sent: Callable[[], int], over_s: float) -> Cost:
-    """Let things settle, then see what this process takes while it sends."""
+    """Wait for a steady state, then measure the CPU of this process while it polls."""
     await asyncio.sleep(1)
     gc.collect()
     gc.disable()
@@ -122,8 +122,8 @@ class Counting:
 @contextmanager
 def pending_server() -> Iterator[str]:
     """Run the server in a process of its own; give its base URL."""
-    words = [sys.executable, "-m", "scripts.benching.polling"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    arguments = [sys.executable, "-m", "scripts.benching.polling"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline().strip()

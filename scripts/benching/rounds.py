@@ -4,14 +4,14 @@ import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from scripts.benching import floor, tool, wrk
+from scripts.benching import loadgen_run, timer_baseline, wrk
 from scripts.benching.errors import NoResultError
 from scripts.benching.nginx import Nginx
 from scripts.benching.table import middle, seconds
 
 RATES = (100, 1_000, 5_000, 10_000, 20_000, 30_000, 40_000)
 LADDERS = {"native": RATES, "aiohttp": (*RATES[:2], 4_000, *RATES[2:])}  # 4,000/s is what aiohttp must reach
-FLOOR_RATES = (100, 1_000)
+TIMER_RATES = (100, 1_000)
 TRIED_ANYWAY = 1_000  # a rate up to here that failed was a stall of the machine: higher ones are tried too
 PERMITS = 5_000
 BUSY = 16  # connections that keep one core of wrk's busy
@@ -27,14 +27,14 @@ class Place:
     has_wrk: bool
     run_s: float
 
-    def bench(self, *words: str, url: str = "", watch: bool = False) -> tool.Run:
+    def bench(self, *arguments: str, url: str = "", watch: bool = False) -> loadgen_run.Run:
         """Run the tool, pinned so that the sender has a core without the server. Raises NoResultError."""
         pins = f"scheduler={self.server_core},collector={self.server_core},senders={self.sender_core}"
         shared = ("--base-url", url or self.server.small, "--senders", "1", "--pin", pins)
-        permits = () if "--max-concurrency" in words else ("--max-concurrency", str(PERMITS))
-        return tool.bench(*shared, *permits, *words, watch_from=self.server_core if watch else None)
+        permits = () if "--max-concurrency" in arguments else ("--max-concurrency", str(PERMITS))
+        return loadgen_run.bench(*shared, *permits, *arguments, sampler_core=self.server_core if watch else None)
 
-    def bench_at(self, rate: int, transport: str = "native", url: str = "") -> tool.Run:
+    def bench_at(self, rate: int, transport: str = "native", url: str = "") -> loadgen_run.Run:
         """Run the tool at a finite rate."""
         count = max(round(rate * self.run_s), 10)
         return self.bench("--request-rate", str(rate), "--num-prompts", str(count), "--transport", transport, url=url)
@@ -45,9 +45,9 @@ class Place:
             return []
         return [wrk.measure(self.server.small, self.sender_core, connections, max(2, round(self.run_s)))]
 
-    def bare_timer(self, rate: int) -> floor.Floor:
+    def bare_timer(self, rate: int) -> timer_baseline.Lateness:
         """Run nothing but a timer on the sender's core."""
-        return floor.measure(rate, self.run_s, self.sender_core)
+        return timer_baseline.measure(rate, self.run_s, self.sender_core)
 
 
 @dataclass(slots=True)
@@ -56,19 +56,19 @@ class Rounds:
 
     place: Place
     count: int = 0
-    runs: dict[tuple[str, int], list[tool.Run]] = field(default_factory=lambda: defaultdict(list))
-    floors: dict[int, list[floor.Floor]] = field(default_factory=lambda: defaultdict(list))
+    runs: dict[tuple[str, int], list[loadgen_run.Run]] = field(default_factory=lambda: defaultdict(list))
+    timer_lateness: dict[int, list[timer_baseline.Lateness]] = field(default_factory=lambda: defaultdict(list))
     busy_wrk: list[wrk.Wrk] = field(default_factory=list)
-    lone_wrk: list[wrk.Wrk] = field(default_factory=list)
+    single_wrk: list[wrk.Wrk] = field(default_factory=list)
 
     def take(self) -> None:
         """Measure one round. Raises NoResultError where wrk gives no figures."""
         self.count += 1
         tell(f"round {self.count}")
-        for rate in FLOOR_RATES:
-            self.floors[rate].append(self.place.bare_timer(rate))
+        for rate in TIMER_RATES:
+            self.timer_lateness[rate].append(self.place.bare_timer(rate))
         self.busy_wrk += self.place.closed_loop(BUSY)
-        self.lone_wrk += self.place.closed_loop(1)
+        self.single_wrk += self.place.closed_loop(1)
         climbing = set(LADDERS)
         for rate, transport in sorted((rate, name) for name, ladder in LADDERS.items() for rate in ladder):
             if transport in climbing and self._fails(transport, rate) and rate > TRIED_ANYWAY:

@@ -20,9 +20,9 @@ class Wrk:
 
 def measure(url: str, core: int, connections: int, seconds: int, path: str = "/v1/chat/completions") -> Wrk:
     """Run wrk with one thread on one core. Raises NoResultError."""
-    words = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url + path]
+    arguments = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url + path]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=seconds + 30)
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=seconds + 30)
     except subprocess.TimeoutExpired:
         raise NoResultError(f"wrk did not end within {seconds + 30} s") from None
     return parse(done.stdout + done.stderr)

@@ -1,1 +1,1 @@
-"""Fuzzing by hypothesis: whatever a user, a file or a server comes up with, there is a result or one line."""
+"""Fuzzing with hypothesis: any input must give a result or a one-line error."""

@@ -1,4 +1,4 @@
-"""The recipe of `scripts/fuzz`."""
+"""The command line of `scripts/fuzz`."""
 
 import argparse
 import os
@@ -11,22 +11,22 @@ from scripts.fuzzing.answers import ANSWERS
 from scripts.fuzzing.command_line import COMMAND_LINE, SERVE_FLAGS
 from scripts.fuzzing.data_files import DATA_FILES
 from scripts.fuzzing.jobs import JOBS
-from scripts.fuzzing.pages import PAGES
-from scripts.fuzzing.rates import RATES
+from scripts.fuzzing.metrics_pages import PAGES
 from scripts.fuzzing.run_files import RUN_FILES
+from scripts.fuzzing.sweep_and_search import RATES
 from scripts.fuzzing.target import Tally, Target, run
 
 TARGETS: Final = (COMMAND_LINE, RATES, SERVE_FLAGS, DATA_FILES, RUN_FILES, ANSWERS, JOBS, PAGES)
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Fuzz as the flags say and print a row a target; return 1 where a case failed."""
-    flags = read_flags(words)
+    flags = read_flags(arguments)
     os.nice(flags.nice)
     chosen = [target for target in TARGETS if flags.target in (None, target.name)]
     shares, cases, failed, spent_s = sum(target.share for target in chosen), 0, 0, 0.0
     wanted = flags.cases / shares
-    print("| target | cases | s | what came of them |\n|---|---|---|---|", flush=True)
+    print("| target | cases | s | outcomes |\n|---|---|---|---|", flush=True)
     for target in chosen:  # what one leaves of its time is for those after it
         seconds = (flags.seconds - spent_s) * target.share / shares
         tally, fault = _run(target, round(wanted * target.share), seconds, flags.seed)
@@ -37,15 +37,15 @@ def main(words: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def read_flags(words: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line, or `words` instead of it."""
+def read_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line, or `arguments` instead of it."""
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=sys.modules["scripts.fuzzing"].__doc__)
     parser.add_argument("--cases", type=int, default=105_000, help="in all (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=3600.0, help="in all, at most (default: %(default)s)")
     parser.add_argument("--target", choices=[target.name for target in TARGETS], help="only this one")
-    parser.add_argument("--seed", type=int, default=0, help="where to begin; the same one gives the same cases")
-    parser.add_argument("--nice", type=int, default=19, help="how far to stand back for others (default: %(default)s)")
-    flags = parser.parse_args(words)
+    parser.add_argument("--seed", type=int, default=0, help="first seed; the same seed gives the same cases")
+    parser.add_argument("--nice", type=int, default=19, help="niceness of the process (default: %(default)s)")
+    flags = parser.parse_args(arguments)
     if flags.cases < 1 or not flags.seconds > 0:
         parser.error("--cases and --seconds: give more than 0")
     return flags

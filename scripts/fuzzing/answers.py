@@ -1,4 +1,4 @@
-"""Answers of servers: what a body says, in every dialect, down to the record and the note that come of it."""
+"""Fuzzing of answer bodies: every backend, up to the record and the note that are sent."""
 
 import base64
 import binascii
@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from collector.records.record import RECORD, ErrorKind
 from collector.summary.run_info import RunNotes
-from loadgen.backends import ENDPOINTS, Endpoint
+from loadgen.backends import BACKENDS, Backend
 from loadgen.datasets.input_images import synthetic_png
 from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia
 from loadgen.engine.record_sender import RecordSender
 from loadgen.media.verification import HeaderVerifier
 from loadgen.transport.interface import Answer
-from scripts.fuzzing.oddities import damaged_bytes, mutated_json
+from scripts.fuzzing.odd_values import damaged_bytes, mutated_json
 from scripts.fuzzing.target import Target
 
 _PICTURE: Final = base64.b64encode(synthetic_png(8, 8, 0)).decode()
@@ -61,30 +61,30 @@ class _Sink:
         pass
 
 
-def _body(endpoint: Endpoint) -> "st.SearchStrategy[bytes]":
-    if not endpoint.path.startswith("/v1/videos"):
-        originals = _CHATS if endpoint.name == "vllm-omni" else _IMAGES
+def _body(backend: Backend) -> "st.SearchStrategy[bytes]":
+    if not backend.path.startswith("/v1/videos"):
+        originals = _CHATS if backend.name == "vllm-omni" else _IMAGES
         whole = st.sampled_from([orjson.dumps(each) for each in originals])
         return mutated_json(originals) | mutated_json(originals) | whole.flatmap(damaged_bytes)
     return damaged_bytes(_MOVIE)
 
 
 @st.composite
-def _case(draw: Callable[..., Any]) -> tuple[Endpoint, str, int, Answer]:
-    endpoint = draw(st.sampled_from(list(ENDPOINTS.values())))
-    task, n = draw(st.sampled_from(endpoint.tasks)), draw(st.sampled_from((1, 1, 2))) if endpoint.takes_n else 1
-    body, status = draw(_body(endpoint)), draw(st.sampled_from((200, 200, 200, 200, 500, 999)))
+def _case(draw: Callable[..., Any]) -> tuple[Backend, str, int, Answer]:
+    backend = draw(st.sampled_from(list(BACKENDS.values())))
+    task, n = draw(st.sampled_from(backend.tasks)), draw(st.sampled_from((1, 1, 2))) if backend.takes_n else 1
+    body, status = draw(_body(backend)), draw(st.sampled_from((200, 200, 200, 200, 500, 999)))
     shape = draw(st.sampled_from((bytes, memoryview, lambda content: memoryview(bytearray(content)))))
-    return endpoint, task, n, Answer(10, 20, 30, status, shape(body))
+    return backend, task, n, Answer(10, 20, 30, status, shape(body))
 
 
-def check(case: tuple[Endpoint, str, int, Answer]) -> str:
+def check(case: tuple[Backend, str, int, Answer]) -> str:
     """Take an answer in: it makes one record, whose error is never a fault of ours; media of a success decode."""
-    endpoint, task, n, answer = case
+    backend, task, n, answer = case
     sink = _Sink()
     record_sender = RecordSender(sink, sink, 0)  # type: ignore[arg-type]
     asked = ExpectedMedia(task, n, lambda _index: (8, 8) if len(answer.body) % 2 else (0, 0))
-    AnswerHandler(endpoint, asked, record_sender, None, HeaderVerifier(task)).take(7, 5, answer)
+    AnswerHandler(backend, asked, record_sender, None, HeaderVerifier(task)).take(7, 5, answer)
     record_sender.flush()
     *notes, rows = sink.sent
     (record,) = np.frombuffer(rows, RECORD, offset=1)
@@ -95,14 +95,14 @@ def check(case: tuple[Endpoint, str, int, Answer]) -> str:
         taken.take(note)
     if record["error"]:
         return ErrorKind(int(record["error"])).name.lower()
-    _decode(endpoint, bytes(answer.body))
+    _decode(backend, bytes(answer.body))
     return "ok"
 
 
-def _decode(endpoint: Endpoint, body: bytes) -> None:
+def _decode(backend: Backend, body: bytes) -> None:
     """Decode what was taken for a success; that it is no base64 after all is found here, and counted as unsaved."""
     try:
-        list(endpoint.media(body))
+        list(backend.media(body))
     except (binascii.Error, ValueError):
         return
 

@@ -26,9 +26,9 @@ from loadgen.simulator.engine import options as simulator
 from loadgen.transport.request_head import RequestHeads
 from loadgen.transport.target import resolve
 from loadgen.transport.tls import tls_context
+from scripts.fuzzing.command_outcome import outcome, run_captured
 from scripts.fuzzing.data_files import folder
-from scripts.fuzzing.oddities import ODD_TEXTS
-from scripts.fuzzing.said import outcome, said
+from scripts.fuzzing.odd_values import ODD_TEXTS
 from scripts.fuzzing.target import Target
 
 SECRET: Final = "s3cr3t+Zm9v"
@@ -133,17 +133,17 @@ def home() -> Path:
 @st.composite
 def _case(draw: Callable[..., Any]) -> list[str]:
     home()
-    words = list(draw(st.sampled_from(((), ("--base-url", "http://127.0.0.1:9"), ("--simulate",)))))
+    arguments = list(draw(st.sampled_from(((), ("--base-url", "http://127.0.0.1:9"), ("--simulate",)))))
     if draw(st.integers(0, 3)):
-        words += ["--dataset", "random", "--task", draw(st.sampled_from(("t2i", "i2i", "t2v")))]
+        arguments += ["--dataset", "random", "--task", draw(st.sampled_from(("t2i", "i2i", "t2v")))]
     for action in draw(st.lists(st.sampled_from(_actions()), max_size=5)):
-        words += words_of(draw, action)
+        arguments += arguments_of(draw, action)
     if draw(st.integers(0, 9)) == 0:
-        words.append(draw(st.sampled_from(ODD_TEXTS)))
-    return [word.replace("\0", "") for word in words]  # which no command line can hold
+        arguments.append(draw(st.sampled_from(ODD_TEXTS)))
+    return [word.replace("\0", "") for word in arguments]  # which no command line can hold
 
 
-def words_of(draw: Callable[..., Any], action: argparse.Action) -> list[str]:
+def arguments_of(draw: Callable[..., Any], action: argparse.Action) -> list[str]:
     """Draw a value of a flag, odd or fine."""
     flag = action.option_strings[-1]
     if action.nargs == 0:
@@ -201,18 +201,18 @@ def is_small(options: BenchOptions) -> bool:
     return most <= _LARGEST and side <= 1024 and data.num_input_images <= 3 and len(config) < 100
 
 
-def check(words: list[str]) -> str:
+def check(arguments: list[str]) -> str:
     """Run one command line as far as its plan."""
-    return said_at_home(["bench", *words], _plan_only)
+    return run_in_home(["bench", *arguments], _plan_only)
 
 
-def said_at_home(words: list[str], run: Callable[[argparse.Namespace], int]) -> str:
+def run_in_home(arguments: list[str], run: Callable[[argparse.Namespace], int]) -> str:
     """Give a command line to `run`, with the files that its words name; what it writes is removed."""
     place = home()
     before = set(place.iterdir())
     try:
         with contextlib.chdir(place):
-            return outcome(*said(lambda: main(words, run=run)), secrets=(SECRET,))
+            return outcome(*run_captured(lambda: main(arguments, run=run)), secrets=(SECRET,))
     finally:
         for path in set(place.iterdir()) - before:
             _remove(path)
@@ -235,8 +235,8 @@ def _serve_case(draw: Callable[..., Any]) -> str:
 
 def check_serve(text: str) -> str:
     """Read the flags of `loadgen serve`, as `--simulate` takes them."""
-    words = ["--simulate=" + text.replace("\0", ""), "--task", "t2i", "--dataset", "random"]
-    return check(words)
+    arguments = ["--simulate=" + text.replace("\0", ""), "--task", "t2i", "--dataset", "random"]
+    return check(arguments)
 
 
 COMMAND_LINE: Final = Target("command line", 12, _case(), check)

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from loadgen.backends import ENDPOINTS
+from loadgen.backends import BACKENDS
 from loadgen.datasets.input_images import synthetic_png
 from loadgen.datasets.trace import KEYS
 from loadgen.errors import LoadgenError
 from loadgen.options import TASKS, ArrivalOptions, DataOptions, TargetOptions, WarmupOptions
 from loadgen.planning.plan import Plan, build_plan
 from loadgen.planning.rate_series import read_series
-from scripts.fuzzing.oddities import ODD_TEXTS, ODD_VALUES, damaged_bytes, mutated_json
+from scripts.fuzzing.odd_values import ODD_TEXTS, ODD_VALUES, damaged_bytes, mutated_json
 from scripts.fuzzing.target import Target
 
 _KEYS: Final = (*KEYS, *KEYS, "prompt_2", "widht", "n", "model", "extra_body", "**", "é", "class", "")
@@ -91,7 +91,7 @@ def _written() -> "st.SearchStrategy[tuple[str, bytes]]":
 @st.composite
 def _case(draw: Callable[..., Any]) -> tuple[str, bytes, str, str, str]:
     kind, content = draw(_written())
-    backend = draw(st.sampled_from(list(ENDPOINTS.values())))
+    backend = draw(st.sampled_from(list(BACKENDS.values())))
     return (
         kind,
         content,
@@ -133,7 +133,7 @@ def _plan(kind: str, path: Path, task: str, backend: str, process: str) -> Plan 
     dataset = "trace" if kind == "trace" else "vbench"
     place = path.parent if kind == "captions" else path
     data = DataOptions(dataset, task if kind != "captions" else "i2v" if video else "i2i", str(place), num_prompts=5)
-    chosen = backend if data.task in ENDPOINTS[backend].tasks else "vllm-omni"
+    chosen = backend if data.task in BACKENDS[backend].tasks else "vllm-omni"
     arrivals = ArrivalOptions(
         process if kind == "trace" else "constant", rate=100.0 if process == "constant" else float("inf")
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from loadgen.backends import videos
 from loadgen.bodies.server_figures import HEADERS, with_headers
-from scripts.fuzzing.oddities import damaged_bytes, mutated_json
+from scripts.fuzzing.odd_values import damaged_bytes, mutated_json
 from scripts.fuzzing.target import Target
 
 _JOBS: Final = (
@@ -33,7 +33,7 @@ def check(case: tuple[bytes, str | None, str | None]) -> str:
     body, expected, header = case
     job = videos.read_job(body, expected)
     assert expected is None or job.id == expected
-    with_headers(job.reply, dict.fromkeys(HEADERS, header or ""))
+    with_headers(job.parsed, dict.fromkeys(HEADERS, header or ""))
     if job.id:
         for request in (videos.poll(job.id), videos.content(job.id), videos.delete(job.id)):
             rest = request.path.removeprefix("/v1/videos/").removesuffix("/content")

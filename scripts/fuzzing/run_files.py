@@ -28,8 +28,8 @@ from loadgen.api import (
     simulated,
 )
 from loadgen.cli.main import main
-from scripts.fuzzing.oddities import ODD_TEXTS, damaged_bytes, mutated_json
-from scripts.fuzzing.said import outcome, said
+from scripts.fuzzing.command_outcome import outcome, run_captured
+from scripts.fuzzing.odd_values import ODD_TEXTS, damaged_bytes, mutated_json
 from scripts.fuzzing.target import Target
 
 _FLAGS: Final = (
@@ -96,14 +96,14 @@ def _line(lines: list[bytes], number: int) -> "st.SearchStrategy[bytes]":
 
 def check(case: tuple[dict[str, bytes | None], tuple[str, ...]]) -> str:
     """Look at a damaged copy, or hold it against one that is whole: a report, or one line that names the file."""
-    damage, words = case
+    damage, arguments = case
     folder, held = saved_run()
     before = set(folder.parent.iterdir())
     for name, content in damage.items():
         (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
     try:
         with contextlib.chdir(folder.parent):  # files go there
-            return outcome(*said(lambda: main(words)))
+            return outcome(*run_captured(lambda: main(arguments)))
     finally:
         for path in (set(folder.parent.iterdir()) - before) | {folder / each for each in folder.iterdir()}:
             path.unlink()

@@ -1,4 +1,4 @@
-"""A target: a strategy for odd input, and what to do with a case of it."""
+"""A fuzzing target: a strategy that generates cases, and a check of one case."""
 
 import time
 from collections import Counter

@@ -13,8 +13,8 @@ import orjson
 
 from loadgen.search.bracket import Bracket
 from scripts.benching.table import markdown
-from scripts.searching.edge import edges
-from scripts.searching.queue import Server, contains, coverage
+from scripts.searching.decision_errors import decision_errors
+from scripts.searching.simulated_search import Server, contains, coverage
 
 REAL: Final = Server(mu=50, slo_s=0.12)
 ATTAINMENT: Final = 0.9
@@ -45,7 +45,7 @@ def main() -> None:
         print(markdown(head, rows), flush=True)
     if arguments.edge:
         wrong = ("service", "load", "requests in a run", "attainment", "said to hold", "said to fail")
-        print(f"\n{markdown(wrong, list(edges(arguments.edge)))}", flush=True)
+        print(f"\n{markdown(wrong, list(decision_errors(arguments.edge)))}", flush=True)
     if arguments.seeds:
         print(f"\ntruth {REAL.truth(ATTAINMENT):.1f}/s\n", flush=True)
         real(arguments.seeds, arguments.budget, arguments.jobs)
@@ -58,7 +58,7 @@ def real(seeds: int, budget_s: float, jobs: int) -> None:
         found = []
         for seed, one in enumerate(pool.map(lambda seed: search(seed, budget_s), range(seeds))):
             found.append(one)
-            states = [state for look in one["looks"] for state in look["runs"]]
+            states = [state for take_look in one["looks"] for state in take_look["runs"]]
             inside = contains(Bracket(*one["bracket"]), truth)
             print(
                 seed,
@@ -83,12 +83,12 @@ def real(seeds: int, budget_s: float, jobs: int) -> None:
 def search(seed: int, budget_s: float) -> Any:
     """Search once, and return its JSON."""
     service = f"--base-ms {1e3 / REAL.mu} --unit-ms 0 --service exponential --seed {seed}"
-    words: Sequence[str] = (
+    arguments: Sequence[str] = (
         *("search", f"--simulate={service}", "--task", "t2i", "--dataset", "random", "--disable-tqdm"),
         *("--arrival", "poisson", "--arrival-seed", str(1000 * seed), "--slo-ms", str(REAL.slo_s * 1e3)),
         *("--min-attainment", str(ATTAINMENT), "--budget", str(budget_s), "--output-file", "-"),
     )
-    done = subprocess.run([sys.executable, "-m", "loadgen", *words], capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "loadgen", *arguments], capture_output=True, check=False)
     if done.returncode:
         raise SystemExit(f"search {seed}: exit {done.returncode}: {done.stderr.decode()}")
     return orjson.loads(done.stdout)

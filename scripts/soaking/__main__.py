@@ -1,4 +1,4 @@
-"""The recipe of `scripts/soak`."""
+"""The command line of `scripts/soak`."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from typing import Any
 from collector.saved.run_folder import read_run
 from loadgen.processes.simulated_server import simulated
 from loadgen.simulator.engine.options import SimulatorOptions
-from scripts.soaking.account import discrepancies
+from scripts.soaking.discrepancies import discrepancies
 from scripts.soaking.growth import Looks, growths, watched
 
 RATE = 500
@@ -51,21 +51,21 @@ def main() -> None:
             faults = json.load(answer)
         wrong = list(discrepancies(result, read_run(Path(folder) / "run"), faults))
     wrong += [excess for each in growths(looks) if (excess := each.excess(result["offered"]["sent"]))]
-    for line in described(result, looks, faults):
+    for line in report_lines(result, looks, faults):
         print(line)
     for line in wrong:
         print(f"WRONG  {line}")
-    print("failed" if wrong else "fine: nothing grew, the books balance, every record is explained")
+    print("failed" if wrong else "passed: nothing grew, all requests are accounted for, every record is explained")
     sys.exit(1 if wrong else 0)
 
 
 def soak(url: str, folder: Path, seconds: int) -> tuple[dict[str, Any], Looks]:
     """Run `loadgen bench`; return its result and what its processes took."""
-    words = ["--base-url", url, "--task", "t2i", "--dataset", "random", "--width", "64", "--height", "64"]
+    arguments = ["--base-url", url, "--task", "t2i", "--dataset", "random", "--width", "64", "--height", "64"]
     load = ["--arrival", "poisson", "--request-rate", str(RATE), "--duration", str(seconds), "--senders", "2"]
     bounds = ["--max-concurrency", "1000", "--timeout", str(TIMEOUT_S), "--drain", str(DRAIN_S)]
     places = ["--run-dir", str(folder / "run"), "--output-file", str(folder / "result.json"), "--warmup-requests", "0"]
-    command = [sys.executable, "-m", "loadgen", "bench", *words, *load, *bounds, *places]
+    command = [sys.executable, "-m", "loadgen", "bench", *arguments, *load, *bounds, *places]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     with process, watched(process.pid) as looks:
         try:
@@ -77,7 +77,7 @@ def soak(url: str, folder: Path, seconds: int) -> tuple[dict[str, Any], Looks]:
     return json.loads((folder / "result.json").read_bytes()), looks
 
 
-def described(result: dict[str, Any], looks: Looks, faults: dict[str, int]) -> Iterator[str]:
+def report_lines(result: dict[str, Any], looks: Looks, faults: dict[str, int]) -> Iterator[str]:
     """Yield the figures, a line each."""
     offered, response = result["offered"], result["response"]
     yield f"sent    {offered['sent']} of {offered['planned']}, {offered['achieved_rate']:.1f}/s of {offered['asked_rate']}/s"

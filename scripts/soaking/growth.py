@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from scripts.benching.watch import parse_memory, parse_stat, program, repeated
+from scripts.benching.process_usage import parse_memory, parse_stat, program, repeated
 
 PERIOD_S = 1.0
 SETTLED = 0.25  # of the looks: what grows in the beginning are pools and caches
@@ -36,11 +36,11 @@ Looks = dict[str, list[Look]]
 def watched(parent: int) -> Iterator[Looks]:
     """Look at the children of `parent`, and at itself, once a second, into what is given: looks by name and id."""
     looks: Looks = defaultdict(list)
-    with repeated(lambda: look(parent, looks), PERIOD_S):
+    with repeated(lambda: take_look(parent, looks), PERIOD_S):
         yield looks
 
 
-def look(parent: int, looks: Looks) -> None:
+def take_look(parent: int, looks: Looks) -> None:
     """Take one look at each process; one that has just ended is left out."""
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, KeyError):

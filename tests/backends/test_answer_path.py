@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from collector.records.record import ErrorKind
 from loadgen.transport.answer_headers import HEAD_LIMIT
 from loadgen.transport.answer_reader import SCRATCH
-from scripts.fuzzing.reading import GOOD, LIMITS, PIECES, SEEDS, check, read
+from scripts.fuzzing.answer_path import GOOD, LIMITS, PIECES, SEEDS, check, read
 
 OK = b"HTTP/1.1 200 OK\r\n"
 PLACES = st.tuples(st.integers(0, len(LIMITS) - 1), st.integers(0, len(PIECES) - 1), st.integers(0, 1))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from collector.records.record import ErrorKind
-from loadgen.backends import ENDPOINTS, chat_completions, endpoint
+from loadgen.backends import BACKENDS, backend_for, chat_completions
 from loadgen.datasets.sample import Sample
 from loadgen.errors import InputError, UsageError
 from loadgen.options import TASKS
@@ -47,11 +47,11 @@ def item(url: object, **beside: object) -> dict[str, object]:
 
 
 def test_the_default_backend_is_found_for_every_task() -> None:
-    assert [endpoint("vllm-omni", task).path for task in TASKS] == ["/v1/chat/completions"] * 6
+    assert [backend_for("vllm-omni", task).path for task in TASKS] == ["/v1/chat/completions"] * 6
 
 
 def test_every_endpoint_is_listed_under_its_own_name() -> None:
-    assert list(ENDPOINTS) == [found.name for found in ENDPOINTS.values()]
+    assert list(BACKENDS) == [found.name for found in BACKENDS.values()]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_an_unknown_backend_or_task_is_named_with_the_valid_ones(
     backend: str, task: str, named: tuple[str, ...]
 ) -> None:
     with pytest.raises(UsageError) as fault:
-        endpoint(backend, task)
+        backend_for(backend, task)
     assert all(word in str(fault.value) for word in named)
 
 

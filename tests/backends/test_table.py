@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from loadgen.backends import ENDPOINTS, Endpoint, JobEndpoint, endpoint, named
-from loadgen.bodies.extra_fields import check, overlaid
+from loadgen.backends import BACKENDS, Backend, JobBackend, backend_for, find_backend
+from loadgen.bodies.extra_fields import check, with_extra_fields
 from loadgen.datasets.input_images import synthetic_png
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
@@ -18,7 +18,7 @@ from loadgen.transport.target import resolve
 from tests.backends.test_image_edits import fields
 from tests.support.commands import T2I, bench, run, server
 
-PAIRS = [(one, task) for one in ENDPOINTS.values() for task in one.tasks]
+PAIRS = [(one, task) for one in BACKENDS.values() for task in one.tasks]
 IDS = [f"{one.name}-{task}" for one, task in PAIRS]
 EVERYTHING = '{"guidance_scale":4.5,"num_inference_steps":7,"seed":null}'
 
@@ -28,7 +28,7 @@ def sample_for(task: str, **extra: Any) -> Sample:
     return Sample("a cat", width=64, height=32, num_inference_steps=50, seed=3, images=images, extra=extra)
 
 
-def sent_fields(one: Endpoint, sample: Sample, task: str) -> dict[str, Any]:
+def sent_fields(one: Backend, sample: Sample, task: str) -> dict[str, Any]:
     """The fields of a request beside the message, as values of JSON."""
     request = one.encode(sample, "sd3", task)
     if request.content_type != "application/json":
@@ -42,8 +42,8 @@ def sent_fields(one: Endpoint, sample: Sample, task: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("one", "task"), PAIRS, ids=IDS)
-def test_every_endpoint_encodes_every_task_it_lists_and_is_found_by_its_name(one: Endpoint, task: str) -> None:
-    assert endpoint(one.name, task) is one
+def test_every_endpoint_encodes_every_task_it_lists_and_is_found_by_its_name(one: Backend, task: str) -> None:
+    assert backend_for(one.name, task) is one
     request = one.encode(sample_for(task), "sd3", task)
     assert (request.method, request.path) == ("POST", one.path)
     assert request.body
@@ -51,7 +51,7 @@ def test_every_endpoint_encodes_every_task_it_lists_and_is_found_by_its_name(one
 
 def test_the_table_names_every_backend_and_its_tasks_in_the_help() -> None:
     _, text, _ = run("bench", "--help", COLUMNS="1000")
-    assert all(f"{name} ({' '.join(one.tasks)})" in text for name, one in ENDPOINTS.items())
+    assert all(f"{name} ({' '.join(one.tasks)})" in text for name, one in BACKENDS.items())
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_does_not_go_together_is_named_with_what_would(
     backend: str, task: str, n: int, named_words: tuple[str, ...]
 ) -> None:
     with pytest.raises(UsageError) as fault:
-        endpoint(backend, task, n)
+        backend_for(backend, task, n)
     assert all(word in str(fault.value) for word in named_words)
 
 
@@ -75,9 +75,9 @@ def test_what_does_not_go_together_is_named_with_what_would(
 
 
 @pytest.mark.parametrize(("one", "task"), PAIRS, ids=IDS)
-def test_an_extra_body_wins_over_rows_and_flags_in_every_dialect(one: Endpoint, task: str) -> None:
+def test_an_extra_body_wins_over_rows_and_flags_in_every_dialect(one: Backend, task: str) -> None:
     target = TargetOptions(backend=one.name, extra_body=orjson.loads(EVERYTHING))
-    (sample,) = overlaid([sample_for(task, guidance_scale=1.0, seed=4, negative_prompt="blur")], target)
+    (sample,) = with_extra_fields([sample_for(task, guidance_scale=1.0, seed=4, negative_prompt="blur")], target)
     sent = sent_fields(one, sample, task)
     assert (sent["guidance_scale"], sent["num_inference_steps"], sent["negative_prompt"]) == (4.5, 7, "blur")
     assert "seed" not in sent
@@ -85,25 +85,25 @@ def test_an_extra_body_wins_over_rows_and_flags_in_every_dialect(one: Endpoint, 
 
 def test_steps_and_frames_of_an_extra_body_are_known_to_warm_ups_and_the_slo() -> None:
     target = TargetOptions(extra_body={"num_inference_steps": 7, "num_frames": 5, "width": 9})
-    (sample,) = overlaid([Sample("a", width=64, num_inference_steps=50, extra={"num_frames": 3})], target)
+    (sample,) = with_extra_fields([Sample("a", width=64, num_inference_steps=50, extra={"num_frames": 3})], target)
     assert (sample.num_inference_steps, sample.num_frames, sample.width) == (7, 5, 64)
     assert sample.extra == {"width": 9}
 
 
 @pytest.mark.parametrize("steps", ["many", 0, True, 2.5])
 def test_an_extra_body_that_no_server_may_like_is_sent_as_it_stands(steps: object) -> None:
-    (sample,) = overlaid([sample_for("t2i")], TargetOptions(extra_body={"num_inference_steps": steps}))
-    assert sent_fields(named("openai"), sample, "t2i")["num_inference_steps"] == steps
+    (sample,) = with_extra_fields([sample_for("t2i")], TargetOptions(extra_body={"num_inference_steps": steps}))
+    assert sent_fields(find_backend("openai"), sample, "t2i")["num_inference_steps"] == steps
 
 
 def test_without_flags_the_samples_stay_the_very_same() -> None:
     samples = [sample_for("t2i")]
-    assert overlaid(samples, TargetOptions()) is samples
+    assert with_extra_fields(samples, TargetOptions()) is samples
 
 
 @pytest.mark.parametrize(("one", "task"), [pair for pair in PAIRS if pair[0].takes_n])
-def test_n_goes_along_where_an_endpoint_takes_it(one: Endpoint, task: str) -> None:
-    (sample,) = overlaid([sample_for(task)], TargetOptions(n=3, extra_body={"seed": 1}))
+def test_n_goes_along_where_an_endpoint_takes_it(one: Backend, task: str) -> None:
+    (sample,) = with_extra_fields([sample_for(task)], TargetOptions(n=3, extra_body={"seed": 1}))
     assert sent_fields(one, sample, task)["n"] == 3
 
 
@@ -154,7 +154,7 @@ def test_a_bearer_token_goes_along_where_servers_want_one(options: dict[str, Any
 MODULE = """
 from loadgen.backends import image_generations as images
 name, path, tasks = "mine", images.path, ("t2i",)
-needs_authorization, takes_n, headers, asked_size = True, False, (), images.asked_size
+needs_authorization, takes_n, headers, requested_size = True, False, (), images.requested_size
 def encode(sample, model, task):
     return images.encode(sample, "mine:" + model, task)
 read, media = images.read, images.media
@@ -186,31 +186,35 @@ def test_an_endpoint_of_an_installed_package_carries_a_run(tmp_path: Path) -> No
 
 def test_an_installed_endpoint_is_loaded_only_when_it_is_named(site: Path) -> None:
     install(site, "lazy_endpoint", MODULE)
-    endpoint("openai", "t2i")
+    backend_for("openai", "t2i")
     assert "lazy_endpoint" not in sys.modules
     with pytest.raises(UsageError, match=r"nonesuch.*mine"):
-        endpoint("nonesuch", "t2i")
+        backend_for("nonesuch", "t2i")
     assert "lazy_endpoint" not in sys.modules
-    assert bytes(endpoint("mine", "t2i").encode(Sample("a"), "sd3", "t2i").body).startswith(b'{"n":1')
+    assert bytes(backend_for("mine", "t2i").encode(Sample("a"), "sd3", "t2i").body).startswith(b'{"n":1')
     assert "lazy_endpoint" in sys.modules
 
 
 def test_an_installed_endpoint_has_jobs_if_it_can_poll_them(site: Path) -> None:
     install(site, "job_endpoint", "from loadgen.backends.videos import *\nname = 'mine'\n")
-    assert isinstance(endpoint("mine", "t2v"), JobEndpoint)
-    assert [one.name for one in ENDPOINTS.values() if isinstance(one, JobEndpoint)] == ["v1/videos"]
+    assert isinstance(backend_for("mine", "t2v"), JobBackend)
+    assert [one.name for one in BACKENDS.values() if isinstance(one, JobBackend)] == ["v1/videos"]
 
 
 def test_an_installed_endpoint_does_not_replace_one_of_ours(site: Path) -> None:
     install(site, "impostor_endpoint", MODULE, backend="openai")
-    assert endpoint("openai", "t2i") is ENDPOINTS["openai"]
+    assert backend_for("openai", "t2i") is BACKENDS["openai"]
 
 
 @pytest.mark.parametrize(
     ("module", "source", "problem"),
     [
         ("broken_endpoint", "raise RuntimeError('no weights')", "cannot import broken_endpoint .*no weights"),
-        ("partial_endpoint", "name = 'mine'; tasks = ()", "partial_endpoint has no path, .*asked_size, encode, read"),
+        (
+            "partial_endpoint",
+            "name = 'mine'; tasks = ()",
+            "partial_endpoint has no path, .*requested_size, encode, read",
+        ),
         ("jobless_endpoint", MODULE + "poll = images.read\n", "jobless_endpoint has no read_job, content, delete; add"),
     ],
 )
@@ -219,4 +223,4 @@ def test_an_installed_endpoint_that_cannot_serve_is_named_with_what_it_lacks(
 ) -> None:
     install(site, module, source)
     with pytest.raises(UsageError, match=f"--backend mine: {problem}"):
-        endpoint("mine", "t2i")
+        backend_for("mine", "t2i")

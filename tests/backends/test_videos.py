@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.records.record import ErrorKind
-from loadgen.backends import Endpoint, videos, videos_sync
+from loadgen.backends import Backend, videos, videos_sync
 from loadgen.backends.videos import Job, State, read_job
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.server_figures import with_headers
@@ -22,7 +22,7 @@ PICTURE = synthetic_png(8, 4, 0)
 NO_WORD = "the job is {}, and no error says why"
 
 
-@pytest.mark.parametrize("endpoint", [videos, videos_sync])
+@pytest.mark.parametrize("backend", [videos, videos_sync])
 @pytest.mark.parametrize(
     ("sample", "expected"),
     [
@@ -38,9 +38,9 @@ NO_WORD = "the job is {}, and no error says why"
     ],
     ids=["bare", "width alone", "all fields", "extras win, never over the prompt"],
 )  # fmt: skip
-def test_a_form_holds_exactly_what_the_sample_says(endpoint: object, sample: Sample, expected: dict[str, str]) -> None:
-    made = (videos if endpoint is videos else videos_sync).encode(sample, "wan", "t2v")
-    assert (made.method, made.path) == ("POST", "/v1/videos" if endpoint is videos else "/v1/videos/sync")
+def test_a_form_holds_exactly_what_the_sample_says(backend: object, sample: Sample, expected: dict[str, str]) -> None:
+    made = (videos if backend is videos else videos_sync).encode(sample, "wan", "t2v")
+    assert (made.method, made.path) == ("POST", "/v1/videos" if backend is videos else "/v1/videos/sync")
     assert fields(made) == expected
 
 
@@ -88,8 +88,8 @@ def failed(kind: ErrorKind, detail: str, job_id: str = "v1") -> Job:
 )  # fmt: skip
 def test_a_poll_is_read_as_how_far_the_job_is(answer: object, expected: Job) -> None:
     found = read_job(orjson.dumps(answer), "v1")
-    assert (found.id, found.state, found.reply.error, found.reply.detail) == (
-        expected.id, expected.state, expected.reply.error, expected.reply.detail,
+    assert (found.id, found.state, found.parsed.error, found.parsed.detail) == (
+        expected.id, expected.state, expected.parsed.error, expected.parsed.detail,
     )  # fmt: skip
 
 
@@ -98,8 +98,8 @@ def test_a_poll_is_read_as_how_far_the_job_is(answer: object, expected: Job) -> 
 )
 def test_a_created_job_needs_an_id_that_a_path_can_hold(found: object) -> None:
     job = read_job(orjson.dumps({"id": found, "status": "queued"}))
-    assert (job.id, job.state, job.reply.error) == ("", State.FAILED, ErrorKind.INVALID_BODY)
-    assert job.reply.detail.startswith("id is ")
+    assert (job.id, job.state, job.parsed.error) == ("", State.FAILED, ErrorKind.INVALID_BODY)
+    assert job.parsed.detail.startswith("id is ")
 
 
 def test_a_state_is_known_in_capitals_too() -> None:
@@ -121,8 +121,8 @@ def test_a_created_job_says_its_id() -> None:
 )
 def test_a_completed_job_brings_its_figures(top: dict[str, object], stages: dict[str, float], peak: float) -> None:
     job = read_job(orjson.dumps({"id": "v1", "status": "completed", **top}), "v1")
-    assert (job.state, job.reply.error, job.reply.stage_durations) == (State.COMPLETED, ErrorKind.NONE, stages)
-    assert job.reply.peak_memory_mb == pytest.approx(peak, nan_ok=True)
+    assert (job.state, job.parsed.error, job.parsed.stage_durations) == (State.COMPLETED, ErrorKind.NONE, stages)
+    assert job.parsed.peak_memory_mb == pytest.approx(peak, nan_ok=True)
 
 
 JSON = st.recursive(
@@ -139,7 +139,7 @@ JSON = st.recursive(
 def test_nothing_makes_reading_a_job_raise_and_its_id_stays_in_its_place(body: bytes, expected: str | None) -> None:
     job = read_job(body, expected)
     assert job.id in (expected or job.id, "")
-    assert (job.state is State.FAILED) == bool(job.reply.error)
+    assert (job.state is State.FAILED) == bool(job.parsed.error)
     if job.id:
         assert videos.poll(job.id).path.count("/") == 3
 
@@ -149,7 +149,7 @@ def test_nothing_makes_reading_a_job_raise_and_its_id_stays_in_its_place(body: b
     [
         (mp4(64, 32, 2), ErrorKind.NONE, ""),
         (memoryview(mp4(64, 32, 2)), ErrorKind.NONE, ""),
-        (b"", ErrorKind.NO_MEDIA, "no byte"),
+        (b"", ErrorKind.NO_MEDIA, "empty body"),
         (b'{"error":"gone"}', ErrorKind.NO_MEDIA, "gone"),
         (PICTURE, ErrorKind.NO_MEDIA, "no MP4"),
     ],
@@ -161,9 +161,9 @@ def test_content_is_an_mp4_or_a_failure(body: bytes, error: ErrorKind, detail: s
         assert bool(reply.detail) == (error is not ErrorKind.NONE)
 
 
-@pytest.mark.parametrize("endpoint", [videos, videos_sync])
-def test_a_video_is_saved_as_it_stands(endpoint: Endpoint) -> None:
-    assert list(endpoint.media(mp4(8, 8, 1))) == [mp4(8, 8, 1)]
+@pytest.mark.parametrize("backend", [videos, videos_sync])
+def test_a_video_is_saved_as_it_stands(backend: Backend) -> None:
+    assert list(backend.media(mp4(8, 8, 1))) == [mp4(8, 8, 1)]
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,16 @@ import pytest
 
 from collector.records.record import ErrorKind
 from loadgen.backends import chat_completions
-from scripts.benching import peers, rates, watch
+from scripts.benching import peers, process_usage, rates_table
 from scripts.benching.__main__ import read_flags
 from scripts.benching.errors import NoResultError
-from scripts.benching.floor import Floor
 from scripts.benching.goals import highest, punctual
+from scripts.benching.loadgen_run import Run, bench
 from scripts.benching.nginx import Nginx, found, nginx
+from scripts.benching.process_usage import ProcessUsage
 from scripts.benching.rounds import Place, Rounds
 from scripts.benching.table import UNKNOWN, markdown, middle, number, seconds
-from scripts.benching.tool import Run, bench
-from scripts.benching.watch import Sight
+from scripts.benching.timer_baseline import Lateness
 from scripts.benching.wrk import Wrk, parse
 
 PLACE = Place(Nginx("http://a", "http://b", "http://c", 2_000_000), 0, 1, has_wrk=True, run_s=1.0)
@@ -55,7 +55,7 @@ def rounds(count: int, **runs: list[Run]) -> Rounds:
     """Rounds with runs of the native transport at rates written r1000, and a bare timer with p99 of 100 us."""
     made = Rounds(PLACE, count)
     made.runs.update({("native", int(rate[1:])): own for rate, own in runs.items()})
-    made.floors[1_000] = [Floor(20e-6, 100e-6, 1e-3)] * count
+    made.timer_lateness[1_000] = [Lateness(20e-6, 100e-6, 1e-3)] * count
     return made
 
 
@@ -132,8 +132,8 @@ class Told(Place):
     def closed_loop(self, connections: int) -> list[Wrk]:
         return []
 
-    def bare_timer(self, rate: int) -> Floor:
-        return Floor(0, 0, rate)
+    def bare_timer(self, rate: int) -> Lateness:
+        return Lateness(0, 0, rate)
 
 
 def test_a_transport_climbs_until_it_fails_in_each_round_anew() -> None:
@@ -144,7 +144,7 @@ def test_a_transport_climbs_until_it_fails_in_each_round_anew() -> None:
     natives = {("native", rate): 2 for rate in (100, 1_000, 5_000, 10_000)}
     assert tried == natives | {("aiohttp", 1_000): 2}  # a failure at 100/s is taken for a stall, one at 4,000/s is not
     assert made.count == 2
-    assert {rate: len(own) for rate, own in made.floors.items()} == {100: 2, 1_000: 2}
+    assert {rate: len(own) for rate, own in made.timer_lateness.items()} == {100: 2, 1_000: 2}
 
 
 def test_a_transport_that_held_nothing_reaches_no_goal() -> None:
@@ -157,7 +157,7 @@ def test_a_transport_that_held_nothing_reaches_no_goal() -> None:
 
 def test_punctuality_is_judged_beside_the_timer_and_wrk() -> None:
     made = rounds(1, r1000=[run(lag_p50=11e-6, response_p50=200e-6)])
-    made.lone_wrk = [Wrk(1.0, 1.0, 60e-6)]
+    made.single_wrk = [Wrk(1.0, 1.0, 60e-6)]
     assert [(goal.reached, goal.met) for goal in punctual(made)] == [
         ("11.0 us", False),  # more than 10
         ("50.0 us", True),  # not more than 1.5 x 100
@@ -170,7 +170,7 @@ def test_without_wrk_its_goal_is_not_measured_and_the_others_are() -> None:
 
 
 def test_the_rates_stand_beside_the_timer_and_a_missing_wrk() -> None:
-    lines = rates.rates_table(rounds(2, r1000=[run(), run(ok=900)])).splitlines()
+    lines = rates_table.rates_table(rounds(2, r1000=[run(), run(ok=900)])).splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:6]]
     assert [row[0] for row in cells] == ["bare timer", "wrk, closed, 16", "wrk, closed, 1", "native"]
     assert cells[0][5:8] == ["20.0 us", "100 us", "1.00 ms"]
@@ -182,54 +182,60 @@ def test_the_rates_stand_beside_the_timer_and_a_missing_wrk() -> None:
 def test_a_process_is_read_from_proc_whatever_its_name() -> None:
     fields = ["S", "41", *["0"] * 9, "150", "50", "7", "7"]  # state, parent, ..., user, system, children's
     hertz = os.sysconf("SC_CLK_TCK")
-    assert watch.parse_stat(f"42 (a) b (c) {' '.join(fields)}") == watch.Stat(41, 200 / hertz)
+    assert process_usage.parse_stat(f"42 (a) b (c) {' '.join(fields)}") == process_usage.Stat(41, 200 / hertz)
 
 
 def test_memory_and_name_of_a_process_are_read() -> None:
     rollup = "55e4-7ffc ---p 00000000 00:00 0    [rollup]\nRss:  4096 kB\nPss:  2048 kB\nPss_Anon:  1024 kB\n"
-    assert watch.parse_memory(rollup) == (2.0, 1.0)
+    assert process_usage.parse_memory(rollup) == (2.0, 1.0)
     assert (
-        watch.program("/v/bin/python\0-m\0loadgen.monitoring.stall_sampler\x0017\0")
+        process_usage.program("/v/bin/python\0-m\0loadgen.monitoring.stall_sampler\x0017\0")
         == "loadgen.monitoring.stall_sampler"
     )
-    assert watch.program("/usr/sbin/nginx\0-c\0x\0") == "nginx"
+    assert process_usage.program("/usr/sbin/nginx\0-c\0x\0") == "nginx"
 
 
-def sights(*rows: tuple[float, float, float]) -> list[watch.Look]:
+def sights(*rows: tuple[float, float, float]) -> list[process_usage.Snapshot]:
     """Looks from (second, CPU s, own MB) at a sender, beside a parent of 10 MB that does nothing."""
-    parent = Sight(0, "loadgen", 1.0, 10.0, 10.0)
-    return [(parent, Sight(round(at * 1e9), "sender", cpu, 2 * own, own)) for at, cpu, own in rows]
+    parent = ProcessUsage(0, "loadgen", 1.0, 10.0, 10.0)
+    return [(parent, ProcessUsage(round(at * 1e9), "sender", cpu, 2 * own, own)) for at, cpu, own in rows]
 
 
 def test_cpu_between_two_instants_is_on_straight_lines_between_the_looks() -> None:
-    looks = sights((10, 1.0, 5), (20, 2.0, 5), (30, 6.0, 5))
-    assert watch.cpu_s(looks, 15 * 10**9, 25 * 10**9) == pytest.approx(2.5)  # from 1.5 to 4.0
-    assert Run(run().result, 1.0, looks).cpu_share() == pytest.approx(0.4)  # 4 s, in the 10 s that ended at 30
+    snapshots = sights((10, 1.0, 5), (20, 2.0, 5), (30, 6.0, 5))
+    assert process_usage.cpu_s(snapshots, 15 * 10**9, 25 * 10**9) == pytest.approx(2.5)  # from 1.5 to 4.0
+    assert Run(run().result, 1.0, snapshots).cpu_share() == pytest.approx(0.4)  # 4 s, in the 10 s that ended at 30
 
 
 def test_memory_is_flat_when_it_does_not_grow_after_the_first_quarter() -> None:
-    looks = sights((1, 0, 5), (2, 0, 20), (3, 0, 24), (4, 0, 21))
-    assert watch.peak_mb(looks) == 58.0  # twice 24, and the parent
-    assert watch.growth_mb(looks, "sender") == 4.0  # from 20 to 24
-    assert watch.growth_mb(looks[:3], "sender") == UNKNOWN
-    assert watch.peak_mb([]) == UNKNOWN
+    snapshots = sights((1, 0, 5), (2, 0, 20), (3, 0, 24), (4, 0, 21))
+    assert process_usage.peak_mb(snapshots) == 58.0  # twice 24, and the parent
+    assert process_usage.growth_mb(snapshots, "sender") == 4.0  # from 20 to 24
+    assert process_usage.growth_mb(snapshots[:3], "sender") == UNKNOWN
+    assert process_usage.peak_mb([]) == UNKNOWN
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_a_process_and_its_children_are_seen() -> None:
-    words = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "0"]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
-        with watch.watched(os.getpid(), min(os.sched_getaffinity(0))) as looks:
-            wait_until(lambda: any(sight.name == "http.server" and sight.cpu_s > 0 for look in looks for sight in look))
+    arguments = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "0"]
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        with process_usage.sampled(os.getpid(), min(os.sched_getaffinity(0))) as snapshots:
+            wait_until(
+                lambda: any(
+                    sight.name == "http.server" and sight.cpu_s > 0
+                    for take_snapshot in snapshots
+                    for sight in take_snapshot
+                )
+            )
         child.terminate()
-    mine = next(sight for sight in looks[-1] if sight.name != "http.server")
+    mine = next(sight for sight in snapshots[-1] if sight.name != "http.server")
     assert mine.pss_mb > mine.own_mb > 1
 
 
 def test_a_process_that_is_not_to_be_watched_is_not_looked_at() -> None:
-    with watch.watched(os.getpid(), None) as looks:
-        time.sleep(2 * watch.PERIOD_S)
-    assert looks == []
+    with process_usage.sampled(os.getpid(), None) as snapshots:
+        time.sleep(2 * process_usage.PERIOD_S)
+    assert snapshots == []
 
 
 def wait_until(comes_true: Callable[[], bool]) -> None:

@@ -14,8 +14,8 @@ from loadgen.options import TargetOptions
 from loadgen.processes.simulated_server import parse_simulator
 from loadgen.transport.target import resolve
 from scripts.fuzzing.__main__ import TARGETS
+from scripts.fuzzing.command_outcome import outcome, run_captured
 from scripts.fuzzing.run_files import RUN_FILES, saved_run
-from scripts.fuzzing.said import outcome, said
 from scripts.fuzzing.target import Tally, Target, run
 from tests.support.commands import LIMIT_S, T2I
 from tests.support.commands import run as command
@@ -77,15 +77,15 @@ def test_what_may_not_come_of_a_case_is_told(code: int, out: str, err: str) -> N
 
 @pytest.mark.parametrize("flag", ["--output-file", "--model", "--header", "--simulate", "--request-rate"])
 def test_two_dashes_are_no_value(flag: str) -> None:
-    code, out, err = said(lambda: main(["bench", *T2I, "--simulate", f"{flag}=--"]))
+    code, out, err = run_captured(lambda: main(["bench", *T2I, "--simulate", f"{flag}=--"]))
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert f"argument {flag}: -- is no value" in err
 
 
 def test_two_dashes_are_no_value_for_the_other_commands_either() -> None:
-    code, _, err = said(lambda: main(["report", "x", "--output-file=--"]))
+    code, _, err = run_captured(lambda: main(["report", "x", "--output-file=--"]))
     assert (code, "argument --output-file: -- is no value" in err) == (2, True)
-    code, _, err = said(lambda: collector(["x", "--output-file=--"]))
+    code, _, err = run_captured(lambda: collector(["x", "--output-file=--"]))
     assert (code, "argument --output-file: -- is no value" in err) == (2, True)
     with pytest.raises(UsageError, match="argument --host: -- is no value"):
         parse_simulator("--host=--", "image")
@@ -111,15 +111,15 @@ def test_a_saved_run_that_cannot_be_drawn_is_one_line_and_no_half_report(tmp_pat
     summary = orjson.loads(held["summary.json"])
     summary["self"]["sender 0"]["peak_memory_mb"] = None
     (tmp_path / "run" / "summary.json").write_bytes(orjson.dumps(summary))
-    code, out, err = said(lambda: main(["report", str(tmp_path / "run")]))
+    code, out, err = run_captured(lambda: main(["report", str(tmp_path / "run")]))
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert "damaged" in err
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_character_that_the_terminal_does_not_have_costs_no_report(encoding: str) -> None:
-    words = ("bench", *T2I, "--simulate", "--num-prompts", "1", "--model", "\u65e5\u672c")
-    code, out, err = command(*words, PYTHONIOENCODING=encoding)
+    arguments = ("bench", *T2I, "--simulate", "--num-prompts", "1", "--model", "\u65e5\u672c")
+    code, out, err = command(*arguments, PYTHONIOENCODING=encoding)
     assert (code, err) == (0, "")
     assert ", ??, t2i" in out
 
@@ -134,6 +134,6 @@ def test_a_name_that_is_too_long_for_a_file_is_one_line(flag: str, capsys: pytes
 
 def test_a_name_that_is_too_long_is_one_line_for_a_comparison_too(capsys: pytest.CaptureFixture[str]) -> None:
     folder, _ = saved_run()
-    for words in ((str(folder), "1" * 5000), (str(folder), str(folder), "--output-file", "1" * 5000)):
-        assert main(["compare", *words]) == 2
+    for arguments in ((str(folder), "1" * 5000), (str(folder), str(folder), "--output-file", "1" * 5000)):
+        assert main(["compare", *arguments]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1

@@ -9,7 +9,7 @@ import pytest
 from collector.saved.run_folder import SavedRun, read_run
 from loadgen.processes.simulated_server import simulated
 from scripts.soaking.__main__ import SERVER
-from scripts.soaking.account import discrepancies
+from scripts.soaking.discrepancies import discrepancies
 from scripts.soaking.growth import Growth, Look, growths
 from tests.support.commands import T2I, bench, fetch
 
@@ -74,7 +74,7 @@ def test_a_fault_that_no_record_shows_is_told(
 ) -> None:
     result, saved, faults = faulty
     (found,) = discrepancies(result, saved, {**faults, fault: faults[fault] + 1})
-    assert found.startswith(f"faults `{fault}`: the server committed {faults[fault] + 1}")
+    assert found.startswith(f"faults `{fault}`: the server injected {faults[fault] + 1}")
 
 
 def test_records_that_no_fault_explains_are_told(faulty: tuple[dict[str, Any], SavedRun, dict[str, int]]) -> None:

@@ -18,8 +18,8 @@ from loadgen.search.decision import (
 )
 from loadgen.search.measurement import Measurement
 from loadgen.search.search_loop import SearchGoal, SearchLoop
-from scripts.searching.edge import edges
-from scripts.searching.queue import Server, SimulatedTime, contains, search
+from scripts.searching.decision_errors import decision_errors
+from scripts.searching.simulated_search import Server, SimulatedTime, contains, search
 
 HOLDS, FAILS, OPEN = Decision.HOLDS, Decision.FAILS, Decision.OPEN
 ERROR = 0.005
@@ -160,7 +160,7 @@ def test_the_truth_is_that_of_the_queue() -> None:
 
 def test_rates_at_the_edge_of_the_target_are_seldom_decided_wrongly() -> None:
     """docs/search.md has all cases and more seeds; this is the one that is decided wrongly most often."""
-    *case, held, failed = next(edges(40))
+    *case, held, failed = next(decision_errors(40))
     assert case == ["exponential", "0.54", "100 to 300", "0.9"]
     assert float(held.rstrip("%")) <= 5
     assert float(failed.rstrip("%")) <= 5

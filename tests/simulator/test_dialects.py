@@ -9,9 +9,9 @@ import orjson
 import pytest
 from PIL import Image
 
-from loadgen.backends import ENDPOINTS, Endpoint, JobEndpoint, videos
+from loadgen.backends import BACKENDS, Backend, JobBackend, videos
 from loadgen.bodies import multipart
-from loadgen.bodies.extra_fields import overlaid
+from loadgen.bodies.extra_fields import with_extra_fields
 from loadgen.bodies.request import Request
 from loadgen.datasets.input_images import InputImage
 from loadgen.datasets.sample import Sample
@@ -23,7 +23,7 @@ from loadgen.simulator.engine.png import png
 from tests.simulator.test_simulator import eventually, get, simulator
 
 PICTURE = png(8, 4)
-PAIRS = [(one, task) for one in ENDPOINTS.values() if not isinstance(one, JobEndpoint) for task in one.tasks]
+PAIRS = [(one, task) for one in BACKENDS.values() if not isinstance(one, JobBackend) for task in one.tasks]
 
 
 async def send(client: aiohttp.ClientSession, request: Request) -> tuple[int, bytes, Any]:
@@ -45,7 +45,7 @@ def form(fields: dict[str, object], *files: tuple[str, bytes, str]) -> Request:
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize(("one", "task"), PAIRS, ids=[f"{one.name}-{task}" for one, task in PAIRS])
 def test_what_an_endpoint_sends_is_understood_and_what_comes_back_is_a_success(
-    one: Endpoint, task: str, framing: str
+    one: Backend, task: str, framing: str
 ) -> None:
     images = (PICTURE,) if task in IMAGE_INPUT_TASKS else ()
     sample = Sample("a cat", "r1", 64, 32, 3 if task.endswith("v") else None, 4, 5, 6, images=images)
@@ -64,11 +64,11 @@ def test_what_an_endpoint_sends_is_understood_and_what_comes_back_is_a_success(
 
 @pytest.mark.parametrize("name", ["openai", "v1/images/edits"])
 def test_n_pictures_come_in_the_asked_size_at_their_realistic_weight_with_figures(name: str) -> None:
-    one = ENDPOINTS[name]
+    one = BACKENDS[name]
 
     async def scene() -> bytes:
         async with simulator(base_ms=0, unit_ms=0, media_bytes=0, bytes_per_pixel=1.5) as client:
-            (sample,) = overlaid([Sample("a", width=320, height=200, images=(PICTURE,))], TargetOptions(n=3))
+            (sample,) = with_extra_fields([Sample("a", width=320, height=200, images=(PICTURE,))], TargetOptions(n=3))
             return (await send(client, one.encode(sample, "sd3", one.tasks[0])))[1]
 
     body = asyncio.run(scene())
@@ -88,7 +88,7 @@ def test_n_pictures_are_n_times_the_work() -> None:
 def test_a_synchronous_video_tells_its_inference_time_in_a_header() -> None:
     async def scene() -> None:
         async with simulator(base_ms=30, unit_ms=0) as client:
-            request = ENDPOINTS["v1/videos/sync"].encode(Sample("a", width=64, height=32), "wan", "t2v")
+            request = BACKENDS["v1/videos/sync"].encode(Sample("a", width=64, height=32), "wan", "t2v")
             _, body, headers = await send(client, request)
         assert (headers["Content-Type"], headers["X-Inference-Time-S"]) == ("video/mp4", "0.030000")
         assert body[4:8] == b"ftyp"
@@ -103,7 +103,7 @@ def test_a_synchronous_video_tells_its_inference_time_in_a_header() -> None:
 def test_an_answer_ends_as_framing_says(framing: str, expected: tuple[str | None, ...]) -> None:
     async def scene() -> None:
         async with simulator(base_ms=0, unit_ms=0, framing=framing, media_bytes=5000) as client:
-            request = ENDPOINTS["v1/videos/sync"].encode(Sample("a", width=64, height=32), "wan", "t2v")
+            request = BACKENDS["v1/videos/sync"].encode(Sample("a", width=64, height=32), "wan", "t2v")
             _, body, headers = await send(client, request)
         names = ("Content-Length", "Transfer-Encoding", "Connection")
         assert tuple(headers.get(name) for name in names) == expected
@@ -142,12 +142,12 @@ EDITS, JOBS = "/v1/images/edits", "/v1/videos"
 @pytest.mark.parametrize(
     ("path", "request_", "reason"),
     [
-        (EDITS, form({"prompt": "a"}), "image must come 1 to 16 times, and came 0"),
-        (EDITS, form({"prompt": "a"}, *[IMAGE] * 17), "came 17"),
+        (EDITS, form({"prompt": "a"}), "image must be given 1 to 16 times, not 0"),
+        (EDITS, form({"prompt": "a"}, *[IMAGE] * 17), "not 17"),
         (EDITS, form({}, IMAGE), "prompt"),
         (EDITS, form({"prompt": "a"}, IMAGE, ("mask", PICTURE, "image/png")), "mask"),
         (EDITS, form({"prompt": "a"}, ("image", b"hello", "image/png")), "not a PNG, JPEG or WebP"),
-        (EDITS, form({"prompt": "a"}, ("image", PICTURE, "image/jpeg")), "says image/jpeg and is image/png"),
+        (EDITS, form({"prompt": "a"}, ("image", PICTURE, "image/jpeg")), "is declared as image/jpeg but is image/png"),
         (EDITS, form({"prompt": "a", "seed": "x"}, IMAGE), "seed must be an integer"),
         (EDITS, form({"prompt": "a", "true_cfg_scale": "nan"}, IMAGE), "true_cfg_scale must be a number"),
         (EDITS, form({"prompt": "a", "size": "x"}, IMAGE), "size"),
@@ -157,8 +157,8 @@ EDITS, JOBS = "/v1/images/edits", "/v1/videos"
         (EDITS, Request("POST", "", "multipart/form-data", b""), "not a multipart form"),
         (JOBS, form({"width": "64"}), "prompt"),
         (JOBS, form({"prompt": "a", "num_frames": "0"}), "num_frames"),
-        (JOBS, form({"prompt": "a"}, IMAGE), "input_reference|image is no file"),
-        (JOBS, form({"prompt": "a"}, *[("input_reference", PICTURE, "image/png")] * 2), "came 2"),
+        (JOBS, form({"prompt": "a"}, IMAGE), "input_reference|image is not a file field"),
+        (JOBS, form({"prompt": "a"}, *[("input_reference", PICTURE, "image/png")] * 2), "not 2"),
         (JOBS + "/sync", form({"prompt": "a", "fps": "fast"}), "fps must be a number"),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_form_that_is_not_as_it_should_be_is_a_400_that_says_why(path: str, re
 def test_http_errors_come_as_asked_and_busy_ones_say_when_to_come_again() -> None:
     async def scene() -> list[tuple[int, str | None]]:
         async with simulator(base_ms=0, unit_ms=0, http_errors="503:0.3,429:0.3,404:0.2", seed=1) as client:
-            request = ENDPOINTS["openai"].encode(Sample("a", width=8, height=8), "sd3", "t2i")
+            request = BACKENDS["openai"].encode(Sample("a", width=8, height=8), "sd3", "t2i")
             answers = [await send(client, request) for _ in range(60)]
         return [(status, headers.get("Retry-After")) for status, _, headers in answers]
 
@@ -219,8 +219,8 @@ def test_a_job_is_queued_then_in_progress_then_completed_and_fetched_and_gone() 
                 404
             }
             job = videos.read_job((await send(client, videos.poll(ids[1])))[1], ids[1])
-            assert list(job.reply.stage_durations) == ["queue", "denoise", "decode"]
-            assert job.reply.peak_memory_mb > 6000
+            assert list(job.parsed.stage_durations) == ["queue", "denoise", "decode"]
+            assert job.parsed.peak_memory_mb > 6000
 
     asyncio.run(scene())
 
@@ -253,7 +253,7 @@ def test_a_job_that_fails_says_so_at_its_end_and_has_no_content() -> None:
             job = videos.read_job(body)
             assert (status, job.state) == (200, videos.State.PENDING)
             found = videos.read_job((await send(client, videos.poll(job.id)))[1], job.id)
-            assert (found.state, found.reply.detail) == (videos.State.FAILED, "injected by --fail-rate")
+            assert (found.state, found.parsed.detail) == (videos.State.FAILED, "injected by --fail-rate")
             assert (await send(client, videos.content(job.id)))[0] == 409
             assert [row["status"] for row in await get(client, "/sim/log")] == [500]
 

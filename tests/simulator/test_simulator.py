@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from loadgen.backends import endpoint
+from loadgen.backends import backend_for
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
 from loadgen.options import IMAGE_INPUT_TASKS, TASKS, VIDEO_TASKS
@@ -354,7 +354,7 @@ def test_health_and_models_answer_like_a_real_server() -> None:
 )
 def test_what_our_endpoint_sends_is_understood_and_what_comes_back_is_a_success(task: str, frames: int | None) -> None:
     async def scene() -> None:
-        ours = endpoint("vllm-omni", task)
+        ours = backend_for("vllm-omni", task)
         images = (png(8, 8),) if task in IMAGE_INPUT_TASKS else ()
         sample = Sample("a cat", width=640, height=480, num_frames=frames, images=images)
         async with simulator(base_ms=1, unit_ms=0, model="sd3") as client:

@@ -9,7 +9,7 @@ from collector.comparison.difference import Intervals, difference, worsening
 from collector.comparison.figures import FIGURES, Estimate
 from collector.statistics.bootstrap import Resamples, block_length, ends
 from collector.statistics.intervals import difference_interval
-from scripts.benching.compared import cover
+from scripts.interval_coverage.differences import cover
 
 RANDOM = np.random.default_rng(5)
 

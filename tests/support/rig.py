@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from collector.records.messages import NOTES
 from collector.records.record import RECORD, Outcome, error_name
 from collector.records.shared_counters import SharedCounters
-from loadgen.backends import endpoint
+from loadgen.backends import backend_for
 from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
 from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia
@@ -67,7 +67,7 @@ class Rig:
             lambda _index: REQUEST,
             Budget(self.shared_counters, 0, planned, [-1]),
             self.shared_counters.sender_counters(0),
-            AnswerHandler(endpoint("openai", "t2i"), ExpectedMedia("t2i"), self.record_sender),
+            AnswerHandler(backend_for("openai", "t2i"), ExpectedMedia("t2i"), self.record_sender),
             timeout_s,
             0,
         )

@@ -10,8 +10,8 @@ import pytest
 import uvloop
 from PIL import Image
 
-from loadgen.backends import ENDPOINTS, Endpoint, JobEndpoint, videos
-from loadgen.bodies.extra_fields import overlaid
+from loadgen.backends import BACKENDS, Backend, JobBackend, videos
+from loadgen.bodies.extra_fields import with_extra_fields
 from loadgen.bodies.request import Request
 from loadgen.datasets.sample import Sample
 from loadgen.options import IMAGE_INPUT_TASKS, VIDEO_TASKS, TargetOptions
@@ -29,7 +29,7 @@ BIG = png(64, 32, 2_000_000)
 MESSAGE = {"prompt": PROMPT, "num_inference_steps": 4, "seed": 5, "guidance_scale": 4.5, "negative_prompt": "é\r\n;"}
 SIZED = {"size": "64x32", "response_format": "b64_json", "model": "sd3"}
 FRAMED = {"width": 64, "height": 32, "num_frames": 3, "fps": 6}
-PAIRS = [(one, task) for one in ENDPOINTS.values() if not isinstance(one, JobEndpoint) for task in one.tasks]
+PAIRS = [(one, task) for one in BACKENDS.values() if not isinstance(one, JobBackend) for task in one.tasks]
 ROUTES = ("direct", "nginx")
 
 
@@ -64,7 +64,7 @@ def sample_for(task: str, folder: Path) -> Sample:
     return Sample(PROMPT, "r1", 64, 32, frames, 4, 5, fps, images=images, extra=extra)
 
 
-def understood(one: Endpoint, task: str, sample: Sample) -> dict[str, Any]:
+def understood(one: Backend, task: str, sample: Sample) -> dict[str, Any]:
     """What a server must have understood of a request."""
     data = [image if isinstance(image, bytes) else image.read_bytes() for image in sample.images]
     named = one.name != "vllm-omni"
@@ -97,7 +97,7 @@ def exchange(transport_name: str, url: str, backend: str, *requests: Request) ->
 @pytest.mark.parametrize("transport", NAMES)
 @pytest.mark.parametrize(("one", "task"), PAIRS, ids=[f"{one.name}-{task}" for one, task in PAIRS])
 def test_a_real_server_understands_exactly_what_was_meant_and_its_answer_is_a_success(
-    one: Endpoint, task: str, transport: str, route: str, routes: tuple[dict[str, str], Seen], tmp_path: Path
+    one: Backend, task: str, transport: str, route: str, routes: tuple[dict[str, str], Seen], tmp_path: Path
 ) -> None:
     urls, seen = routes
     sample = sample_for(task, tmp_path)
@@ -117,13 +117,13 @@ def test_a_job_of_a_real_server_is_created_polled_fetched_and_deleted(
     url, sample = url_of(urls, route), sample_for("i2v", tmp_path)
     (created,) = exchange(transport, url, "vllm-omni", videos.encode(sample, "sd3", "i2v"))
     job = videos.read_job(created.body)
-    assert (job.state, job.reply.detail) == (videos.State.PENDING, "")
-    assert seen[-1] == understood(ENDPOINTS["v1/videos/sync"], "i2v", sample)
+    assert (job.state, job.parsed.detail) == (videos.State.PENDING, "")
+    assert seen[-1] == understood(BACKENDS["v1/videos/sync"], "i2v", sample)
     steps = (videos.poll, videos.poll, videos.content, videos.delete, videos.poll)
     first, second, content, deleted, gone = exchange(transport, url, "vllm-omni", *(step(job.id) for step in steps))
     assert videos.read_job(first.body, job.id).state is videos.State.PENDING
     found = videos.read_job(second.body, job.id)
-    assert (found.state, found.reply.peak_memory_mb) == (videos.State.COMPLETED, 7.0)
+    assert (found.state, found.parsed.peak_memory_mb) == (videos.State.COMPLETED, 7.0)
     assert (content.body, videos.read_content(content.body).detail) == (VIDEO, "")
     assert (deleted.status, gone.status) == (200, 404)
 
@@ -131,15 +131,15 @@ def test_a_job_of_a_real_server_is_created_polled_fetched_and_deleted(
 def test_a_real_server_gets_as_many_images_asked_for_as_n_says(routes: tuple[dict[str, str], Seen]) -> None:
     urls, seen = routes
     for name, images in (("openai", ()), ("v1/images/edits", (BIG,))):
-        one = ENDPOINTS[name]
-        (sample,) = overlaid([Sample("a", images=images)], TargetOptions(n=2))
+        one = BACKENDS[name]
+        (sample,) = with_extra_fields([Sample("a", images=images)], TargetOptions(n=2))
         (answer,) = exchange("native", urls["direct"], name, one.encode(sample, "sd3", one.tasks[0]))
         assert seen[-1]["n"] == 2
         assert [one.read(answer.body, one.tasks[0], n).detail[:6] for n in (2, 3)] == ["", "2 of 3"]
 
 
 def test_a_real_server_refuses_pictures_without_authorization(routes: tuple[dict[str, str], Seen]) -> None:
-    request = ENDPOINTS["openai"].encode(Sample("a"), "sd3", "t2i")
+    request = BACKENDS["openai"].encode(Sample("a"), "sd3", "t2i")
     (answer,) = exchange("native", routes[0]["direct"], "vllm-omni", request)  # a backend that needs none sends none
     assert answer.status == 422
     assert b"authorization" in answer.body
@@ -172,6 +172,6 @@ def test_a_run_of_jobs_against_a_real_server_fetches_every_video_and_leaves_no_j
 
 
 def test_the_peer_would_notice_a_field_of_the_wrong_type(routes: tuple[dict[str, str], Seen]) -> None:
-    request = ENDPOINTS["openai"].encode(Sample("a", extra={"seed": "5"}), "sd3", "t2i")
+    request = BACKENDS["openai"].encode(Sample("a", extra={"seed": "5"}), "sd3", "t2i")
     (answer,) = exchange("native", routes[0]["direct"], "openai", request)
     assert answer.status == 422

@@ -1,1 +1,1 @@
-"""The wire formats that the simulated server speaks, one file each."""
+"""API dialects of the simulated server, one file each: parsing and validation of requests, and their paths."""

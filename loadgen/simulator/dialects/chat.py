@@ -1,4 +1,4 @@
-"""The chat dialect as a server reads it: a body becomes a generation, or a refusal that says why."""
+"""The chat completions dialect: parses and validates a request body."""
 
 import base64
 import binascii
@@ -8,7 +8,14 @@ from typing import Final
 
 from aiohttp import web
 
-from loadgen.simulator.engine.generation import Generation, RefusalError, demand, generation, image_problem, json_fields
+from loadgen.simulator.engine.generation import (
+    Generation,
+    RefusalError,
+    generation,
+    image_problem,
+    json_fields,
+    require,
+)
 
 path: Final = "/v1/chat/completions"
 _ROLES: Final = ("system", "user", "assistant")
@@ -16,14 +23,14 @@ _DATA_URL: Final = re.compile(r"data:(image/[\w.+-]+);base64,")
 
 
 async def receive(request: web.Request) -> Generation:
-    """Read a request; raises RefusalError where a server would refuse it."""
+    """Read and parse a request; raises RefusalError if it is invalid."""
     return parse(await request.read())
 
 
 def parse(body: bytes) -> Generation:
-    """Read the body of a request; raises RefusalError where a server would refuse it."""
+    """Parse a request body; raises RefusalError if it is invalid."""
     payload = json_fields(body)
-    demand(isinstance(payload.get("model", ""), str), "model must be a string")
+    require(isinstance(payload.get("model", ""), str), "model must be a string")
     prompt = _prompt(payload.get("messages"))
     extra = payload.get("extra_body")
     extra = {} if extra is None else extra
@@ -39,8 +46,8 @@ def _prompt(messages: object) -> str:
     prompt = None
     for i, message in enumerate(messages):
         place = f"messages[{i}]"
-        demand(isinstance(message, dict), f"{place} must be an object")
-        demand(message.get("role") in _ROLES, f"{place}.role must be one of {', '.join(_ROLES)}")
+        require(isinstance(message, dict), f"{place} must be an object")
+        require(message.get("role") in _ROLES, f"{place}.role must be one of {', '.join(_ROLES)}")
         text = _text(message.get("content"), f"{place}.content")
         prompt = text if message["role"] == "user" else prompt
     if prompt is None:

@@ -1,4 +1,4 @@
-"""A multipart form as the simulated server reads it: fields, and files that must be what they call themselves."""
+"""Multipart forms: parses fields and uploads, and checks that uploads are the images that they claim to be."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import BodyPartReader, web
 
-from loadgen.simulator.engine.generation import RefusalError, demand, image_problem
+from loadgen.simulator.engine.generation import RefusalError, image_problem, require
 
 _INTEGERS: Final = frozenset({"n", "width", "height", "num_frames", "num_inference_steps", "seed"})
 _NUMBERS: Final = frozenset({"fps", "guidance_scale", "true_cfg_scale"})
@@ -25,21 +25,21 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The parts of one form."""
+    """The fields and uploaded files of one form."""
 
     fields: dict[str, str]
     uploads: tuple[Upload, ...]
 
-    def numbered(self) -> dict[str, object]:
-        """Return the fields, those that must be numbers as numbers; raises RefusalError that names one that is not."""
+    def typed_fields(self) -> dict[str, object]:
+        """Return the fields with numeric ones converted; raises RefusalError that names an invalid one."""
         return {key: _value(key, text) for key, text in self.fields.items()}
 
-    def demand_images(self, names: Sequence[str], least: int, most: int) -> None:
-        """Raise RefusalError unless the files are that many images under one of these names."""
+    def require_images(self, names: Sequence[str], least: int, most: int) -> None:
+        """Raise RefusalError unless the uploads are `least` to `most` images, all in fields of these names."""
         count = sum(upload.field in names for upload in self.uploads)
-        demand(least <= count <= most, f"{names[0]} must come {least} to {most} times, and came {count}")
+        require(least <= count <= most, f"{names[0]} must be given {least} to {most} times, not {count}")
         for upload in self.uploads:
-            demand(upload.field in names, f"{upload.field} is no file that is taken here")
+            require(upload.field in names, f"{upload.field} is not a file field of this API")
             if problem := image_problem(upload.data, upload.mime):
                 raise RefusalError(f"{upload.field} {upload.name} {problem}")
 
@@ -51,12 +51,12 @@ def _value(key: str, text: str) -> object:
         number: int | float = int(text) if key in _INTEGERS else float(text)
     except ValueError:
         number = math.nan
-    demand(math.isfinite(number), f"{key} must be {'an integer' if key in _INTEGERS else 'a number'}, not {text!r}")
+    require(math.isfinite(number), f"{key} must be {'an integer' if key in _INTEGERS else 'a number'}, not {text!r}")
     return number
 
 
 async def read_form(request: web.Request) -> Form:
-    """Read every part into memory; raises RefusalError for a body that is no form."""
+    """Read every part into memory; raises RefusalError for a body that is not a form."""
     fields: dict[str, str] = {}
     uploads: list[Upload] = []
     try:
@@ -65,10 +65,10 @@ async def read_form(request: web.Request) -> Form:
                 raise RefusalError("a part of the form has no name")
             data = bytes(await part.read())
             if part.filename is None:
-                demand(part.name not in fields, f"{part.name} comes twice")
+                require(part.name not in fields, f"{part.name} is given twice")
                 fields[part.name] = data.decode()
             else:
                 uploads.append(Upload(part.name, part.filename, part.headers.get("Content-Type", ""), data))
-    except (ValueError, AssertionError) as fault:  # what aiohttp raises for bytes that are no form
+    except (ValueError, AssertionError) as fault:  # what aiohttp raises for a malformed form
         raise RefusalError(f"the body is not a multipart form: {fault}") from fault
     return Form(fields, tuple(uploads))

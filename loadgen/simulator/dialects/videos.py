@@ -1,25 +1,25 @@
-"""Videos as the OpenAI API asks for them: a form, with a picture to begin from where there is one."""
+"""The OpenAI videos dialect: a form, with at most one input image."""
 
 from typing import Final
 
 from aiohttp import web
 
 from loadgen.simulator.dialects.form import Form, read_form
-from loadgen.simulator.engine.generation import Generation, demand, generation
+from loadgen.simulator.engine.generation import Generation, generation, require
 
 jobs: Final = "/v1/videos"
 sync: Final = "/v1/videos/sync"
 
 
 async def receive(request: web.Request) -> Generation:
-    """Read the form of a request; raises RefusalError where a server would refuse it."""
+    """Read and parse the form of a request; raises RefusalError if it is invalid."""
     return parse(await read_form(request))
 
 
 def parse(form: Form) -> Generation:
-    """Read a form; raises RefusalError where a server would refuse it."""
-    form.demand_images(("input_reference",), least=0, most=1)
-    fields = form.numbered()
-    demand("prompt" in fields, "prompt is missing")
-    demand("n" not in fields, "n is not known here: a request makes one video")
+    """Parse a form; raises RefusalError if it is invalid."""
+    form.require_images(("input_reference",), least=0, most=1)
+    fields = form.typed_fields()
+    require("prompt" in fields, "prompt is missing")
+    require("n" not in fields, "n is not supported: a request makes one video")
     return generation(fields["prompt"], fields)

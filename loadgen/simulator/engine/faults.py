@@ -1,4 +1,4 @@
-"""Faults that the simulated server commits on purpose."""
+"""Fault injection of the simulated server."""
 
 import random
 import socket
@@ -13,18 +13,18 @@ from loadgen.simulator.engine.options import SimulatorOptions, http_shares
 
 
 class Fault(Enum):
-    """What happens to a request instead of an answer."""
+    """What happens to a request instead of a normal answer."""
 
     NONE = "none"
-    FAIL = "fail"  # HTTP 500; for a job, the end `failed`
+    FAIL = "fail"  # HTTP 500; a job ends as `failed`
     STALL = "stall"  # no answer, the connection stays open; a job never ends
     RESET = "reset"  # TCP reset
     CUT = "cut"  # half the body, then the end of the connection
-    GARBAGE = "garbage"  # bytes that are no HTTP
+    GARBAGE = "garbage"  # bytes that are not HTTP
 
 
 class Faults:
-    """Draws one fault per request, in order of arrival, from a seed of its own so that service times stay the same."""
+    """Draws one fault per request, in order of arrival, from its own random stream; service times stay the same."""
 
     def __init__(self, options: SimulatorOptions) -> None:
         self._random = random.Random(f"faults {options.seed}")
@@ -39,13 +39,13 @@ class Faults:
         self.drawn: Counter[str] = Counter()  # by name, or status
 
     def draw(self) -> Fault | int:
-        """Say what befalls the next request: a fault, or a status of `--http-errors`."""
-        left = self._random.random()
+        """Return the fault of the next request, or the HTTP status that `--http-errors` gives it."""
+        draw = self._random.random()
         for fault, share in self._shares:
-            if left < share:
+            if draw < share:
                 self.drawn[fault.value if isinstance(fault, Fault) else str(fault)] += 1
                 return fault
-            left -= share
+            draw -= share
         return Fault.NONE
 
 
@@ -53,8 +53,8 @@ _CUT: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Len
 _GARBAGE: Final = b"\x16\x03\x01 this is not HTTP\r\n\r\n"
 
 
-def spoil(request: web.BaseRequest, fault: Fault) -> None:
-    """Answer `request` as the fault says, past aiohttp, and end its connection."""
+def inject(request: web.BaseRequest, fault: Fault) -> None:
+    """Apply RESET, CUT or GARBAGE to the connection of `request`, bypassing aiohttp."""
     if fault is Fault.RESET:
         reset(request)
     elif (transport := request.transport) is not None:
@@ -63,7 +63,7 @@ def spoil(request: web.BaseRequest, fault: Fault) -> None:
 
 
 def reset(request: web.BaseRequest) -> None:
-    """Close the connection of `request` by a TCP reset: no lingering, so that unsent data is dropped."""
+    """Close the connection of `request` by a TCP reset: SO_LINGER 0 drops unsent data."""
     if (transport := request.transport) is None:
         return
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

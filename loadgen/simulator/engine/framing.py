@@ -1,4 +1,4 @@
-"""Framing: how the end of an answer shows. By a length, by chunks, or by the end of the connection (RFC 9112, 6)."""
+"""Message framing of answers: Content-Length, chunked, or until the connection closes (RFC 9112, section 6)."""
 
 from http import HTTPStatus
 from typing import Final
@@ -11,7 +11,7 @@ _CHUNK: Final = 1 << 16  # bytes
 
 
 async def send(request: web.Request, payload: Payload, framing: str) -> web.StreamResponse:
-    """Answer `request`; `framing` is what `--framing` says."""
+    """Send an answer; `framing` is the value of `--framing`."""
     if framing == "chunked":
         return await _chunked(request, payload)
     if framing == "close":
@@ -35,7 +35,7 @@ async def _chunked(request: web.Request, payload: Payload) -> web.StreamResponse
 
 
 def _until_close(request: web.Request, payload: Payload) -> web.StreamResponse:
-    """Write past aiohttp, which would use chunks here; what is returned goes nowhere, as the connection is closing."""
+    """Bypass aiohttp, which would use chunks; the returned response is never sent, as the connection is closing."""
     status = HTTPStatus(payload.status)
     lines = {"Content-Type": payload.content_type, "Connection": "close", **payload.headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())

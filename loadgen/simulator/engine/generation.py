@@ -1,4 +1,4 @@
-"""A generation: what any dialect comes to once a request is understood, and the rules that all of them share."""
+"""A generation: a validated request, whatever its dialect, and the validation rules that dialects share."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _MAX_IMAGES: Final = 16
 
 
 class RefusalError(Exception):
-    """A request that the server does not carry out; the message says why, `status` is that of the answer."""
+    """A request that the server rejects; the message says why, `status` is the HTTP status of the answer."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What a valid request asks for: `n` images or one video; frames, steps and n are 1 where it does not say."""
+    """`n` images or one video to generate; frames, steps and n default to 1."""
 
     prompt: str
     width: int
@@ -42,16 +42,16 @@ class Generation:
 
 
 def generation(prompt: object, fields: Mapping[str, object], place: str = "") -> Generation:
-    """Check the fields that dialects share and return what they ask for; unknown ones pass, as on a real server.
+    """Validate the fields that dialects share; unknown fields are ignored, as on a real server.
 
-    Raises RefusalError that names the field, `place` before it.
+    Raises RefusalError that names the field, prefixed by `place`.
     """
     if not isinstance(prompt, str):
         raise RefusalError("prompt must be a string")
     seed, fps, negative = (fields.get(key) for key in ("seed", "fps", "negative_prompt"))
-    demand(seed is None or _is_int(seed), f"{place}seed must be an integer")
-    demand(fps is None or _is_positive(fps), f"{place}fps must be a positive number")
-    demand(negative is None or isinstance(negative, str), f"{place}negative_prompt must be a string")
+    require(seed is None or _is_int(seed), f"{place}seed must be an integer")
+    require(fps is None or _is_positive(fps), f"{place}fps must be a positive number")
+    require(negative is None or isinstance(negative, str), f"{place}negative_prompt must be a string")
     return Generation(
         prompt,
         width=_count(fields, "width", _SIDE, _MAX_SIDE, place),
@@ -62,14 +62,14 @@ def generation(prompt: object, fields: Mapping[str, object], place: str = "") ->
     )
 
 
-def demand(holds: bool, rule: str) -> None:
-    """Raise RefusalError with the rule unless it holds."""
+def require(holds: bool, rule: str) -> None:
+    """Raise RefusalError with the message `rule` unless `holds`."""
     if not holds:
         raise RefusalError(rule)
 
 
 def json_fields(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body must be."""
+    """Parse a body that must be a JSON object; raises RefusalError."""
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError as fault:
@@ -80,11 +80,11 @@ def json_fields(body: bytes) -> dict[str, Any]:
 
 
 def image_problem(data: bytes, mime: str) -> str | None:
-    """Say what is wrong with an input image that calls itself `mime`; None where it is one."""
+    """Return what is wrong with an input image of the declared type `mime`, or None."""
     found = headers.describe(data)
     if found is None or found.kind != "image" or found.width is None:
         return "is not a PNG, JPEG or WebP image"
-    return None if found.mime == mime else f"says {mime} and is {found.mime}"
+    return None if found.mime == mime else f"is declared as {mime} but is {found.mime}"
 
 
 def _count(fields: Mapping[str, object], key: str, default: int, limit: int, place: str) -> int:

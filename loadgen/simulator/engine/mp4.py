@@ -1,4 +1,4 @@
-"""A small valid MP4 (ISO/IEC 14496-12, -14): one video track whose every frame is the same stored PNG."""
+"""A small valid MP4 (ISO/IEC 14496-12, -14): one video track whose frames are all the same PNG."""
 
 import struct
 
@@ -11,10 +11,10 @@ _OVERHEAD = 8  # size and type of a box
 
 
 def mp4(width: int, height: int, frames: int, size: int = 0) -> bytes:
-    """Return a video of `frames` frames at 16 per second, padded to `size` bytes where it would be smaller.
+    """Return a video of `frames` frames at 16 per second, padded to at least `size` bytes.
 
-    The samples lie in chunks of one that all point at the same bytes, so that a long video is hardly larger than a
-    short one. The filler is a free box; one shorter than a box's 8 bytes overshoots.
+    Every sample is a chunk of its own, and all chunks point at the same bytes, so that a long video is hardly larger
+    than a short one. The padding is a free box of at least 8 bytes, so the result may exceed `size` by up to 7.
     """
     picture = png(width, height)
     head = _box(b"ftyp", b"isom", struct.pack(">I", 0x200), b"isomiso2mp41")
@@ -29,7 +29,7 @@ def _box(kind: bytes, *parts: bytes) -> bytes:
 
 
 def _full(kind: bytes, flags: int, *parts: bytes) -> bytes:
-    """Return a box with the version (0) and flags that most boxes begin with."""
+    """Return a full box: one that starts with a version (0) and flags."""
     return _box(kind, struct.pack(">I", flags), *parts)
 
 

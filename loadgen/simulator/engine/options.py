@@ -1,4 +1,4 @@
-"""What a simulated server is asked to be, and the flags of `loadgen serve` that say it."""
+"""The options of a simulated server, and the flags of `loadgen serve` that set them."""
 
 import argparse
 import math
@@ -16,7 +16,7 @@ _CHOICES: Final = {"service": SERVICES, "media": MEDIA, "framing": FRAMINGS}
 
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
-    """Where to listen, how long a generation takes, how an answer looks and how often things go wrong.
+    """Address, service times, answer format and fault rates.
 
     Mean service in ms = base_ms + unit_ms * max(w*h/256, 1) * max(frames, 1) * max(steps, 1); `service_sigma` is the
     standard deviation of the logarithm of a lognormal service time. Rates are probabilities per request.
@@ -47,7 +47,7 @@ class SimulatorOptions:
     tls_key: str = ""
 
     def __post_init__(self) -> None:
-        _require("--port", self.port, 0 <= self.port <= 65_535, "0 to 65535 (0 takes a free one)")
+        _require("--port", self.port, 0 <= self.port <= 65_535, "0 to 65535 (0 for a free port)")
         _require("--replicas", self.replicas, 1 <= self.replicas <= 100_000, "1 to 100000")
         for flag, amount in (("base-ms", self.base_ms), ("unit-ms", self.unit_ms)):
             _require(f"--{flag}", amount, 0 <= amount < math.inf, "a finite number of milliseconds, 0 or more")
@@ -61,14 +61,14 @@ class SimulatorOptions:
         faulty = sum(shares.values()) + sum(share for _, share in http_shares(self.http_errors))
         _require(f"{' + '.join(shares)} + --http-errors =", faulty, faulty <= 1 + 1e-9, "at most 1")
         _require("--media", self.media, self.media in MEDIA, f"one of {', '.join(MEDIA)}")
-        _require("--model", repr(self.model), bool(self.model), "a name")
+        _require("--model", repr(self.model), bool(self.model), "a non-empty name")
         _require("--bytes-per-pixel", self.bytes_per_pixel, 0 <= self.bytes_per_pixel <= 8, "0 to 8")
         _require("--framing", self.framing, self.framing in FRAMINGS, f"one of {', '.join(FRAMINGS)}")
         _require("--tls-key", self.tls_key, not self.tls_key or bool(self.tls_cert), "given with --tls-cert")
 
     @property
     def scheme(self) -> str:
-        """What its URL begins with."""
+        """The scheme of its URL."""
         return "https" if self.tls or self.tls_cert else "http"
 
 
@@ -78,13 +78,13 @@ def _require(flag: str, value: object, holds: bool, rule: str) -> None:
 
 
 def http_shares(text: str) -> tuple[tuple[int, float], ...]:
-    """Read `--http-errors`: 503:0.1,429:0.05 gives a tenth of the requests a 503. Raises UsageError."""
+    """Parse `--http-errors`; 503:0.1,429:0.05 answers a tenth of the requests with 503. Raises UsageError."""
     return tuple(_http_share(pair.strip()) for pair in text.split(",")) if text else ()
 
 
 def _http_share(pair: str) -> tuple[int, float]:
     status, _, share = pair.partition(":")
-    rule = "STATUS:SHARE by commas, such as 503:0.1,429:0.05; a status of 400 to 599, a share of 0 to 1"
+    rule = "STATUS:SHARE pairs separated by commas, such as 503:0.1,429:0.05; a status of 400 to 599, a share of 0 to 1"
     try:
         found = int(HTTPStatus(int(status))), float(share)
     except ValueError:
@@ -95,32 +95,32 @@ def _http_share(pair: str) -> tuple[int, float]:
 
 _HELP: Final = {
     "host": "address to listen on",
-    "port": "port to listen on; 0 takes a free one",
+    "port": "port to listen on; 0 chooses a free one",
     "replicas": "generations that can run at the same time; the others queue, first come first served",
     "base_ms": "fixed part of the mean service time, in ms",
     "unit_ms": "mean ms per unit of work; units = max(w*h/256, 1) * frames * steps",
     "service": "distribution of the service time around its mean",
     "service_sigma": "spread of --service lognormal: standard deviation of the logarithm",
     "seed": "seed of service times and faults",
-    "media_bytes": "size of an answer's image or video, before base64",
+    "media_bytes": "size of an answer's image or video in bytes, before base64",
     "fail_rate": "share of requests answered by HTTP 500",
     "stall": "share of requests that are never answered",
     "reset_rate": "share of requests whose connection is reset",
-    "cut_rate": "share of requests answered by half a body and the end of the connection",
-    "garbage_rate": "share of requests answered by what is no HTTP",
-    "model": "the name that /v1/models tells",
-    "bytes_per_pixel": "size of an answer's image by its pixels, where that is more; 1.5 is what photographs take",
-    "framing": "how an answer ends: by its length, by chunks, by the end of the connection",
+    "cut_rate": "share of requests answered by half a body before the connection closes",
+    "garbage_rate": "share of requests answered by bytes that are not HTTP",
+    "model": "model name in /v1/models",
+    "bytes_per_pixel": "image size in bytes per pixel, if larger than --media-bytes; photographs take about 1.5",
+    "framing": "message framing of answers: Content-Length, chunked, or until the connection closes",
     "http_errors": "share of requests answered by each status, such as 503:0.1,429:0.05",
-    "tls": "serve https with a certificate made on the spot; clients must not check it (bench --insecure)",
+    "tls": "serve https with a new self-signed certificate; clients must skip verification (bench --insecure)",
     "tls_cert": "serve https with this PEM certificate",
-    "tls_key": "its key, unless it is in the same file",
-    "media": "what a chat answer holds; auto is a video for more than one frame, else an image and a short clip",
+    "tls_key": "private key of --tls-cert, unless it is in the same file",
+    "media": "media of a chat answer; auto: a video for more than one frame, else an image and a one-frame video",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of `loadgen serve`: one per field of SimulatorOptions, whose defaults they take."""
+    """Add the flags of `loadgen serve`: one per field of SimulatorOptions, with the same defaults."""
     for field in fields(SimulatorOptions):
         flag = f"--{field.name.replace('_', '-')}"
         if isinstance(field.default, bool):
@@ -136,5 +136,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def from_arguments(namespace: argparse.Namespace) -> SimulatorOptions:
-    """Read the options back from parsed flags; raises UsageError that names the flag."""
+    """Build the options from parsed flags; raises UsageError that names the flag."""
     return SimulatorOptions(**{field.name: getattr(namespace, field.name) for field in fields(SimulatorOptions)})

@@ -1,4 +1,4 @@
-"""A PNG of any size in pixels and of any larger size in bytes (W3C PNG specification, section 5)."""
+"""A PNG of given dimensions, padded to a given size in bytes (W3C PNG specification, section 5)."""
 
 import struct
 import zlib
@@ -7,9 +7,10 @@ _OVERHEAD = 12  # length, type and CRC of a chunk
 
 
 def png(width: int, height: int, size: int = 0) -> bytes:
-    """Return a black one-bit PNG, padded to `size` bytes where it would be smaller.
+    """Return a black one-bit PNG, padded to at least `size` bytes.
 
-    The filler is an ancillary private chunk that decoders skip; one shorter than a chunk's 12 bytes overshoots.
+    The padding is an ancillary private chunk of at least 12 bytes, which decoders skip; the result may exceed `size` by
+    up to 11.
     """
     row = bytes(1 + (width + 7) // 8)  # filter type 0, then eight pixels a byte
     head = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))

@@ -1,4 +1,4 @@
-"""The queue of the simulated server: R replicas, first come first served, in computed rather than measured time."""
+"""The queue of the simulated server: `replicas` servers, first come first served; times are computed, not measured."""
 
 import heapq
 import random
@@ -7,20 +7,20 @@ from typing import Final
 
 from loadgen.simulator.engine.options import SimulatorOptions
 
-_LONGEST_NS: Final = 10**16  # 115 days, so that stamps stay within 64 bits
+_LONGEST_NS: Final = 10**16  # 115 days, so that times stay within 64 bits
 
 
 class ReplicaQueue:
-    """The instants at which each replica comes free. Admission order is service order."""
+    """The time at which each replica becomes free; generations start in the order of admission."""
 
     def __init__(self, replicas: int) -> None:
         self._free_ns = [0] * replicas
-        self._starts_ns: deque[int] = deque()  # of those that wait; they ascend, since the first in is the first out
-        self._finishes_ns: list[int] = []  # of those that wait or run; a heap
+        self._starts_ns: deque[int] = deque()  # of waiting generations, in ascending order
+        self._finishes_ns: list[int] = []  # of waiting and running generations; a heap
 
     def admit(self, now_ns: int, service_ns: int) -> tuple[int, int]:
-        """Take the replica that is free first and return (start, finish), in ns of the caller's clock."""
-        self._forget(now_ns)
+        """Assign the replica that becomes free first; return (start, finish) in ns of the caller's clock."""
+        self._expire(now_ns)
         start_ns = max(now_ns, self._free_ns[0])
         heapq.heapreplace(self._free_ns, start_ns + service_ns)
         self._starts_ns.append(start_ns)
@@ -29,10 +29,10 @@ class ReplicaQueue:
 
     def occupancy(self, now_ns: int) -> tuple[int, int]:
         """Return how many generations run and how many wait."""
-        self._forget(now_ns)
+        self._expire(now_ns)
         return len(self._finishes_ns) - len(self._starts_ns), len(self._starts_ns)
 
-    def _forget(self, now_ns: int) -> None:
+    def _expire(self, now_ns: int) -> None:
         while self._starts_ns and self._starts_ns[0] <= now_ns:
             self._starts_ns.popleft()
         while self._finishes_ns and self._finishes_ns[0] <= now_ns:

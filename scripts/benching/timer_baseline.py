@@ -1,6 +1,6 @@
-"""The noise floor: how late a bare timerfd wakes a process that does nothing else, on one core.
+"""The timer baseline: how late a bare timerfd wakes a process that does nothing else, on one core.
 
-python -m scripts.benching.floor RATE SECONDS CORE     prints p50, p99 and max in seconds, as JSON
+python -m scripts.benching.timer_baseline RATE SECONDS CORE     prints p50, p99 and max in seconds, as JSON
 """
 
 import asyncio
@@ -20,19 +20,19 @@ from loadgen.system.process_tuning import tune_process
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
-    """How late, in s: order statistics of the wake-ups."""
+class Lateness:
+    """Lateness of wake-ups in s."""
 
     p50: float
     p99: float
     max: float
 
 
-def measure(rate: float, seconds: float, core: int) -> Floor:
+def measure(rate: float, seconds: float, core: int) -> Lateness:
     """Run the loop in a process of its own, on `core`."""
-    words = [sys.executable, "-m", "scripts.benching.floor", str(rate), str(seconds), str(core)]
+    words = [sys.executable, "-m", "scripts.benching.timer_baseline", str(rate), str(seconds), str(core)]
     done = subprocess.run(words, stdout=subprocess.PIPE, check=True, timeout=seconds + 30)
-    return Floor(**json.loads(done.stdout))
+    return Lateness(**json.loads(done.stdout))
 
 
 async def _sleep(rate: float, seconds: float) -> Any:

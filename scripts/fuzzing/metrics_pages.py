@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from collector.saved.metrics_log import LARGEST
 from loadgen.monitoring.exposition_format import PageError, read
-from scripts.fuzzing.oddities import ODD_TEXTS, damaged_bytes
+from scripts.fuzzing.odd_values import ODD_TEXTS, damaged_bytes
 from scripts.fuzzing.target import Target
 
 _PAGE: Final = b"""# HELP vllm:num_requests_running Running.
@@ -47,7 +47,7 @@ _WORDS: Final = (
 @st.composite
 def _case(draw: Callable[..., Any]) -> tuple[bytes, str]:
     lines = st.lists(st.sampled_from((*_WORDS, *_WORDS, *ODD_TEXTS)), max_size=30)
-    made = lines.map(lambda words: "".join(words).encode(errors="surrogatepass"))
+    made = lines.map(lambda arguments: "".join(arguments).encode(errors="surrogatepass"))
     kind = draw(st.sampled_from(("text/plain", "application/openmetrics-text; version=1.0.0", "")))
     return draw(made | damaged_bytes(_PAGE)), kind
 

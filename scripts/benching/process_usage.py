@@ -1,4 +1,4 @@
-"""The processes of a run, seen from outside through /proc: what each has used so far, its children included."""
+"""Resource usage of the processes of a run, sampled from /proc."""
 
 import os
 import threading
@@ -17,10 +17,10 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """One look at one process: CLOCK_MONOTONIC ns; its module or program; CPU so far in s; MB, shared pages in parts.
+class ProcessUsage:
+    """Usage of one process: time (CLOCK_MONOTONIC ns), module or program, CPU so far in s, PSS in MB.
 
-    `own_mb` is what of `pss_mb` is nobody else's: a process that keeps nothing of a run has it flat.
+    `own_mb` is the anonymous part of `pss_mb`; it is constant in a process that accumulates nothing.
     """
 
     time_ns: int
@@ -30,18 +30,18 @@ class Sight:
     own_mb: float
 
 
-Look = tuple[Sight, ...]
+Snapshot = tuple[ProcessUsage, ...]
 
 
 @contextmanager
-def watched(pid: int, core: int | None) -> Iterator[list[Look]]:
+def sampled(pid: int, core: int | None) -> Iterator[list[Snapshot]]:
     """Look at `pid` and its children now and then, from `core`, into the list that is given; never, if it is None."""
-    looks: list[Look] = []
+    snapshots: list[Snapshot] = []
     if core is None:
-        yield looks
+        yield snapshots
         return
-    with repeated(lambda: looks.append(look(pid)), PERIOD_S, {core}):
-        yield looks
+    with repeated(lambda: snapshots.append(take_snapshot(pid)), PERIOD_S, {core}):
+        yield snapshots
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def repeated(take: Callable[[], None], period_s: float, cores: set[int] | None =
         thread.join()
 
 
-def look(parent: int) -> Look:
+def take_snapshot(parent: int) -> Snapshot:
     """Look at a process and its children; those that have just ended are left out."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
@@ -73,7 +73,7 @@ def look(parent: int) -> Look:
             if parent in (pid, stat.parent):
                 pss_mb, own_mb = parse_memory((path / "smaps_rollup").read_text())
                 name = program((path / "cmdline").read_text())
-                found.append(Sight(time.monotonic_ns(), name, stat.cpu_s, pss_mb, own_mb))
+                found.append(ProcessUsage(time.monotonic_ns(), name, stat.cpu_s, pss_mb, own_mb))
     return tuple(found)
 
 
@@ -104,14 +104,14 @@ def program(command_line: str) -> str:
     return words[words.index("-m") + 1] if "-m" in words else Path(words[0]).name
 
 
-def peak_mb(looks: list[Look]) -> float:
+def peak_mb(snapshots: list[Snapshot]) -> float:
     """Most memory at one time, of all processes."""
-    return max((sum(sight.pss_mb for sight in sights) for sights in looks), default=UNKNOWN)
+    return max((sum(sight.pss_mb for sight in sights) for sights in snapshots), default=UNKNOWN)
 
 
-def growth_mb(looks: list[Look], name: str) -> float:
+def growth_mb(snapshots: list[Snapshot], name: str) -> float:
     """How much the own memory of the processes called `name` grew from a quarter of their time on, at most."""
-    totals = [sum(sight.own_mb for sight in sights if sight.name == name) for sights in looks]
+    totals = [sum(sight.own_mb for sight in sights if sight.name == name) for sights in snapshots]
     alive = [total for total in totals if total]
     if len(alive) < 4:
         return UNKNOWN
@@ -119,11 +119,11 @@ def growth_mb(looks: list[Look], name: str) -> float:
     return max(later) - later[0]
 
 
-def cpu_s(looks: list[Look], since_ns: int, until_ns: int) -> float:
+def cpu_s(snapshots: list[Snapshot], since_ns: int, until_ns: int) -> float:
     """CPU of all processes between two instants, in s; straight lines between the looks."""
     total = 0.0
-    for name in {sight.name for sights in looks for sight in sights}:
-        own = [sight for sights in looks for sight in sights if sight.name == name]
+    for name in {sight.name for sights in snapshots for sight in sights}:
+        own = [sight for sights in snapshots for sight in sights if sight.name == name]
         used = np.interp([since_ns, until_ns], [each.time_ns for each in own], [each.cpu_s for each in own])
         total += float(used[1] - used[0])
     return total

@@ -1,14 +1,14 @@
-"""One fuzzed answer: what a server sends goes through the reader and every dialect, and has to come to the same end.
+"""Fuzzing of one answer: the HTTP reader and every backend must give the same result however the bytes are split.
 
-An input is three bytes of circumstances and then what a server sends. It is read at once, in pieces and byte by byte.
-Nothing but BrokenAnswerError may be raised by that.
+An input is three bytes of settings, then the bytes of the server. It is read at once, in pieces and byte by byte.
+Nothing but MalformedAnswerError may be raised by that.
 """
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from collector.records.record import ErrorKind
-from loadgen.backends import ENDPOINTS, ParsedAnswer
+from loadgen.backends import BACKENDS, ParsedAnswer
 from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia
 from loadgen.transport.answer_reader import SCRATCH, AnswerReader
 from loadgen.transport.buffer_pool import BufferPool
@@ -110,9 +110,9 @@ def judge(end: End) -> None:
     """Say what the answer amounts to, in every dialect, as a sender does."""
     if not end.whole:
         return
-    for endpoint in ENDPOINTS.values():
+    for backend in BACKENDS.values():
         answer = Answer(1, 2, 3, end.status, end.body, end.kind, "", head=end.head)
-        answer_handler = AnswerHandler(endpoint, ExpectedMedia(endpoint.tasks[0]), None)  # type: ignore[arg-type]  # nothing is recorded
+        answer_handler = AnswerHandler(backend, ExpectedMedia(backend.tasks[0]), None)  # type: ignore[arg-type]  # nothing is recorded
         reply = answer_handler.judge(answer)
         assert isinstance(reply, ParsedAnswer)
         assert reply.error or (end.status == 200 and end.body)

@@ -1,4 +1,4 @@
-"""The truth, and a queue without processes: the response times of M/M/1 by Lindley's recursion."""
+"""A search against a simulated M/M/1 queue (Lindley's recursion), and the true highest rate."""
 
 import math
 from dataclasses import dataclass

@@ -21,8 +21,8 @@ from loadgen.search.search import open_search_dir
 from loadgen.secrets import Secrets
 from loadgen.sweeps.runner import Runner
 from loadgen.sweeps.sweep_folder import SWEEP, read_rates
-from scripts.fuzzing.command_line import check_server, check_shown, is_small, said_at_home, words_of
-from scripts.fuzzing.oddities import damaged_bytes, mutated_json
+from scripts.fuzzing.command_line import arguments_of, check_server, check_shown, is_small, run_in_home
+from scripts.fuzzing.odd_values import damaged_bytes, mutated_json
 from scripts.fuzzing.target import Target
 
 _ASKED: Final = ("--base-url", "http://127.0.0.1:9", "--dataset", "random", "--task", "t2i", "--num-prompts", "5")
@@ -58,7 +58,7 @@ def _kept() -> dict[str, Any]:
             written.append(orjson.loads((folder.folder / SWEEP).read_bytes()))
         return 0
 
-    assert said_at_home(["sweep", *_ASKED, "--rates", "1,2", "--sweep-dir", "kept"], write) == "a result"
+    assert run_in_home(["sweep", *_ASKED, "--rates", "1,2", "--sweep-dir", "kept"], write) == "a result"
     return written[0]
 
 
@@ -69,10 +69,10 @@ def _case(draw: Callable[..., Any]) -> Case:
         return ["sweep", *_ASKED, "--rates", "1,2", "--sweep-dir", "kept"], kept
     command = draw(st.sampled_from(tuple(_SOUND)))
     own, every = _actions(command)
-    words = [command, *_ASKED[:6], *_SOUND[command]]
+    arguments = [command, *_ASKED[:6], *_SOUND[command]]
     for action in draw(st.lists(st.sampled_from(own) | st.sampled_from(every), max_size=4)):
-        words += words_of(draw, action)
-    return [word.replace("\0", "") for word in words], None
+        arguments += arguments_of(draw, action)
+    return [word.replace("\0", "") for word in arguments], None
 
 
 def _plans_of_sweep(arguments: argparse.Namespace) -> int:
@@ -119,15 +119,15 @@ _PLANS: Final = {"sweep": _plans_of_sweep, "search": _plans_of_search}
 
 def check(case: Case) -> str:
     """Run one command line as far as its plans."""
-    words, kept = case
+    arguments, kept = case
 
-    def plans(arguments: argparse.Namespace) -> int:
+    def plans(namespace: argparse.Namespace) -> int:
         if kept is not None:
             Path("kept").mkdir()
             Path("kept", SWEEP).write_bytes(kept)
-        return _PLANS[words[0]](arguments)
+        return _PLANS[arguments[0]](namespace)
 
-    return said_at_home(words, plans)
+    return run_in_home(arguments, plans)
 
 
 RATES: Final = Target("sweep and search", 3, st.deferred(_case), check)

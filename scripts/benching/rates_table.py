@@ -1,6 +1,6 @@
 """The table of rates: a row for each transport and rate, medians over the rounds, beside the timer and wrk."""
 
-from scripts.benching import tool, wrk
+from scripts.benching import loadgen_run, wrk
 from scripts.benching.rounds import BUSY, LADDERS, Rounds
 from scripts.benching.table import UNKNOWN, markdown, middle, number, seconds
 
@@ -16,8 +16,8 @@ not held is not tried at higher rates in that round. CPU and memory are of the r
 
 def rates_table(rounds: Rounds) -> str:
     """Lay out all that the rounds measured."""
-    rows = [_floor(rounds, rate) for rate in sorted(rounds.floors)]
-    rows += [_wrk(rounds.busy_wrk, BUSY), _wrk(rounds.lone_wrk, 1)]
+    rows = [_floor(rounds, rate) for rate in sorted(rounds.timer_lateness)]
+    rows += [_wrk(rounds.busy_wrk, BUSY), _wrk(rounds.single_wrk, 1)]
     rows += [_row(rounds, transport, rate) for transport, rate in sorted(rounds.runs, key=_order)]
     return markdown(HEAD, [(*row, *[""] * (len(HEAD) - len(row))) for row in rows]) + "\n" + NOTE
 
@@ -27,7 +27,7 @@ def _order(key: tuple[str, int]) -> tuple[int, int]:
 
 
 def _floor(rounds: Rounds, rate: int) -> list[str]:
-    late = rounds.floors[rate]
+    late = rounds.timer_lateness[rate]
     times = (middle(each.p50 for each in late), middle(each.p99 for each in late), middle(each.max for each in late))
     return ["bare timer", f"{rate:,}", "", "", "", *map(seconds, times)]
 
@@ -55,7 +55,7 @@ def _row(rounds: Rounds, transport: str, rate: int) -> list[str]:
     ]  # fmt: skip
 
 
-def memory_mb(run: tool.Run) -> float:
+def memory_mb(run: loadgen_run.Run) -> float:
     """Peak resident memory of sender, scheduler and collector, each as it says itself, added up."""
     own = [process["peak_memory_mb"] for process in run.result["self"].values() if "peak_memory_mb" in process]
     return float(sum(own)) if own else UNKNOWN

@@ -1,4 +1,4 @@
-"""The tool, run as a user runs it."""
+"""Runs `loadgen bench` as a subprocess and reads its JSON result."""
 
 import json
 import subprocess
@@ -11,8 +11,8 @@ from typing import Any
 
 from scripts.benching.errors import NoResultError
 from scripts.benching.nginx import SIDE
+from scripts.benching.process_usage import Snapshot, cpu_s, growth_mb, peak_mb, sampled
 from scripts.benching.table import UNKNOWN
-from scripts.benching.watch import Look, cpu_s, growth_mb, peak_mb, watched
 
 LIMIT_S = 300
 SIZED = ("--width", str(SIDE), "--height", str(SIDE))
@@ -20,11 +20,11 @@ SIZED = ("--width", str(SIDE), "--height", str(SIDE))
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A result, the wall time of the whole command in s, and the looks at its processes if they were asked for."""
+    """A result, the wall time of the whole command in s, and the samples of its processes if requested."""
 
     result: dict[str, Any]
     wall_s: float
-    looks: list[Look]
+    snapshots: list[Snapshot]
 
     @property
     def failed(self) -> bool:
@@ -49,35 +49,35 @@ class Run:
     def cpu_share(self) -> float:
         """CPU of all processes from time zero on, as a share of one core; needs looks."""
         ended_ns, duration_s = self.result["end"]["ended_ns"], self.result["duration"]
-        spent_s = cpu_s(self.looks, ended_ns - round(duration_s * 1e9), ended_ns)
+        spent_s = cpu_s(self.snapshots, ended_ns - round(duration_s * 1e9), ended_ns)
         return spent_s / float(duration_s)
 
     def peak_mb(self) -> float:
         """Most memory (PSS) of all processes at one time; needs looks."""
-        return peak_mb(self.looks)
+        return peak_mb(self.snapshots)
 
     def growth_mb(self, name: str) -> float:
         """How much the own memory of a process grew after its first quarter; needs looks."""
-        return growth_mb(self.looks, name)
+        return growth_mb(self.snapshots, name)
 
 
-def bench(*words: str, watch_from: int | None = None) -> Run:
-    """Run `loadgen bench` on random prompts and read its JSON; `watch_from` is a core to look at its processes from.
+def bench(*arguments: str, sampler_core: int | None = None) -> Run:
+    """Run `loadgen bench` on random prompts and read its JSON; `sampler_core` is a core to look at its processes from.
 
     Raises NoResultError.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "result.json"
-        command = [sys.executable, "-m", "loadgen", "bench", "--dataset", "random", "--task", "t2i", *SIZED, *words]
+        command = [sys.executable, "-m", "loadgen", "bench", "--dataset", "random", "--task", "t2i", *SIZED, *arguments]
         command += ["--warmup-requests", "0", "--disable-tqdm", "--output-file", str(place)]
         began = time.monotonic()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        with process, watched(process.pid, watch_from) as looks:
+        with process, sampled(process.pid, sampler_core) as snapshots:
             errors = _last_words(process)
         wall_s = time.monotonic() - began
         if not place.exists():
-            raise NoResultError(f"loadgen bench {' '.join(words)}: {errors}")
-        return Run(json.loads(place.read_bytes()), wall_s, looks)
+            raise NoResultError(f"loadgen bench {' '.join(arguments)}: {errors}")
+        return Run(json.loads(place.read_bytes()), wall_s, snapshots)
 
 
 def _last_words(process: "subprocess.Popen[bytes]") -> str:

@@ -1,4 +1,4 @@
-"""Whether every record of a run is explained: by the fault that the server says it committed, or by an answer."""
+"""Compares the records of a run with the faults that the server injected; yields what does not match."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -40,7 +40,7 @@ def discrepancies(result: Mapping[str, Any], saved: SavedRun, faults: Mapping[st
 
 def _unequal(what: str, committed: int, seen: int) -> Iterator[str]:
     if committed != seen:
-        yield f"{what}: the server committed {committed}, the records have {seen}"
+        yield f"{what}: the server injected {committed}, the records have {seen}"
 
 
 def _odd_rows(saved: SavedRun) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Odd values: texts, numbers and JSON that somebody may come up with, and mutations of what is fine."""
+"""Odd values: unusual strings, numbers and JSON, and mutations of valid input."""
 
 import copy
 from collections.abc import Callable, Iterator

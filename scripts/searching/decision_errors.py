@@ -26,7 +26,7 @@ SERVICES: Final[dict[str, Draw]] = {
 }
 
 
-def edges(seeds: int) -> Iterator[tuple[str, ...]]:
+def decision_errors(seeds: int) -> Iterator[tuple[str, ...]]:
     """A row a case: how often a rate just below the target is decided to hold, and one just above it to fail."""
     for name, (load, unit), target in product(SERVICES, PLACES, (0.9, 0.99)):
         random = np.random.default_rng(1)

@@ -1,6 +1,6 @@
-"""The least that polls can cost: an event loop that writes ready bytes as often, and only counts what comes back.
+"""The baseline of polling: an event loop that writes prepared bytes at the same rate and only counts them.
 
-It pays for uvloop and the kernel: a timer, a write, two wake-ups and a read for each poll. What is beyond it is ours.
+It pays for uvloop and the kernel: a timer, a write, two wake-ups and a read for each poll. The rest is this tool's cost.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from loadgen.transport.target import Target
 
 
 @dataclass(slots=True)
-class Bare:
-    """What all connections share; `sent` counts polls."""
+class Baseline:
+    """State that all connections share; `sent` counts polls."""
 
     polling: Polling
     head: bytes
-    temporary_folder: memoryview
+    buffer: memoryview
     sent: int = 0
 
     @classmethod
-    async def open(cls, target: Target, connections: int, polling: Polling) -> "tuple[Bare, list[_Connection]]":
+    async def open(cls, target: Target, connections: int, polling: Polling) -> "tuple[Baseline, list[_Connection]]":
         """Open so many connections, each of which polls until it is closed."""
         shared = cls(polling, RequestHeads(target).of(videos.poll("video_1")), memoryview(bytearray(SCRATCH)))
         create = asyncio.get_running_loop().create_connection
@@ -34,9 +34,9 @@ class Bare:
 
 
 class _Connection(asyncio.BufferedProtocol):
-    """A poll, and some time after its answer the next one."""
+    """Polls, and polls again some time after each answer."""
 
-    def __init__(self, shared: Bare) -> None:
+    def __init__(self, shared: Baseline) -> None:
         self._shared, self._loop = shared, asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -45,7 +45,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._timer = self._loop.call_later(self._shared.polling.first_s(0), self._poll)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._shared.temporary_folder
+        return self._shared.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         self._timer = self._loop.call_later(self._shared.polling.next_s(0), self._poll)

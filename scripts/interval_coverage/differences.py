@@ -8,8 +8,8 @@ from collector.comparison.figures import FIGURES, Estimate
 from collector.comparison.paired_bootstrap import PairedBootstrap
 from collector.comparison.sample_series import SampleSeries
 from collector.statistics.autocorrelation import correlation
-from scripts.benching.coverage import responses
 from scripts.benching.table import markdown
+from scripts.interval_coverage.intervals import responses
 
 RUNS = 300
 ROUNDS = 499  # the report takes 1,999; the ends are a little less steady with these

@@ -1,4 +1,4 @@
-"""The pieces in isolation: how many a second, on one core, with nothing around them."""
+"""Throughput of single components on one core, in isolation."""
 
 import os
 import socket
@@ -35,7 +35,7 @@ LEAST_S = 0.5
 
 
 def measure() -> list[tuple[str, float]]:
-    """Give (piece, number a second) of each."""
+    """Return (component, operations a second) of each."""
     return [
         ("scheduler: tokens", scheduler()),
         ("collector: records", collector()),
@@ -46,8 +46,8 @@ def measure() -> list[tuple[str, float]]:
     ]
 
 
-def parts_table() -> str:
-    """Time each and lay it out."""
+def components_table() -> str:
+    """Measure each component and return the table."""
     return markdown(("piece, in isolation", "a second"), [(piece, number(rate)) for piece, rate in measure()])
 
 
@@ -63,7 +63,7 @@ def scheduler() -> float:
         time.sleep(0.2)
         emitter.start(now_ns())
         began = time.perf_counter()
-        for first in range(0, COUNT, BATCH):  # emit() would send all that is due as one batch, which flatters
+        for first in range(0, COUNT, BATCH):  # emit() would send all that is due as one batch, which would be faster
             emitter._send(first, min(first + BATCH, COUNT), 0)
         taken = 0
         while taken < COUNT:
@@ -124,9 +124,9 @@ def answers() -> float:
         b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         + body
     )
-    temporary_folder = memoryview(bytearray(SCRATCH))
-    temporary_folder[: len(raw)] = raw
-    reader = AnswerReader(temporary_folder, BufferPool(), 1 << 30)
+    buffer = memoryview(bytearray(SCRATCH))
+    buffer[: len(raw)] = raw
+    reader = AnswerReader(buffer, BufferPool(), 1 << 30)
 
     def once() -> None:
         reader.begin()
@@ -136,7 +136,7 @@ def answers() -> float:
 
 
 def bodies() -> float:
-    """Chat bodies judged."""
+    """Chat answer bodies parsed."""
     body = orjson.dumps(SMALL)
     return _rate(lambda: chat_completions.read(body, "t2i"))
 

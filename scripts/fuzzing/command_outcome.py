@@ -1,4 +1,4 @@
-"""What a command said: its exit code and its words, with the rule that every case is held against."""
+"""Runs a command in this process, captures its output, and checks that the outcome is allowed."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 
 
-def said(command: Callable[[], int]) -> tuple[int, str, str]:
+def run_captured(command: Callable[[], int]) -> tuple[int, str, str]:
     """Run a command in this process; return exit code, standard output and standard error."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", errors="surrogateescape") for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -18,7 +18,7 @@ def said(command: Callable[[], int]) -> tuple[int, str, str]:
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
     if code == INTERRUPTED:
-        raise KeyboardInterrupt  # somebody wants this to end
+        raise KeyboardInterrupt  # interrupted by the user
     return code, _text(out), _text(err)
 
 

@@ -1,0 +1,1 @@
+"""How often intervals cover the truth, by seeded simulation: `scripts/coverage`."""
