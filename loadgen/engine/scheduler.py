@@ -59,7 +59,7 @@ class Scheduler:
         """Emit nothing more; return what this process cost, and how far ahead the latest token left (s)."""
         self._next = len(self._arrivals)
         least_s = None if self._least_lead_ns is None else self._least_lead_ns / SECOND_NS
-        return {**self._vitals.signs(), "least_lead_s": least_s}
+        return {**self._vitals.signs(), "min_lead_s": least_s}
 
     def emit(self) -> float | None:
         """Emit what is due within the lead; return seconds until the next batch, None where there is none."""

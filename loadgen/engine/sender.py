@@ -182,7 +182,7 @@ class Sender:
 
     def vitals(self) -> dict[str, Any]:
         """What this sender cost, its stalls, its longest queue, and for how long it only waited awake."""
-        return {**self._loop_monitor.signs(), "most_queued": self._tokens.most, "most_in_flight": self._most_flying}
+        return {**self._loop_monitor.signs(), "max_queued": self._tokens.most, "max_in_flight": self._most_flying}
 
     def stop(self) -> None:
         """Send nothing more; `on_idle` is called once nothing is in flight."""

@@ -84,7 +84,7 @@ def run(
         on_start()
         run_loop = RunLoop(pool, interrupts, watch)
         if places.run_dir:
-            known = {"started_ns": run_loop.started_ns, "terms": pool.accounting["terms"], **about}
+            known = {"started_ns": run_loop.started_ns, "parameters": pool.accounting["parameters"], **about}
             places.run_dir.begin(plan, targets.slo_ms, known)
         run_loop.start()
         run_loop.follow()
@@ -94,8 +94,8 @@ def run(
         figures = run_loop.close(refused)
         scraped = metrics_series.of_run(_scrapes(pool), run_loop.started_ns, figures)
         media = _media(options.traffic, developed, run_loop)
-        self_measured = _self_measured(pool, run_loop)
-        result = json.assemble(figures, server_metrics=scraped, media=media, self_measured=self_measured, **about)
+        measured = _measured_processes(pool, run_loop)
+        result = json.assemble(figures, server_metrics=scraped, media=media, processes=measured, **about)
         unwritten = run_loop.unwritten + (places.run_dir.finish(result) if places.run_dir else [])
     return CompletedRun(result, run_loop.interrupted, tuple(run_loop.died), ", ".join(dict.fromkeys(unwritten)))
 
@@ -120,7 +120,7 @@ def _scrapes(pool: ProcessPool) -> Scrapes | None:
     return Scrapes.of_file(pool.metrics.fileno()) if pool.metrics else None
 
 
-def _self_measured(pool: ProcessPool, run_loop: RunLoop) -> dict[str, dict[str, Any]]:
+def _measured_processes(pool: ProcessPool, run_loop: RunLoop) -> dict[str, dict[str, Any]]:
     """What each process said of itself, when it was ready and when it was done."""
     return {
         child.name: {**{k: v for k, v in ready.items() if k != "kind"}, **run_loop.idle.get(child.name, {})}

@@ -27,6 +27,7 @@ class SearchResult(TypedDict):
     are right with `confidence`. `ended` is budget, precision, rates, interrupted or fault. `capacity` is in requests/s.
     """
 
+    layout: int
     bracket: list[float | None]
     min_attainment: float
     confidence: float

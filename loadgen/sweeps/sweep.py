@@ -8,6 +8,7 @@ from typing import Any, Final, TypedDict
 
 from collector.report.saved_report import shown_of
 from collector.saved.run_folder import read_run
+from collector.summary.result import LAYOUT
 from collector.sweeps.knee import Knee, knee
 from collector.sweeps.point import Point, point_of
 from loadgen.errors import ProcessError, UsageError
@@ -26,6 +27,7 @@ FACTORS: Final = tuple(0.15 * 8 ** (step / 6) for step in range(7))  # of the ca
 class SweepFigures(TypedDict):
     """What a sweep found, as sweep.json and docs/search.md have it: rates in requests/s, ascending."""
 
+    layout: int
     rates: list[float]
     points: list[Point]
     knee: Knee
@@ -112,6 +114,7 @@ def _figures(
     runner: Runner, folder: SweepDir, rates: list[float], points: list[Point], about: Mapping[str, Any]
 ) -> SweepFigures:
     return SweepFigures(
+        layout=LAYOUT,
         rates=rates,
         points=list(points),
         knee=knee(points),
