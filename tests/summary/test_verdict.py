@@ -130,7 +130,7 @@ def test_counts_that_disagree_break_the_books() -> None:
             replace(known, send_time_ns=known.send_time_ns * (np.arange(10) < 9)),
             "1 planned requests were never",
         ),
-        (*run(service_s=5.0, cap=2), "5 requests were in flight where 2 were allowed"),
+        (*run(service_s=5.0, cap=2), "5 requests were in flight, but --max-concurrency is 2"),
     ]
     for records_, facts_, sentence in cases:
         verdict = judged(records_, facts_)
