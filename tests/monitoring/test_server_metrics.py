@@ -184,7 +184,7 @@ def test_no_broken_page_costs_a_run_and_each_is_named_once_with_what_is_wrong_an
         assert page["url"].endswith(f"/{name}")
         assert page["failed"] == page["scrapes"] > 0
         assert what in page["error"], name
-        assert err.count(f"{page['url']}: {page['problem']}; the run goes on") == 1
+        assert err.count(f"{page['url']}: {page['error']}; the run goes on") == 1
         assert " ".join(err.split()).count(f"{page['url']}: {page['failed']} of") == 1
     assert "cannot be trusted (self-signed certificate)" in strange_page["error"]
     assert (crowded_page["failed"], crowded_page["truncated"]) == (0, True)
