@@ -77,7 +77,7 @@ def test_two_sweeps_are_compared_rate_by_rate(swept: tuple[Path, api.CompletedSw
     with pytest.raises(api.RunError, match="different workloads"):
         api.compare(swept[0] / "rate-50", swept[0] / "rate-100")
     (forced,) = api.compare(swept[0] / "rate-50", swept[0] / "rate-100", force=True).comparisons
-    assert any(told.startswith("arrivals.rate 50") for told in forced["differs"])
+    assert any(told.startswith("arrivals.rate 50") for told in forced["workload_differences"])
 
 
 def test_a_search_says_what_it_found_within_its_budget(options: api.BenchOptions, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What differs between two runs, or two sweeps, and how sure that is."""
+"""Comparison of two runs, or of two sweeps: differences of figures with intervals."""

@@ -1,4 +1,4 @@
-"""Two runs compared: their verdicts, how much each figure differs, and how sure that is; see docs/statistics.md."""
+"""Compares two runs: their verdicts, and the difference of each figure with an interval; see docs/statistics.md."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,11 +17,11 @@ from collector.summary.result import Verdict
 from collector.summary.summary import summarise
 from collector.text import quantity
 
-MOST_CONFIDENT: Final = 0.995  # more than that so few resamples cannot tell
+MAX_CONFIDENCE: Final = 0.995  # a higher one would take more resamples
 
 
 class Side(TypedDict):
-    """One of the two runs; `requests` were planned."""
+    """One of the two runs; `requests` is the number planned."""
 
     path: str
     verdict: Verdict
@@ -30,17 +30,16 @@ class Side(TypedDict):
 
 
 class Comparison(TypedDict):
-    """Run `b` held against run `a`, which are of `rate` requests/s where they are parts of sweeps.
+    """Run `b` compared with run `a`; `rate` (requests/s) is that of a pair from two sweeps, else null.
 
-    `differs` is what differs in their workloads. `method` is how percentiles and throughput have their intervals: by
-    the "bootstrap", with the same requests of both runs where they are `paired`; or, where there are results without
-    records, from the "intervals" of each.
+    `method` is how the intervals of percentiles and throughput are found: by the "bootstrap", which resamples the same
+    requests of both runs if they are `paired`; or, for results without records, from the "intervals" of each.
     """
 
     rate: float | None
     a: Side
     b: Side
-    differs: list[str]
+    workload_differences: list[str]
     confidence: float
     method: Literal["bootstrap", "intervals"]
     paired: bool
@@ -56,24 +55,24 @@ def compare(
     differs: list[str] | None = None,
     rate: float | None = None,
 ) -> Comparison:
-    """Compare two runs; RunError where one sent nothing, or where that confidence cannot be had."""
-    sure, notes = _confidence(a, b, confidence), _notes(a, b)
+    """Compare two runs. Raises RunError if one sent nothing, or if that confidence is not available."""
+    level, notes = _confidence(a, b, confidence), _notes(a, b)
     b = _with_targets_of(a, b)
-    of_a, of_b = _result(a, sure), _result(b, sure)
+    of_a, of_b = _result(a, level), _result(b, level)
     notes += _polled(of_a, of_b)
     known_a, known_b = estimates(of_a), estimates(of_b)
     pair, intervals = None, dict[str, Known]()
     if a.saved and b.saved:
         pair = _pair(a.saved, b.saved, same_plan=_same_plan(a, b))
-        intervals = pair.intervals(sure)
+        intervals = pair.intervals(level)
         for known, run in ((known_a, pair.a), (known_b, pair.b)):
-            known |= {ATTAINMENT.name: run.share("met", sure), ERROR_SHARE.name: run.share("failed", sure)}
+            known |= {ATTAINMENT.name: run.share("met", level), ERROR_SHARE.name: run.share("failed", level)}
     return Comparison(
         rate=rate,
         a=_side(a, of_a),
         b=_side(b, of_b),
-        differs=differs or [],
-        confidence=sure,
+        workload_differences=differs or [],
+        confidence=level,
         method="bootstrap" if pair else "intervals",
         paired=pair.paired if pair else False,
         figures=_differences(known_a, known_b, intervals),
@@ -86,18 +85,18 @@ def _differences(a: Mapping[str, Estimate], b: Mapping[str, Estimate], known: Ma
 
 
 def _confidence(a: Source, b: Source, asked: float | None) -> float:
-    """What was asked for, else what both runs were made with."""
+    """The confidence asked for, else that of both runs."""
     if asked is None and a.confidence != b.confidence:
         raise RunError(
-            f"{a.path} has intervals of {a.confidence:g} and {b.path} of {b.confidence:g}; give --confidence"
+            f"{a.path} has intervals at {a.confidence:g} and {b.path} at {b.confidence:g}; give --confidence"
         )
-    sure = a.confidence if asked is None else asked
+    level = a.confidence if asked is None else asked
     for source in (a, b):
-        if source.result is not None and source.confidence != sure:
-            raise RunError(f"{source.path} has intervals of {source.confidence:g}, not {sure:g}; compare run folders")
-    if a.saved and b.saved and sure > MOST_CONFIDENT:
-        raise RunError(f"--confidence {sure:g}: two runs can be compared with {MOST_CONFIDENT} at most; lower it")
-    return sure
+        if source.result is not None and source.confidence != level:
+            raise RunError(f"{source.path} has intervals of {source.confidence:g}, not {level:g}; compare run folders")
+    if a.saved and b.saved and level > MAX_CONFIDENCE:
+        raise RunError(f"--confidence {level:g}: two runs can be compared with {MAX_CONFIDENCE} at most; lower it")
+    return level
 
 
 def _same_plan(a: Source, b: Source) -> bool:
@@ -106,29 +105,29 @@ def _same_plan(a: Source, b: Source) -> bool:
 
 def _notes(a: Source, b: Source) -> list[str]:
     if not (a.saved and b.saved):
-        return ["without the records of both, throughput and errors have no interval, nor are targets made the same"]
+        return ["without the records of both, throughput and errors have no interval, and each run keeps its targets"]
     ours, theirs = a.saved.info, b.saved.info
     if not _same_plan(a, b):
-        return ["the plans are not the same, so requests are not paired, and each run has its own targets"]
+        return ["the plans differ, so requests are not paired, and each run keeps its own targets"]
     if ours.slo_enabled and not np.array_equal(ours.slo_ms, theirs.slo_ms, equal_nan=True):
-        return [f"the targets are not the same; {ATTAINMENT.name} holds both runs against those of the first"]
+        return [f"the targets differ; {ATTAINMENT.name} takes those of the first run for both"]
     return []
 
 
 def _polled(*results: Mapping[str, Any]) -> list[str]:
-    """Jobs are known to be done a little late, by an unknown part of the width of their completions."""
+    """A note on polled jobs, whose completion is only known to lie within an interval."""
     spreads = [result.get("completion_width") for result in results]
     widths = [spread.get("p50") for spread in spreads if isinstance(spread, Mapping)]
     known = [width for width in widths if isinstance(width, int | float)]
     if not known:
         return []
     return [
-        f"completions of jobs are known to {quantity.seconds(max(known))} at the median; less than that may be polling"
+        f"completions of jobs are known to {quantity.seconds(max(known))} (p50); smaller differences may be polling"
     ]
 
 
 def _with_targets_of(a: Source, b: Source) -> Source:
-    """Hold both runs of a plan against the same targets: a slow server's warm-ups must not make for lenient ones."""
+    """Judge both runs of a plan by the same targets, since the warm-ups of a slow server would give lenient ones."""
     if not (a.saved and b.saved and _same_plan(a, b)):
         return b
     info = replace(b.saved.info, slo_ms=a.saved.info.slo_ms, slo_enabled=a.saved.info.slo_enabled)
@@ -141,7 +140,7 @@ def _result(source: Source, confidence: float) -> Mapping[str, Any]:
         saved = source.saved
         result = summarise(saved.records, replace(saved.info, confidence=confidence), saved.notes)
     if not result["completed_requests"] + result["failed_requests"]:
-        raise RunError(f"{source.path}: no request was sent in this run; there is nothing to compare")
+        raise RunError(f"{source.path}: no request was sent in this run, so there is nothing to compare")
     return result
 
 

@@ -1,4 +1,4 @@
-"""The figures that two runs are compared by: what they are called, and which way is worse."""
+"""The figures by which two runs are compared: name, unit, and which direction is worse."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -11,12 +11,12 @@ Unit = Literal["s", "1/s", "share"]
 SHARES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 KINDS: Final = ("response", "service")
 
-ONLY_RUNS: Final = "needs run folders"
+NEEDS_RECORDS: Final = "needs run folders"
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure of a run; `worse` is +1 where more of it is worse, -1 where less is."""
+    """A figure of a run; `worse` is +1 if a higher value is worse, -1 if a lower one is."""
 
     name: str
     unit: Unit
@@ -24,15 +24,15 @@ class Figure:
 
     @property
     def label(self) -> str:
-        """Its name for people."""
+        """The name in reports."""
         return self.name.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure's value in one run: inf where it falls among requests that never ended, nan where there is none.
+    """The value of a figure in one run: inf if it falls among requests that never ended, nan if there is none.
 
-    `ends` are those of its interval; where there is no interval, `why` says so.
+    `ends` are those of its interval; without one, `why` gives the reason.
     """
 
     value: float
@@ -52,7 +52,7 @@ FIGURES: Final = (
 def estimates(result: Mapping[str, Any]) -> dict[str, Estimate]:
     """Read the figures and their intervals from the result of a run.
 
-    Raises LookupError, TypeError, ValueError or AttributeError where it is no result.
+    Raises LookupError, TypeError, ValueError or AttributeError if it is not a result.
     """
     completed, failed = _number(result["completed_requests"]), _number(result["failed_requests"])
     ended = completed + failed
@@ -60,8 +60,8 @@ def estimates(result: Mapping[str, Any]) -> dict[str, Estimate]:
     return {
         **{f"{kind}_{p}": _percentile(result[kind], p) for kind in KINDS for p in SHARES},
         ATTAINMENT.name: _attainment(result),
-        THROUGHPUT.name: Estimate(throughput, None, ONLY_RUNS),
-        ERROR_SHARE.name: Estimate(failed / ended if ended else math.nan, None, ONLY_RUNS),
+        THROUGHPUT.name: Estimate(throughput, None, NEEDS_RECORDS),
+        ERROR_SHARE.name: Estimate(failed / ended if ended else math.nan, None, NEEDS_RECORDS),
     }
 
 
@@ -70,7 +70,11 @@ def _percentile(spread: Mapping[str, Any], p: str) -> Estimate:
     if math.isnan(value) and n > 0:
         value = math.inf
     needed = spread["needs_n"].get(p)
-    why = f"needs n >= {int(needed):,}" if needed is not None else spread["no_interval"] or "it never ended"
+    why = (
+        f"needs n >= {int(needed):,}"
+        if needed is not None
+        else spread["no_interval"] or "too many requests never ended"
+    )
     return _held(value, spread["ci"].get(p), str(why))
 
 
@@ -82,13 +86,13 @@ def _attainment(result: Mapping[str, Any]) -> Estimate:
 
 
 def _held(value: float, ends: Iterable[Any] | None, why: str) -> Estimate:
-    """Of an interval an upper end that is null is infinite."""
+    """An estimate with its interval, whose upper end is infinite if null."""
     if ends is None:
         return Estimate(value, None, why)
     lower, upper = ends
     held = _number(lower), math.inf if upper is None else _number(upper)
     if not held[0] <= value <= held[1]:
-        raise ValueError(f"an interval that does not hold its {value:g}")
+        raise ValueError(f"an interval that does not contain {value:g}")
     return Estimate(value, held)
 
 
@@ -97,5 +101,5 @@ def _number(value: object) -> float:
     if value is None:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{value!r:.20} is no number")
+        raise ValueError(f"{value!r:.20} is not a number")
     return float(value)

@@ -1,4 +1,4 @@
-"""The requests of a saved run as series that can be resampled, and what each of them is worth."""
+"""The requests of a saved run as series to resample, with the autocorrelation of each series."""
 
 import math
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from collector.comparison.figures import SHARES, Estimate
 from collector.records.record import Outcome
 from collector.saved.run_folder import SavedRun
 from collector.statistics.autocorrelation import Correlation, correlation
-from collector.statistics.intervals import least_n, share_interval
+from collector.statistics.intervals import min_n, share_interval
 from collector.statistics.order_statistics import NS_PER_S, seconds
 from collector.summary import slo
 from collector.summary import times as clock
 from collector.summary.times import ENDLESS
 
-LEAST: Final = 20  # tau; of a series that is shorter nothing can be said
+MIN_TAU: Final = 20  # a shorter series, in units of tau, gives no interval
 Floats = NDArray[np.float64]
 
 
@@ -25,10 +25,10 @@ Floats = NDArray[np.float64]
 class SampleSeries:
     """One entry for each of n sent requests, except in `met`.
 
-    `index`, `latency` and `failed` are in schedule order. `latency` maps "response" and "service" to seconds, inf where
-    it never ended, nan where it is no observation (an error). `gap_s` and `ended_ok` are in order of completion:
-    seconds since the completion before (since time zero for the first), and whether it succeeded. `met` has an entry
-    for each request that counts for the SLO. `memory` is that of each series.
+    `index`, `latency` and `failed` are in schedule order. `latency` maps "response" and "service" to seconds, inf if
+    the request never ended, nan for an error. `gap_s` and `ended_ok` are in order of completion: seconds since the
+    previous completion (for the first: since time zero), and whether the request succeeded. `met` has an entry for each
+    request that counts for the SLO. `correlations` are those of each series.
     """
 
     index: NDArray[np.int64]
@@ -37,39 +37,39 @@ class SampleSeries:
     met: Floats
     gap_s: Floats
     ended_ok: Floats
-    memory: dict[str, Correlation]
+    correlations: dict[str, Correlation]
 
-    def wider(self, name: str) -> float:
-        """How many times as wide an interval is made, since the tau of its series is uncertain.
+    def width_factor(self, name: str) -> float:
+        """The factor by which an interval is widened, since the tau of its series is uncertain.
 
-        That is by one standard error of the width: tau's own is sqrt(20 tau / n) of it (Sokal, equation 3.22, for a
-        window of 5 tau), and a width goes with the root of tau.
+        It is one standard error of the width: that of tau is sqrt(20 tau / n) tau (Sokal, equation 3.22, for a window
+        of 5 tau), and the width is proportional to the root of tau.
         """
-        found = self.memory[name]
-        return 1.0 if found.tau == 1 else 1 + math.sqrt(5 * found.tau / found.n)
+        series = self.correlations[name]
+        return 1.0 if series.tau == 1 else 1 + math.sqrt(5 * series.tau / series.n)
 
-    def lacks(self, kind: str, p: str, confidence: float) -> int:
-        """How many requests it takes for a percentile to have an interval; 0 where there are enough."""
+    def needed(self, kind: str, p: str, confidence: float) -> int:
+        """The n that an interval of a percentile takes; 0 if there are enough."""
         n = int(np.count_nonzero(~np.isnan(self.latency[kind])))
-        return _lacks(n, self.memory[kind], least_n(SHARES[p], confidence))
+        return _needed(n, self.correlations[kind], min_n(SHARES[p], confidence))
 
-    def lacks_completions(self) -> int:
-        """How many requests it takes for the throughput to have an interval; 0 where there are enough."""
-        return _lacks(len(self.gap_s), self.memory["gap"], LEAST)
+    def needed_completions(self) -> int:
+        """The n that an interval of the throughput takes; 0 if there are enough."""
+        return _needed(len(self.gap_s), self.correlations["gap"], MIN_TAU)
 
     def share(self, name: str, confidence: float) -> Estimate:
-        """Share of what "met" its target, or "failed", with Clopper and Pearson's interval in effective requests."""
-        values, found = self.met if name == "met" else self.failed, self.memory[name]
+        """Share of requests that "met" their target, or "failed", with its Clopper-Pearson interval."""
+        values, found = self.met if name == "met" else self.failed, self.correlations[name]
         if not len(values):
             return Estimate(math.nan, None, "no request has a target")
-        if lacks := _lacks(found.n, found, 1):
-            return Estimate(float(values.mean()), None, needs(lacks))
-        each = found.tau * self.wider(name) ** 2  # an interval is as wide as the root of what it counts in
+        if n := _needed(found.n, found, 1):
+            return Estimate(float(values.mean()), None, needs(n))
+        each = found.tau * self.width_factor(name) ** 2  # the width of an interval is proportional to the root of this
         return Estimate(float(values.mean()), share_interval(values.sum() / each, found.n / each, confidence))
 
 
 def sample_series(saved: SavedRun) -> SampleSeries:
-    """Lay out the requests that were sent; there must be one."""
+    """Build the series from the requests that were sent, at least one."""
     info = saved.info
     records = clock.first_records(saved.records, info.planned)
     times = clock.of_run(records, info)
@@ -87,16 +87,16 @@ def sample_series(saved: SavedRun) -> SampleSeries:
     ended_ok[: len(order)] = records["outcome"][order] == Outcome.OK
     series = {kind: values[np.isfinite(values)] for kind, values in latency.items()}
     series |= {"failed": failed, "met": judged, "gap": gap_s}
-    memory = {name: correlation(values) for name, values in series.items()}
-    return SampleSeries(times.index, latency, failed, judged, gap_s, ended_ok, memory)
+    correlations = {name: correlation(values) for name, values in series.items()}
+    return SampleSeries(times.index, latency, failed, judged, gap_s, ended_ok, correlations)
 
 
 def needs(n: int) -> str:
-    """Say how many requests it takes."""
+    """The reason for a missing interval: n is too small."""
     return f"needs n >= {n:,}"
 
 
-def _lacks(n: int, found: Correlation, least: int) -> int:
-    """What n should be, `least` counted in tau; 0 where it is so."""
-    needed = math.ceil((least if found.tau == 1 else max(least, LEAST)) * found.tau)
+def _needed(n: int, found: Correlation, minimum: int) -> int:
+    """The n that `minimum` effective observations take; 0 if n is enough."""
+    needed = math.ceil((minimum if found.tau == 1 else max(minimum, MIN_TAU)) * found.tau)
     return needed if n < needed else 0

@@ -1,4 +1,4 @@
-"""What can be compared: a run folder, the JSON of a run, or a folder of runs, one for each rate."""
+"""Reads what can be compared: a run folder, the result JSON of a run, or a sweep folder with one run per rate."""
 
 import math
 import os
@@ -15,9 +15,9 @@ from collector.saved.run_folder import RUN, SUMMARY, SavedRun, read_run
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A run to be compared; it has either `saved` (with its records) or `result` (figures only).
+    """A run to compare, with either `saved` (including records) or `result` (figures only).
 
-    `digest` is that of its plan, None where nobody wrote it down; `config` are the options of the run.
+    `digest` is that of its plan (None: unknown), `config` are the options of the run.
     """
 
     path: Path
@@ -30,8 +30,8 @@ class Source:
 
 
 def read(path: Path) -> Source:
-    """Read a run folder or a result file; RunError says what is wrong with it."""
-    if not os.path.isdir(path):  # noqa: PTH112  (no error where a path is odd)
+    """Read a run folder or a result file. Raises RunError, which names the file and the fault."""
+    if not os.path.isdir(path):  # noqa: PTH112  (no error for an odd path)
         return _read_result(path)
     saved = read_run(path)
     digest = saved.run["plan"].get("digest")
@@ -41,54 +41,57 @@ def read(path: Path) -> Source:
 
 
 def runs_by_rate(path: Path) -> dict[float, Path] | None:
-    """Run folders inside a folder by the rate they asked for (1/s; inf: closed loop); None where it is no sweep.
+    """The run folders in a sweep folder by their rate (1/s; inf: closed loop); None if it is not a sweep folder.
 
-    Where a rate was run again after a run of it had been killed, the whole one counts.
+    If a rate was run again after its run was killed, the complete run counts.
     """
     try:
         if not path.is_dir() or (path / RUN).exists():
             return None
         folders = [folder for folder in sorted(path.iterdir()) if (folder / RUN).is_file()]
-        whole = {folder for folder in folders if (folder / SUMMARY).is_file()}
+        complete = {folder for folder in folders if (folder / SUMMARY).is_file()}
     except OSError as error:
-        raise RunError(
-            f"{path}: {error.strerror}; name a folder that --run-dir made, or a file of --output-file"
-        ) from None
+        raise RunError(f"{path}: {error.strerror}; name a folder of --run-dir, or a file of --output-file") from None
     if not folders:
-        raise RunError(f"{path}: holds neither a run ({RUN}) nor folders of runs; name what --run-dir or a sweep made")
+        raise RunError(
+            f"{path}: holds neither a run ({RUN}) nor folders of runs; name a folder of --run-dir or --sweep-dir"
+        )
     found: dict[float, Path] = {}
     for folder in folders:
         rate = _asked_rate(folder)
-        if rate in found and (folder in whole) == (found[rate] in whole):
-            raise RunError(f"{path}: {found[rate].name} and {folder.name} are both of {rate:g}/s; keep one of them")
-        if rate not in found or folder in whole:
+        if rate in found and (folder in complete) == (found[rate] in complete):
+            raise RunError(f"{path}: {found[rate].name} and {folder.name} are both at {rate:g}/s; remove one of them")
+        if rate not in found or folder in complete:
             found[rate] = folder
     return found
 
 
 def _asked_rate(folder: Path) -> float:
     run = json_files.read_object(folder / RUN) or {}
+    json_files.check_layout(folder / RUN, run)
     try:
-        rate = float(run["terms"]["asked_rate"])
+        rate = float(run["parameters"]["asked_rate"])
     except (LookupError, TypeError, ValueError):
         rate = math.nan
     if not rate > 0:
-        raise json_files.damaged(folder / RUN, "terms.asked_rate is no rate")
+        raise json_files.damaged(folder / RUN, "parameters.asked_rate is not a rate")
     return rate
 
 
 def _read_result(path: Path) -> Source:
     result = json_files.read_object(path)
     if result is None:
-        raise RunError(f"{path}: is not there; name a folder that --run-dir made, or a file of --output-file")
+        raise RunError(f"{path}: is missing; name a folder of --run-dir, or a file of --output-file")
+    if "layout" in result or "verdict" in result:  # otherwise it is no result at all
+        json_files.check_layout(path, result)
     try:
         config, planned, confidence = result["config"], result["offered"]["planned"], float(result["confidence"])
         estimates(result)
         verdict = result["verdict"]
         known = isinstance(config, dict) and verdict["state"] in ("VALID", "CAPPED", "INVALID")
-        reasons = all(isinstance(reason[key], str) for reason in verdict["reasons"] for key in ("by", "text"))
+        reasons = all(isinstance(reason[key], str) for reason in verdict["reasons"] for key in ("cause", "text"))
         if not (known and reasons and 0 < confidence < 1 and isinstance(planned, int)):
-            raise ValueError("its config, verdict, confidence or number of requests")
+            raise ValueError("config, verdict, confidence or number of requests")
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: is no result of --output-file ({error} is wrong or not there)") from None
+        raise RunError(f"{path}: is not a result of --output-file (wrong or missing: {error})") from None
     return Source(path, config, planned, None, confidence, result=result)

@@ -1,1 +1,1 @@
-"""The collector process: receives records, keeps live figures, computes the summary at the end."""
+"""The collector process: receives records, keeps live figures, computes the summary at the end of a run."""

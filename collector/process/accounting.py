@@ -1,4 +1,4 @@
-"""The books of one run: what was planned, posted and recorded. Closing them gives the figures."""
+"""The accounts of one run: what was planned, sent and recorded; at the end they give the figures."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from collector.records.record_file import RecordFile
 from collector.records.shared_counters import SharedCounters
 from collector.records.stalls import STALL
 from collector.summary.result import Figures
-from collector.summary.run_info import RunInfo, RunNotes, read_terms
+from collector.summary.run_info import RunInfo, RunNotes, parse_parameters
 from collector.summary.summary import summarise
 
 
 class Accounting:
-    """Open in the collector; the parent can open them too, should the collector die."""
+    """Plan, send times and records of a run. The collector holds them; if it dies, the parent can open them too."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
         self._setup = setup
@@ -36,7 +36,7 @@ class Accounting:
 
     @property
     def last_arrival_s(self) -> float:
-        """Planned time of the last request, in seconds from time zero."""
+        """Scheduled time of the last request, in seconds from time zero."""
         return float(self._arrivals[-1]) / 1e9
 
     def complete(self) -> bool:
@@ -44,7 +44,7 @@ class Accounting:
         return self.record_file.count >= self.planned
 
     def refuse(self, refused: Sequence[tuple[int, str]]) -> Note | None:
-        """Make failures of answers, by plan index, that were found to be wrong after the run; return what to note."""
+        """Turn answers that were found to be wrong after the run, by plan index, into failures; return a note of it."""
         if not refused:
             return None
         self.record_file.refuse([index for index, _ in refused])
@@ -53,19 +53,19 @@ class Accounting:
         return note
 
     def close(self, started_ns: int, ending: Mapping[str, Any]) -> Figures:
-        """Compute the figures, as of now; `end` in them is what a saved run needs to compute them again.
+        """Compute the figures, as of now.
 
-        `ending` is what the parent knows: `stopped_ns`, `drained_ns`, `died`, `busiest_sender`, as Facts says.
+        `ending` is what the parent knows: `stopped_ns`, `drained_ns`, `died`, `busiest_sender`, as in `RunInfo`.
         """
         setup = self._setup
         info = RunInfo(
             scheduled_ns=self._arrivals + started_ns,
             slo_ms=np.array(self._slo_ms),
-            marked_ns=np.array(self.shared_counters.marks),
-            counted_sent=self.shared_counters.sent(),
+            send_time_ns=np.array(self.shared_counters.send_times),
+            sent_count=self.shared_counters.sent(),
             shapes=self._shapes,
             started_ns=started_ns,
-            **read_terms(setup["terms"]),
+            **parse_parameters(setup["parameters"]),
             ended_ns=time.monotonic_ns(),
             **{**ending, "died": tuple(ending["died"])},
             stalls=shared_memory.rows(setup["stalls"], STALL),

@@ -1,8 +1,8 @@
-"""The collector process: receives records, keeps the live figures, and closes the books.
+"""The collector process: receives records, keeps the live figures, and computes the figures at the end.
 
     python -m collector.process.collector CHANNEL
 
-CHANNEL is the descriptor of its control line to the parent.
+CHANNEL is the descriptor of its control channel to the parent.
 """
 
 import gc
@@ -28,12 +28,12 @@ from collector.records.resource_usage import ResourceUsage
 from collector.saved.run_folder_writer import RunFolder
 
 SNAPSHOT_S: Final = 0.2
-STRAGGLERS_S: Final = 3.0  # how long records that were counted may be on their way
-MESSAGES_AT_ONCE: Final = 256  # then the parent is listened to
+LATE_RECORDS_S: Final = 3.0  # how long to wait at the end for records still in transit
+MAX_BATCH: Final = 256  # messages; then the control channel gets its turn
 
 
 class Collector:
-    """Takes messages off the records socket into the books."""
+    """Receives records and notes, and reports progress and figures to the parent."""
 
     def __init__(self, setup: dict[str, Any], channel: Channel) -> None:
         self._setup, self._channel = setup, channel
@@ -41,8 +41,8 @@ class Collector:
         self._live: LiveFigures | None = None
         self._folder = RunFolder(Path(setup["run_dir"])) if setup["run_dir"] else None
         self._started_ns = 0
-        self._told_complete = False
-        self._vitals, self._most_at_once = ResourceUsage(), 0
+        self._complete_sent = False
+        self._usage, self._most_at_once = ResourceUsage(), 0
         self._next_snapshot = 0.0
         self._context = zmq.Context()
         self.socket: zmq.Socket[bytes] = self._context.socket(zmq.PULL)
@@ -50,28 +50,28 @@ class Collector:
         self.socket.bind(f"ipc://{setup['folder']}/records")
 
     def start(self, started_ns: int) -> None:
-        """Begin the live figures; time zero is `started_ns`."""
+        """Start the live figures; time zero is `started_ns`."""
         self._started_ns = started_ns
-        terms = self._setup["terms"]
+        parameters = self._setup["parameters"]
         self._live = LiveFigures(
             planned=self.accounting.planned,
-            asked_rate=float(terms["asked_rate"]),
+            asked_rate=float(parameters["asked_rate"]),
             last_arrival_s=self.accounting.last_arrival_s,
             started_ns=started_ns,
-            latency_from=terms["latency_from"],
+            latency_from=parameters["latency_from"],
         )
-        self._vitals = ResourceUsage()
+        self._usage = ResourceUsage()
         gc.collect()
         gc.freeze()
 
-    def take(self) -> None:
-        """Take what has come."""
-        for taken in range(MESSAGES_AT_ONCE):
+    def receive(self) -> None:
+        """Receive what is waiting on the socket, up to `MAX_BATCH` messages."""
+        for received in range(MAX_BATCH):
             try:
                 message = self.socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            self._most_at_once = max(self._most_at_once, taken + 1)
+            self._most_at_once = max(self._most_at_once, received + 1)
             if message[:1] == RECORDS:
                 self._record(np.frombuffer(message, RECORD, offset=1))
             elif message[:1] == NOTES:
@@ -89,53 +89,54 @@ class Collector:
                 self._folder.note(index, note)
 
     def report(self) -> None:
-        """Tell the parent how far the run is, now and then, and once that it is complete."""
-        complete = self.accounting.complete() and not self._told_complete
+        """Send the parent a snapshot every `SNAPSHOT_S`, and one message when every record has arrived."""
+        complete = self.accounting.complete() and not self._complete_sent
         if self._live and (complete or time.monotonic() >= self._next_snapshot):
             self._next_snapshot = time.monotonic() + SNAPSHOT_S
-            self._tell_progress(self._live)
+            self._send_snapshot(self._live)
         if complete:
-            self._told_complete = True
+            self._complete_sent = True
             self._channel.send("complete")
 
-    def _tell_progress(self, live: LiveFigures) -> None:
+    def _send_snapshot(self, live: LiveFigures) -> None:
         shared_counters = self.accounting.shared_counters
         sent = shared_counters.sent()
         self._channel.send(
-            "snapshot", **live.snapshot(time.monotonic_ns(), sent, shared_counters.finished(), shared_counters.marks)
+            "snapshot",
+            **live.snapshot(time.monotonic_ns(), sent, shared_counters.finished(), shared_counters.send_times),
         )
         if self._folder:
-            self._folder.save_marks(shared_counters.marks, sent)
+            self._folder.save_send_times(shared_counters.send_times, sent)
 
     def finish(self, ending: Mapping[str, Any], refused: list[tuple[int, str]]) -> None:
-        """Wait for records that were counted but have not come, then close the books and send the figures."""
-        deadline = time.monotonic() + (STRAGGLERS_S / 3 if ending["died"] else STRAGGLERS_S)
+        """Wait for records still in transit, then compute the figures and send them to the parent."""
+        deadline = time.monotonic() + (LATE_RECORDS_S / 3 if ending["died"] else LATE_RECORDS_S)
         while (
             self.accounting.record_file.count < self.accounting.shared_counters.finished()
             and time.monotonic() < deadline
         ):
             self.socket.poll(50)
-            self.take()
+            self.receive()
         if self._folder:
-            self._folder.save_marks(
-                self.accounting.shared_counters.marks, self.accounting.shared_counters.sent(), all_of_them=True
+            self._folder.save_send_times(
+                self.accounting.shared_counters.send_times, self.accounting.shared_counters.sent(), whole=True
             )
         if (note := self.accounting.refuse(refused)) and self._folder:
             self._folder.note(refused[0][0], note)
         figures = self.accounting.close(self._started_ns, ending)
-        vitals = {**self._vitals.signs(), "most_at_once": self._most_at_once}
+        usage = {**self._usage.signs(), "max_batch": self._most_at_once}
         faults = [self.accounting.record_file.fault, self._folder.fault if self._folder else None]
         unwritten = ", ".join(filter(None, faults)) or None
-        self._channel.send("figures", figures=figures, vitals=vitals, unwritten=unwritten)
+        self._channel.send("figures", figures=figures, usage=usage, unwritten=unwritten)
 
     def close(self) -> None:
-        """Take the folder of sockets along: a parent that was killed cannot."""
+        """Remove the folder of sockets: a parent that was killed cannot."""
         self._context.destroy(linger=0)
         shutil.rmtree(self._setup["folder"], ignore_errors=True)
 
 
 def main(descriptor: int) -> None:
-    """Live until the parent says `exit` or goes away."""
+    """Run until the parent sends `exit` or closes the channel."""
     channel = Channel.inherited(descriptor)
     poller = zmq.Poller()
     poller.register(channel.fileno(), zmq.POLLIN)
@@ -144,17 +145,17 @@ def main(descriptor: int) -> None:
         poller.poll(math.ceil(SNAPSHOT_S * 1000))
         try:
             for message in channel.receive():
-                collector = _obey(message, collector, channel, poller)
+                collector = _handle(message, collector, channel, poller)
         except Closed:
             if collector:
                 collector.close()
             return
         if collector:
-            collector.take()
+            collector.receive()
             collector.report()
 
 
-def _obey(message: Message, collector: Collector | None, channel: Channel, poller: zmq.Poller) -> Collector:
+def _handle(message: Message, collector: Collector | None, channel: Channel, poller: zmq.Poller) -> Collector:
     kind = message["kind"]
     if kind == "setup":
         if message["cores"]:
@@ -172,7 +173,7 @@ def _obey(message: Message, collector: Collector | None, channel: Channel, polle
 
 
 def _set_up(setup: Message, channel: Channel) -> Collector:
-    """Make a collector; where that fails, the sockets go: the parent may be dead, and its run folder with it."""
+    """Create a collector; on failure remove the folder of sockets, since the parent may be dead."""
     try:
         return Collector(setup, channel)
     except OSError:

@@ -1,1 +1,1 @@
-"""The timing row of a request and how it travels: record file, messages, shared memory. It computes no figure."""
+"""The timing record of a request and its transport: record file, messages, shared memory. It computes no figure."""

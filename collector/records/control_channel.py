@@ -1,6 +1,6 @@
-"""The control line between the parent and one child: JSON objects, a line each, over a socket pair.
+"""The control channel between the parent and one child process: JSON lines over a socket pair.
 
-Whichever side dies, the other reads the end of the stream: no process has to be polled for life.
+If either side dies, the other reads end of file, so that no process has to be polled for being alive.
 """
 
 import contextlib
@@ -18,13 +18,13 @@ Message = dict[str, Any]
 
 
 class Closed(Exception):
-    """The other side has gone."""
+    """The other side has closed the channel, or died."""
 
 
 class Channel:
-    """One end of a control line. Sending blocks (messages are small and rare), receiving never does.
+    """One end of a control channel. Sending blocks (messages are small and rare), receiving never does.
 
-    A Descriptor in a message stands as its number, which a child that inherits it can use.
+    A Descriptor in a message is sent as its number, which a child that inherits it can use.
     """
 
     def __init__(self, end: socket.socket) -> None:
@@ -33,27 +33,27 @@ class Channel:
 
     @classmethod
     def pair(cls) -> tuple["Channel", socket.socket]:
-        """Make a control line: the parent's end, and the socket for the child to inherit."""
-        mine, theirs = socket.socketpair()
-        return cls(mine), theirs
+        """Create a channel: the parent's end, and the socket for the child to inherit."""
+        ours, theirs = socket.socketpair()
+        return cls(ours), theirs
 
     @classmethod
     def inherited(cls, descriptor: int) -> "Channel":
-        """Take the child's end, which the parent passed on as an open descriptor."""
+        """Open the child's end from the descriptor that it inherited."""
         return cls(socket.socket(fileno=descriptor))
 
     def fileno(self) -> int:
-        """Descriptor to wait on."""
+        """The descriptor to wait on."""
         return self._end.fileno()
 
     def send(self, kind: str, **fields: Any) -> None:
-        """Send one message. Silent if the other side has gone: receiving will tell."""
+        """Send one message. Does nothing if the other side has closed: `receive` raises Closed then."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._end.sendall(orjson.dumps({"kind": kind, **fields}, default=Descriptor.fileno) + b"\n")
 
     def receive(self) -> Iterator[Message]:
-        """Yield the messages that have come; raise Closed after the last one of a side that has gone."""
-        gone = False
+        """Yield the messages received so far; raise Closed after the last one if the other side has closed."""
+        closed = False
         while True:
             try:
                 piece = self._end.recv(1 << 20, socket.MSG_DONTWAIT)
@@ -62,21 +62,21 @@ class Channel:
             except ConnectionResetError:
                 piece = b""
             if not piece:
-                gone = True
+                closed = True
                 break
             self._pending += piece
         *lines, self._pending = self._pending.split(b"\n")
         yield from map(orjson.loads, lines)
-        if gone:
+        if closed:
             raise Closed
 
     def close(self) -> None:
-        """Hang up."""
+        """Close this end."""
         self._end.close()
 
 
 def readable(descriptors: Iterable[int], timeout_s: float | None = None) -> set[int]:
-    """Wait until any of them can be read or has ended, or for so long; return those. A number may be however high."""
+    """Wait, at most `timeout_s`, until any is readable or closed; return those. No limit of 1,024."""
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)

@@ -1,7 +1,7 @@
-"""What senders tell the collector: a message is one byte that says what it is, and the payload.
+"""The messages from senders to the collector: one byte for the kind, then the payload.
 
-RECORDS: rows of RECORD, packed. NOTES: a JSON list of [index, note]; a note has what does not fit a fixed-size row:
-`stages` (name -> seconds), or `error` with an `example` of it, or `retry_after` as a 429 or 503 had it.
+RECORDS: packed RECORD rows. NOTES: a JSON list of [index, note]; a note holds what does not fit into a fixed-size row:
+`stages` (name -> seconds), or `error` with an `example`, or the `retry_after` header of a 429 or 503.
 """
 
 from typing import Any, Final
@@ -15,5 +15,5 @@ Note = dict[str, Any]
 
 
 def pack_notes(notes: list[tuple[int, Note]]) -> bytes:
-    """Make a NOTES message."""
+    """Encode a NOTES message."""
     return NOTES + orjson.dumps(notes)

@@ -1,4 +1,4 @@
-"""Vitals: what a process of ours cost, measured by itself over a run."""
+"""The resource usage of this process over a run: CPU time, context switches, peak memory."""
 
 import resource
 import sys
@@ -8,7 +8,7 @@ from typing import TypedDict
 
 
 class ResourceFigures(TypedDict):
-    """`cpu_share` is of one core, over `wall_s`; switches away from the core, asked for or not; peak memory is RSS."""
+    """`cpu_share` is the share of one core over `wall_s`; peak memory is the resident set size."""
 
     cpu_s: float
     wall_s: float
@@ -19,29 +19,29 @@ class ResourceFigures(TypedDict):
 
 
 class ResourceUsage:
-    """Counts from when it is made."""
+    """Measures from its construction on."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._usage = resource.getrusage(resource.RUSAGE_SELF)
 
     def signs(self) -> ResourceFigures:
-        """What has come together since."""
-        then, usage = self._usage, resource.getrusage(resource.RUSAGE_SELF)
+        """The usage since construction."""
+        before, usage = self._usage, resource.getrusage(resource.RUSAGE_SELF)
         wall_s = time.monotonic() - self._began
-        cpu_s = usage.ru_utime - then.ru_utime + usage.ru_stime - then.ru_stime
+        cpu_s = usage.ru_utime - before.ru_utime + usage.ru_stime - before.ru_stime
         return ResourceFigures(
             cpu_s=cpu_s,
             wall_s=wall_s,
             cpu_share=cpu_s / wall_s if wall_s else 0.0,
-            voluntary_switches=usage.ru_nvcsw - then.ru_nvcsw,
-            involuntary_switches=usage.ru_nivcsw - then.ru_nivcsw,
+            voluntary_switches=usage.ru_nvcsw - before.ru_nvcsw,
+            involuntary_switches=usage.ru_nivcsw - before.ru_nivcsw,
             peak_memory_mb=_peak_memory_mb(usage.ru_maxrss),
         )
 
 
 def _peak_memory_mb(max_rss: int) -> float:
-    """Peak resident memory; on Linux `ru_maxrss` is at least the parent's at the time of the fork, so ask elsewhere."""
+    """Peak resident memory, from /proc: on Linux `ru_maxrss` is at least that of the parent at the time of the fork."""
     if sys.platform == "darwin":
         return max_rss / (1 << 20)
     for line in Path("/proc/self/status").read_text().splitlines():

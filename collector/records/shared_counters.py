@@ -1,6 +1,6 @@
-"""The board: what senders post in shared memory, so that it survives them and costs no message.
+"""The counters and send times that senders write to shared memory: they survive a sender and cost no message.
 
-Every cell has one writer. Counters stand a cache line apart so that senders do not slow each other down.
+Every cell has one writer. Counters are a cache line apart, so that senders do not slow each other down.
 """
 
 from collections.abc import Mapping
@@ -14,35 +14,35 @@ from collector.records import shared_memory
 
 STRIDE: Final = 8  # cells of 8 bytes: one cache line a sender
 SENT: Final = 0  # requests this sender has sent
-FINISHED: Final = 1  # ... and of those, how many have ended, in whatever way
-AWAITED: Final = 2  # how many must have ended, over all senders, before this one can go on
-NOTHING: Final = (1 << 63) - 1  # AWAITED of a sender that waits for no permit
+FINISHED: Final = 1  # of those, how many have ended, with whatever outcome
+AWAITED: Final = 2  # how many must have ended, over all senders, before this sender can send again
+NOTHING: Final = (1 << 63) - 1  # AWAITED of a sender that is not waiting for a permit
 
 
 @dataclass(frozen=True, slots=True)
 class SharedCounters:
-    """`counters`: int64[senders * STRIDE]; `marks`: int64[planned], when a request was sent (ns), 0 if never."""
+    """`counters`: int64[senders * STRIDE]; `send_times`: int64[planned], ns of CLOCK_MONOTONIC, 0 if not sent."""
 
     counters: NDArray[np.int64]
-    marks: NDArray[np.int64]
+    send_times: NDArray[np.int64]
 
     @classmethod
     def create(cls, senders: int, planned: int) -> dict[str, shared_memory.Descriptor]:
-        """Make an empty board; in a message, it is what `attach` takes."""
+        """Allocate counters and send times; the descriptors, sent in a message, are what `attach` takes."""
         counters = np.zeros(senders * STRIDE, np.int64)
         counters[AWAITED::STRIDE] = NOTHING
-        return {"counters": shared_memory.share(counters), "marks": shared_memory.allocate(planned, np.int64)}
+        return {"counters": shared_memory.share(counters), "send_times": shared_memory.allocate(planned, np.int64)}
 
     @classmethod
     def attach(cls, descriptors: Mapping[str, int]) -> "SharedCounters":
-        """See the board that the parent made."""
+        """Map the shared memory that the parent created."""
         return cls(
-            *(shared_memory.attach(descriptors[name], np.int64, writable=True) for name in ("counters", "marks"))
+            *(shared_memory.attach(descriptors[name], np.int64, writable=True) for name in ("counters", "send_times"))
         )
 
     def sender_counters(self, sender: int) -> "SenderCounters":
-        """Where sender number `sender` posts what it has sent."""
-        return SenderCounters(self.counters.data, self.marks.data, sender * STRIDE + SENT)
+        """The cells in which sender number `sender` counts what it has sent."""
+        return SenderCounters(self.counters.data, self.send_times.data, sender * STRIDE + SENT)
 
     def sent(self) -> int:
         """Requests sent so far, over all senders."""
@@ -58,10 +58,10 @@ class SenderCounters:
     """One sender's cells for what it has sent."""
 
     counters: memoryview
-    marks: memoryview
+    send_times: memoryview
     cell: int
 
     def sent(self, index: int, time_ns: int) -> None:
-        """Mark request `index` as sent, before it is: whatever becomes of this process, it is then accounted for."""
-        self.marks[index] = time_ns
+        """Record the send time of a request just before it is sent, so that it is counted even if this process dies."""
+        self.send_times[index] = time_ns
         self.counters[self.cell] += 1

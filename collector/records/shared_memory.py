@@ -1,6 +1,6 @@
-"""Arrays that several processes see: memory without a name, handed on as an open descriptor.
+"""Arrays in anonymous shared memory, which processes pass on as an open descriptor.
 
-Nothing has to be cleaned up: the memory goes when the last process that holds it does, however that one ends.
+Nothing has to be cleaned up: the memory is freed when the last process that holds it ends, however that happens.
 """
 
 import mmap
@@ -16,19 +16,19 @@ _POPULATE = getattr(mmap, "MAP_POPULATE", 0)  # no page faults later, on the tim
 
 
 class Descriptor:
-    """An open descriptor that is closed with the last reference to it; in a message it stands as its number."""
+    """An open descriptor that is closed with the last reference to it; in a message it is sent as its number."""
 
     def __init__(self, number: int) -> None:
         self._number = number
         self.close = weakref.finalize(self, os.close, number)
 
     def fileno(self) -> int:
-        """The number, as a child that inherits it sees it too."""
+        """The number, which is the same in a child that inherits it."""
         return self._number
 
 
-def nameless_file() -> Descriptor:
-    """Open an empty file that has no name, in memory where the system can."""
+def anonymous_file() -> Descriptor:
+    """Open an empty file without a name, in memory if the system can."""
     if hasattr(os, "memfd_create"):
         return Descriptor(os.memfd_create("loadgen"))
     with tempfile.TemporaryFile() as file:
@@ -43,16 +43,16 @@ def share(array: NDArray[Any]) -> Descriptor:
 
 
 def allocate(count: int, dtype: DTypeLike) -> Descriptor:
-    """Make new shared memory of `count` zeros of `dtype`; at least one item."""
-    memory = nameless_file()
+    """Allocate shared memory of `count` zeros of `dtype`; at least one item."""
+    memory = anonymous_file()
     os.ftruncate(memory.fileno(), max(count, 1) * np.dtype(dtype).itemsize)
     return memory
 
 
 def rows(descriptor: int, dtype: DTypeLike, at_once: int = 1 << 30) -> NDArray[Any]:
-    """Read the rows that a file holds, whoever wrote them; one cut short by a death is left out.
+    """Read all complete rows of a file.
 
-    `at_once` is what one system call reads: Linux gives 2 GiB at most, which is 24 million records.
+    `at_once` is how many bytes one system call reads: Linux reads 2 GiB at most, which is 24 million records.
     """
     found = np.empty(os.fstat(descriptor).st_size // np.dtype(dtype).itemsize, dtype)
     content = found.view(np.uint8).data
@@ -63,7 +63,7 @@ def rows(descriptor: int, dtype: DTypeLike, at_once: int = 1 << 30) -> NDArray[A
 
 
 def attach(descriptor: int, dtype: DTypeLike, *, writable: bool = False) -> NDArray[Any]:
-    """View shared memory as a one-dimensional array; the view stays valid after the descriptor is closed."""
+    """Map shared memory as a one-dimensional array; the array stays valid after the descriptor is closed."""
     access = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
     memory = mmap.mmap(descriptor, 0, flags=mmap.MAP_SHARED | _POPULATE, prot=access)
     return np.frombuffer(memory, dtype, len(memory) // np.dtype(dtype).itemsize)

@@ -1,4 +1,4 @@
-"""Hiccups of the machine: moments at which a process that only sleeps was woken late, and what they explain."""
+"""Scheduling stalls of the machine: times at which a sleeping process was woken late, and the lag they explain."""
 
 from typing import Any, Final
 
@@ -13,10 +13,10 @@ Stalls = NDArray[Any]
 
 
 def stalled_ns(stalls: Stalls, from_ns: NDArray[np.int64], until_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How much of each span [from, until] lies within hiccups, of any core, or within the time to catch up with them.
+    """How much of each interval [from, until] lies within stalls, of any core, or within the time to catch up.
 
-    What piled up during a stall takes as long again to send where the sender has twice the speed that it needs, so a
-    hiccup counts from when the sleeper was due until as long after its waking as it was late.
+    A sender with twice the speed that it needs takes as long as the stall to send what piled up, so a stall of length d
+    counts for 2 d from the time at which the sleeping process was due.
     """
     if not len(stalls):
         return np.zeros(len(from_ns), np.int64)
@@ -25,15 +25,15 @@ def stalled_ns(stalls: Stalls, from_ns: NDArray[np.int64], until_ns: NDArray[np.
 
 
 def _merged(begins: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Unite spans that overlap; both results ascend."""
+    """Merge intervals that overlap; both results are in ascending order."""
     order = np.argsort(begins, kind="stable")
-    begins, reach = begins[order], np.maximum.accumulate(ends[order])
-    fresh = np.concatenate([[True], begins[1:] > reach[:-1]])
-    return begins[fresh], reach[np.concatenate([np.flatnonzero(fresh)[1:] - 1, [len(reach) - 1]])]
+    begins, latest = begins[order], np.maximum.accumulate(ends[order])
+    starts_new = np.concatenate([[True], begins[1:] > latest[:-1]])
+    return begins[starts_new], latest[np.concatenate([np.flatnonzero(starts_new)[1:] - 1, [len(latest) - 1]])]
 
 
 def _covered(begins: NDArray[np.int64], ends: NDArray[np.int64], time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Total length of the spans before each time."""
+    """Total length of the intervals before each time."""
     before = np.concatenate([[0], np.cumsum(ends - begins)])
     place = np.searchsorted(begins, time_ns, side="right")
     last = np.maximum(place - 1, 0)

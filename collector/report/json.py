@@ -1,4 +1,4 @@
-"""The JSON report: figures and circumstances in one document, keys in the order of WIRE.md."""
+"""The JSON report: figures and circumstances in one document, keys in a fixed order."""
 
 import math
 import re
@@ -7,11 +7,12 @@ from typing import Final, cast
 
 import orjson
 
-from collector.summary.result import Figures, Result, ServerMetrics
+from collector.summary.result import LAYOUT, Figures, Result, ServerMetrics
 
 # what JSON need not escape and a terminal obeys: DEL, and the controls from U+0080 on
 _CONTROLS: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
 KEYS: Final = (
+    "layout",
     *("duration", "completed_requests", "failed_requests", "throughput_qps"),
     *("latency_mean", "latency_median", "latency_p50", "latency_p95", "latency_p99"),
     *("peak_memory_mb_max", "peak_memory_mb_mean", "peak_memory_mb_median"),
@@ -20,7 +21,7 @@ KEYS: Final = (
     *("offered", "lag", "wait", "service", "response", "completion_width", "latency_from"),
     *("confidence", "outcomes", "errors", "retry_after", "retried", "max_in_flight"),
     *("by_url", "media", "server_metrics"),
-    *("slo", "stationarity", "arrival_audit", "over_time", "warmup", "config", "environment", "self"),
+    *("slo", "stationarity", "arrival_audit", "over_time", "warmup", "config", "environment", "processes"),
     *("end", "partial", "verdict"),
 )
 
@@ -30,7 +31,7 @@ def assemble(
     *,
     config: Mapping[str, object],
     environment: Mapping[str, object],
-    self_measured: Mapping[str, object],
+    processes: Mapping[str, object],
     media: Mapping[str, object],
     warmup: Mapping[str, object],
     slo: Mapping[str, object],
@@ -45,6 +46,7 @@ def assemble(
     Secrets must not be in `config`: nothing is taken out here.
     """
     whole: dict[str, object] = {
+        "layout": LAYOUT,
         **figures,
         "backend": backend,
         "model": model,
@@ -54,7 +56,7 @@ def assemble(
         "warmup": warmup,
         "config": config,
         "environment": environment,
-        "self": self_measured,
+        "processes": processes,
         "server_metrics": server_metrics,
         "media": media,
     }

@@ -1,1 +1,1 @@
-"""Run folders: written as a run goes, read back long after, exported."""
+"""Run folders: written during a run, read back later, exported."""

@@ -1,4 +1,4 @@
-"""Export: a saved run as one row a planned request, for whatever else people compute with."""
+"""Exports a saved run as CSV, JSON lines or Parquet, one row per planned request."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ from collector.summary.run_info import RunInfo
 from collector.summary.times import Times
 
 ROWS_AT_ONCE: Final = 50_000
-_NAMES: Final = np.array([f"outcome_{code}" for code in range(256)], object)  # those of a later layout keep a number
+_NAMES: Final = np.array([f"outcome_{code}" for code in range(256)], object)  # unknown ones keep their number
 _NAMES[list(Outcome)] = [outcome.name.lower() for outcome in Outcome]
 
 Columns = Mapping[str, NDArray[Any]]
@@ -28,16 +28,18 @@ Writer = Callable[[Columns, IO[bytes]], None]
 
 
 def columns(saved: SavedRun, info: RunInfo) -> Columns:
-    """Columns of n rows; times are seconds from time zero, nan and "" where there is nothing to tell.
+    """Columns of n rows; times are seconds from time zero, nan and "" if unknown.
 
-    `wait_s`, `lag_s`, `service_s` and `response_s` are those of the report. `met` is None where a request has no target
-    or was not due before an interrupt. Nobody knows when a lost request was done.
+    `wait_s`, `lag_s`, `service_s` and `response_s` are those of the report. `met` is None for a request that has no
+    target or was not due before an interrupt. The end of a lost request is unknown.
     """
     records = clock.first_records(saved.records, info.planned)
     times = clock.of_run(records, info)
     ended = times.outcome != Outcome.LOST
 
-    def spread(values_ns: NDArray[np.int64], known: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.float64]:
+    def per_request(
+        values_ns: NDArray[np.int64], known: NDArray[np.bool_] | slice = slice(None)
+    ) -> NDArray[np.float64]:
         column = np.full(info.planned, math.nan)
         column[times.index[known]] = values_ns[known] / 1e9
         return column
@@ -46,14 +48,14 @@ def columns(saved: SavedRun, info: RunInfo) -> Columns:
     return {
         "index": np.arange(info.planned),
         "scheduled_s": (info.scheduled_ns - info.started_ns) / 1e9,
-        "sent_s": spread(times.sent_ns - info.started_ns),
-        "done_s": spread(times.done_ns - info.started_ns, ended),
-        "wait_s": spread(times.wait_ns),
-        "lag_s": spread(times.lag_ns),
-        "service_s": spread(times.service_ns, ended),
-        "response_s": spread(times.response_ns, ended),
-        "completion_width_s": spread(times.width_ns),
-        **_endings(records, times, info),
+        "sent_s": per_request(times.sent_ns - info.started_ns),
+        "done_s": per_request(times.done_ns - info.started_ns, ended),
+        "wait_s": per_request(times.wait_ns),
+        "lag_s": per_request(times.lag_ns),
+        "service_s": per_request(times.service_ns, ended),
+        "response_s": per_request(times.response_ns, ended),
+        "completion_width_s": per_request(times.width_ns),
+        **_outcomes(records, times, info),
         "slo_s": info.slo_ms / 1e3,
         "met": _met(times, info),
         **({"url": urls[np.arange(info.planned) % len(urls)]} if len(urls) > 1 else {}),
@@ -61,7 +63,7 @@ def columns(saved: SavedRun, info: RunInfo) -> Columns:
     }
 
 
-def _endings(records: NDArray[Any], times: Times, info: RunInfo) -> dict[str, NDArray[Any]]:
+def _outcomes(records: NDArray[Any], times: Times, info: RunInfo) -> dict[str, NDArray[Any]]:
     outcome, error = np.full(info.planned, "unsent", object), np.full(info.planned, "", object)
     outcome[times.index] = _NAMES[times.outcome]
     failed = records[records["outcome"] == Outcome.ERROR]
@@ -72,7 +74,7 @@ def _endings(records: NDArray[Any], times: Times, info: RunInfo) -> dict[str, ND
 
 
 def _met(times: Times, info: RunInfo) -> NDArray[Any]:
-    """True, False or None, by the rule of `slo.judged`."""
+    """True, False, or None for a request that does not count; see `slo.judged`."""
     column = np.full(info.planned, None, object)
     if info.slo_enabled:
         counted, met = slo.judged(times, info)
@@ -81,22 +83,22 @@ def _met(times: Times, info: RunInfo) -> NDArray[Any]:
 
 
 def write(saved: SavedRun, info: RunInfo, form: str, place: Path) -> int:
-    """Write the rows to a new file and return how many.
+    """Write the rows to a new file and return their number.
 
-    RunError where that fails, and then nothing is left behind, or where the file is there already.
+    Raises RunError if the file exists already, or if writing fails; no partial file is left behind then.
     """
     found = columns(saved, info)
     try:
         with place.open("xb") as file:
-            _whole_or_not_at_all(_WRITERS[form], found, file, place)
+            _write_all_or_nothing(_WRITERS[form], found, file, place)
     except FileExistsError:
-        raise RunError(f"--export-file {place}: is there already and is not overwritten; name another file") from None
+        raise RunError(f"--export-file {place}: exists already and is not overwritten; name another file") from None
     except OSError as error:
         raise RunError(f"--export-file {place}: {error.strerror}; name a file that can be written") from None
     return info.planned
 
 
-def _whole_or_not_at_all(write_rows: Writer, found: Columns, file: IO[bytes], place: Path) -> None:
+def _write_all_or_nothing(write_rows: Writer, found: Columns, file: IO[bytes], place: Path) -> None:
     try:
         write_rows(found, file)
         file.flush()
@@ -125,9 +127,9 @@ def _parquet(found: Columns, file: IO[bytes]) -> None:
         import pyarrow.parquet
     except ImportError:
         raise RunError("--export parquet needs pyarrow: pip install diffusion-loadgen[parquet]") from None
-    types = {"met": pyarrow.bool_()}  # even where all of it is None; nan becomes null
-    whole = {name: pyarrow.array(values, types.get(name), from_pandas=True) for name, values in found.items()}
-    pyarrow.parquet.write_table(pyarrow.table(whole), file)
+    types = {"met": pyarrow.bool_()}  # even if every value is None; nan becomes null
+    arrays = {name: pyarrow.array(values, types.get(name), from_pandas=True) for name, values in found.items()}
+    pyarrow.parquet.write_table(pyarrow.table(arrays), file)
 
 
 def _rows(found: Columns) -> Iterator[tuple[Any, ...]]:

@@ -1,6 +1,6 @@
-"""Files of a run folder, whatever became of them: what they hold, or one line that names the file and what is wrong."""
+"""Reads JSON, JSON-lines and binary files of saved runs; a RunError names the file and what is wrong with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,8 +9,9 @@ import orjson
 from numpy.typing import NDArray
 
 from collector.errors import RunError
+from collector.summary.result import LAYOUT
 
-_DEEPEST: Final = 50  # levels; nothing that we write has more than five
+_MAX_DEPTH: Final = 50  # levels; what this tool writes has five at most
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
@@ -18,31 +19,40 @@ def read_object(path: Path) -> dict[str, Any] | None:
     content = _content(path)
     if content is None:
         return None
-    found = _parsed(path, content)
-    if not isinstance(found, dict):
+    value = _parsed(path, content)
+    if not isinstance(value, dict):
         raise damaged(path, "no JSON object")
-    if _depth(found) > _DEEPEST:
-        raise damaged(path, f"more than {_DEEPEST} levels of JSON")
-    return found
+    if _depth(value) > _MAX_DEPTH:
+        raise damaged(path, f"more than {_MAX_DEPTH} levels of JSON")
+    return value
+
+
+def check_layout(path: Path, value: Mapping[str, Any]) -> None:
+    """Raise RunError where the object that `path` holds is of another layout than this version reads."""
+    if value.get("layout") != LAYOUT:
+        layout = f"layout {value['layout']!r:.20}" if "layout" in value else "no layout"
+        raise RunError(
+            f"{path}: {layout}, expected layout {LAYOUT}; make it again, or read it with the version that wrote it"
+        )
 
 
 def read_rows(path: Path, dtype: "np.dtype[Any]", *, whole: bool) -> NDArray[Any]:
     """Read the rows of a .bin file.
 
-    Where it has to be `whole`, a missing file or a torn last row is damage; else what a death tore is left out.
+    Where it has to be `whole`, a missing file or an incomplete last row is an error; otherwise that row is ignored.
     """
     content = _content(path)
     if content is None and whole:
-        raise RunError(f"{path}: is not there, though the run came that far; the folder is damaged")
+        raise RunError(f"{path}: is missing, so the folder is damaged")
     content = content or b""
     torn = len(content) % dtype.itemsize
     if torn and whole:
-        raise damaged(path, f"{len(content)} bytes are no whole number of rows of {dtype.itemsize}")
+        raise damaged(path, f"{len(content)} bytes are not a whole number of rows of {dtype.itemsize}")
     return np.frombuffer(content[: len(content) - torn], dtype)
 
 
 def read_lines(path: Path, *, whole: bool) -> Iterator[Any]:
-    """Read the values of a .jsonl file, which need not be there; as with rows, a torn last line is damage or is not."""
+    """Read the values of a .jsonl file, which may be missing; an incomplete last line is treated as in `read_rows`."""
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
@@ -57,8 +67,8 @@ def read_lines(path: Path, *, whole: bool) -> Iterator[Any]:
 
 
 def damaged(path: Path, what: str) -> RunError:
-    """Say that a file is damaged, and in what way."""
-    return RunError(f"{path}: is damaged ({what}); nothing can be read from it")
+    """Return the error for a damaged file; `what` is the fault."""
+    return RunError(f"{path}: is damaged ({what}) and cannot be read")
 
 
 def _content(path: Path) -> bytes | None:
@@ -78,7 +88,7 @@ def _parsed(path: Path, content: bytes, place: str = "") -> Any:
 
 
 def _depth(value: object) -> int:
-    """How many levels a JSON value has, without recursion, which would end before the levels do."""
+    """The nesting depth of a JSON value, computed without recursion, which has a limit of its own."""
     depth, level = 0, [value]
     while level := [child for parent in level for child in _children(parent)]:
         depth += 1

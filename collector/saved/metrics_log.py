@@ -1,13 +1,13 @@
-"""Scrapes: what the pages of `--server-metrics` said, second by second, as a file of JSON lines.
+"""The log of `--server-metrics`: one scrape of each page per second, as JSON lines.
 
-    {"page", "url"}                     a page, before its first scrape; the URL is fit to be shown
+    {"page", "url"}                     a page, before its first scrape; secrets in the URL are hidden
     {"page", "series", "name", "kind"}  a series, before its first value; kind is gauge or counter
-    {"page", "at_ns", "values"}         a scrape: {series: value} of those that changed, null for one that is gone
-    {"page", "at_ns", "problem"}        a scrape that failed, and why
-    {"page", "left_out"}                a series that is not kept: one too many, or too long a name
-    {"end_ns", "why"}                   the last line: told to stop, or why no more is kept
+    {"page", "at_ns", "values"}         a scrape: {series: value} of those that changed, null for one that disappeared
+    {"page", "at_ns", "error"}          a scrape that failed, and why
+    {"page", "truncated"}               series of this page are not kept: too many, or too long a name
+    {"end_ns", "reason"}                the last line; the reason is null after a normal stop
 
-Pages and series are numbers, times CLOCK_MONOTONIC ns. A file without an end is of a scraper that died.
+Pages and series are numbers, times are CLOCK_MONOTONIC ns. If the last line is missing, the scraper died.
 """
 
 import math
@@ -21,82 +21,82 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-MOST_BYTES: Final = 64 << 20  # of the file, which without --run-dir is memory; 30 series that always change for a day
+MAX_BYTES: Final = 64 << 20  # of the file (in memory without --run-dir); a day of 30 series that always change
 KINDS: Final = ("gauge", "counter")
-LARGEST: Final = 1e100  # of any value, so that differences and rates are finite too
-_LATEST_NS: Final = 1 << 62
+MAX_VALUE: Final = 1e100  # of any value, so that differences and rates are finite too
+_MAX_NS: Final = 1 << 62
 
 
 class MetricsLog:
-    """Writes the lines. What cannot be written (a full disk) ends them, and nothing else."""
+    """Writes the log. An error (a full disk) ends the log, but not the run."""
 
-    def __init__(self, descriptor: int, most_bytes: int = MOST_BYTES) -> None:
-        self._descriptor, self._left = descriptor, most_bytes
+    def __init__(self, descriptor: int, max_bytes: int = MAX_BYTES) -> None:
+        self._descriptor, self._remaining = descriptor, max_bytes
         self._series = 0
-        self._cut: set[int] = set()
-        self._over = False
+        self._truncated: set[int] = set()
+        self._ended = False
 
     def begin(self, page: int, url: str) -> None:
-        """Name a page."""
+        """Write the line of a page."""
         self._write({"page": page, "url": url})
 
     def series(self, page: int, name: str, kind: str) -> int:
-        """Name a series and return its number."""
+        """Write the line of a series and return its number."""
         self._series += 1
         self._write({"page": page, "series": self._series, "name": name, "kind": kind})
         return self._series
 
     def scraped(self, page: int, at_ns: int, changes: Mapping[int, float | None]) -> None:
-        """Write what changed since the last scrape of this page."""
+        """Write the values that changed since the last scrape of this page."""
         self._write({"page": page, "at_ns": at_ns, "values": {str(series): v for series, v in changes.items()}})
 
-    def failed(self, page: int, at_ns: int, problem: str) -> None:
-        """Write that there is nothing of this second."""
-        self._write({"page": page, "at_ns": at_ns, "problem": problem})
+    def failed(self, page: int, at_ns: int, error: str) -> None:
+        """Write that a scrape failed."""
+        self._write({"page": page, "at_ns": at_ns, "error": error})
 
-    def left_out(self, page: int) -> None:
+    def truncated(self, page: int) -> None:
         """Write, once, that a page has series that are not kept."""
-        if page not in self._cut:
-            self._cut.add(page)
-            self._write({"page": page, "left_out": True})
+        if page not in self._truncated:
+            self._truncated.add(page)
+            self._write({"page": page, "truncated": True})
 
-    def end(self, at_ns: int, why: str | None = None) -> None:
+    def end(self, at_ns: int, reason: str | None = None) -> None:
         """Write the last line."""
-        self._put(orjson.dumps({"end_ns": at_ns, "why": why}) + b"\n")
-        self._over = True
+        self._put(orjson.dumps({"end_ns": at_ns, "reason": reason}) + b"\n")
+        self._ended = True
 
     def _write(self, line: Mapping[str, object]) -> None:
         content = orjson.dumps(line) + b"\n"
-        self._left -= len(content)
-        if self._left >= 0:
+        self._remaining -= len(content)
+        if self._remaining >= 0:
             self._put(content)
-        elif not self._over:
-            self.end(0, f"{MOST_BYTES >> 20} MiB were full")
+        elif not self._ended:
+            self.end(0, f"{MAX_BYTES >> 20} MiB limit reached")
 
     def _put(self, content: bytes) -> None:
-        """Append; after what went wrong or came short nothing may follow, so that only the last line can be torn."""
-        if self._over:
+        """Append; nothing may follow an error or a short write, so that only the last line can be incomplete."""
+        if self._ended:
             return
         try:
-            self._over = os.write(self._descriptor, content) < len(content)
+            self._ended = os.write(self._descriptor, content) < len(content)
         except OSError:
-            self._over = True
+            self._ended = True
 
 
 @dataclass(slots=True)
 class Page:
-    """What became of the scrapes of one page; `failed` are numbers of scrapes, `problem` is what the first one said."""
+    """The scrapes of one page; `failed` are the numbers of the failed ones, `error` is that of the first."""
 
     url: str
     at_ns: "array[int]" = field(default_factory=lambda: array("q"))
     failed: "array[int]" = field(default_factory=lambda: array("q"))
-    problem: str | None = None
-    left_out: bool = False
+    error: str | None = None
+    truncated: bool = False
 
 
 @dataclass(slots=True)
 class Track:
-    """One series as it changed: from scrape number `since[i]` on it is `value[i]`, nan where it is gone."""
+    """The changes of one series: from scrape number `since[i]` on it is `value[i]`, nan if it disappeared."""
 
     page: int
     name: str
@@ -106,17 +106,17 @@ class Track:
 
 
 class Scrapes:
-    """All pages and series of a run. `ended` says that the last line came, `why` that it was not the parent's word."""
+    """All pages and series of a run. `ended`: the log has its last line; `reason`: why it ended early, else None."""
 
     def __init__(self) -> None:
         self.pages: dict[int, Page] = {}
         self.tracks: dict[int, Track] = {}
         self.ended = False
-        self.why: str | None = None
+        self.reason: str | None = None
 
     @classmethod
     def of_lines(cls, lines: Iterable[Any]) -> "Scrapes":
-        """Read parsed lines. Raises KeyError, TypeError, ValueError or AttributeError for one that is none of ours."""
+        """Read parsed lines. Raises KeyError, TypeError, ValueError or AttributeError for an invalid line."""
         scrapes = cls()
         for line in lines:
             scrapes._take(line)
@@ -124,12 +124,12 @@ class Scrapes:
 
     @classmethod
     def of_file(cls, descriptor: int) -> "Scrapes":
-        """Read what the scraper has written so far; a line cut short by its death is left out."""
+        """Read what the scraper has written so far; an incomplete last line is ignored."""
         content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
         return cls.of_lines(map(orjson.loads, content.split(b"\n")[:-1]))
 
     def values(self, track: Track) -> NDArray[np.float64]:
-        """The value of a series at each scrape of its page, nan where there is none."""
+        """The value of a series at each scrape of its page, nan if there is none."""
         page = self.pages[track.page]
         place = np.searchsorted(np.array(track.since), np.arange(len(page.at_ns)), side="right") - 1
         held = np.append(np.array(track.value, np.float64), np.nan)[place]  # -1, before its first value, is nan
@@ -138,13 +138,13 @@ class Scrapes:
 
     def _take(self, line: Mapping[str, Any]) -> None:
         if "end_ns" in line:
-            self.ended, self.why = True, _text(line["why"]) if line["why"] is not None else None
+            self.ended, self.reason = True, _text(line["reason"]) if line["reason"] is not None else None
         elif "url" in line:
             self.pages[_number(line["page"])] = Page(_text(line["url"]))
         elif "name" in line:
             self._begin(line["page"], line)
-        elif "left_out" in line:
-            self.pages[line["page"]].left_out = True
+        elif "truncated" in line:
+            self.pages[line["page"]].truncated = True
         else:
             self._take_scrape(line["page"], line)
 
@@ -159,9 +159,9 @@ class Scrapes:
         page = self.pages[number]
         page.at_ns.append(_time(line["at_ns"], page.at_ns))
         place = len(page.at_ns) - 1
-        if "problem" in line:
+        if "error" in line:
             page.failed.append(place)
-            page.problem = page.problem or _text(line["problem"])
+            page.error = page.error or _text(line["error"])
             return
         for series, value in line["values"].items():
             track = self.tracks[int(series)]
@@ -173,23 +173,23 @@ class Scrapes:
 
 def _number(value: object) -> int:
     if not isinstance(value, int):
-        raise TypeError(f"{value!r} is no number")
+        raise TypeError(f"{value!r} is not a number")
     return value
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not text")
     return value
 
 
 def _time(value: object, before: "array[int]") -> int:
-    if not isinstance(value, int) or not (before[-1] if before else 0) <= value < _LATEST_NS:
-        raise ValueError(f"{value!r} is no time, or not in order")
+    if not isinstance(value, int) or not (before[-1] if before else 0) <= value < _MAX_NS:
+        raise ValueError(f"{value!r} is not a time, or not in order")
     return value
 
 
 def _figure(value: object) -> float:
-    if not isinstance(value, int | float) or abs(value) > LARGEST:
-        raise ValueError(f"{value!r} is no figure")
+    if not isinstance(value, int | float) or abs(value) > MAX_VALUE:
+        raise ValueError(f"{value!r} is not a valid value")
     return float(value)

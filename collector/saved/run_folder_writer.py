@@ -1,4 +1,4 @@
-"""The run folder while it is written: notes and marks as they come. The records' file is the ledger's own."""
+"""Writes notes and send times into a run folder during the run; records are written by `RecordFile`."""
 
 import errno
 import os
@@ -13,47 +13,47 @@ import orjson
 from numpy.typing import NDArray
 
 from collector.records.messages import Note
-from collector.saved.run_folder import ERRORS, MARKS, STAGES
+from collector.saved.run_folder import ERRORS, SEND_TIMES, STAGES
 
-NEW: Final = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW  # nothing that others have put there is written to
-SLACK: Final = 65_536  # requests around the one sent last that may be marked out of order
+NEW: Final = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW  # never write to a file that somebody else put there
+MAX_REORDER: Final = 65_536  # by how many requests the order of sending may differ from the plan
 
 
 class RunFolder:
-    """What the collector adds to a run folder besides records; `fault` says what could not be written, and why."""
+    """The collector's files of a run folder besides the records; `fault` says what could not be written and why."""
 
     def __init__(self, folder: Path) -> None:
         self._errors, self._stages = (
             os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_APPEND | NEW, 0o600), "ab", buffering=0)
             for name in (ERRORS, STAGES)
         )
-        self._marks = os.open(folder / MARKS, os.O_RDWR | NEW, 0o600)
-        self._saved = 0
+        self._send_times = os.open(folder / SEND_TIMES, os.O_RDWR | NEW, 0o600)
+        self._saved_count = 0
         self.fault: str | None = None
 
     def note(self, index: int, note: Note) -> None:
-        """Append one note."""
-        if self.fault is None:  # else a line might be torn, and the next one would be joined to it
+        """Append one note to errors.jsonl or stages.jsonl."""
+        if self.fault is None:  # otherwise a line may be incomplete, and the next would be joined to it
             file = self._stages if "stages" in note else self._errors
             self._try(file.write, orjson.dumps({"index": index, **note}) + b"\n")
 
-    def save_marks(self, marks: NDArray[np.int64], sent: int, *, all_of_them: bool = False) -> None:
-        """Bring marks.bin up to date; requests are sent in schedule order, give or take a few per sender."""
-        first = 0 if all_of_them else max(self._saved - SLACK, 0)
-        until = len(marks) if all_of_them else min(sent + SLACK, len(marks))
-        self._try(partial(os.pwrite, self._marks), marks[first:until].tobytes(), first * marks.itemsize)
-        self._saved = sent
+    def save_send_times(self, send_times: NDArray[np.int64], sent: int, *, whole: bool = False) -> None:
+        """Bring send_times.bin up to date; requests are sent almost in schedule order."""
+        first = 0 if whole else max(self._saved_count - MAX_REORDER, 0)
+        until = len(send_times) if whole else min(sent + MAX_REORDER, len(send_times))
+        self._try(partial(os.pwrite, self._send_times), send_times[first:until].tobytes(), first * send_times.itemsize)
+        self._saved_count = sent
 
     def _try(self, write: Callable[..., int | None], content: bytes, *place: int) -> None:
-        """Write; a disk that takes only part of it is full, as one that takes nothing is."""
+        """Write; a disk that takes only part of the content is full too."""
         try:
             if write(content, *place) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            self.fault = f"notes and marks: {error.strerror}"
+            self.fault = f"notes and send times: {error.strerror}"
 
 
-def save_all_marks(folder: Path, marks: NDArray[np.int64]) -> None:
-    """Bring marks.bin up to date for a collector that is dead; where the disk is full, the summary will say so."""
-    with suppress(OSError), (folder / MARKS).open("r+b") as file:
-        file.write(marks.tobytes())
+def save_all_send_times(folder: Path, send_times: NDArray[np.int64]) -> None:
+    """Bring send_times.bin up to date for a collector that died; if the disk is full, the summary will say so."""
+    with suppress(OSError), (folder / SEND_TIMES).open("r+b") as file:
+        file.write(send_times.tobytes())

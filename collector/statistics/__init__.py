@@ -1,1 +1,1 @@
-"""Arrays in, figures out: percentiles, intervals, correlation. It knows no file, process or request."""
+"""Statistics of arrays: percentiles, intervals, autocorrelation. It knows nothing of files, processes or requests."""

@@ -1,8 +1,8 @@
-"""How many independent observations a series is worth: n / tau, tau being its integrated autocorrelation time.
+"""The effective sample size of a series: n / tau, where tau is its integrated autocorrelation time.
 
-Responses of a server that queues resemble their neighbours, and an interval that takes them for independent is too
-narrow. tau = 1 + 2 (rho_1 + rho_2 + ...), summed up to the first lag W of at least 5 tau(W) (Sokal, Monte Carlo Methods
-in Statistical Mechanics, 1997, section 3: the window that balances bias and noise).
+Responses of a server with a queue are correlated, and an interval that assumes independence is too narrow for them.
+tau = 1 + 2 (rho_1 + rho_2 + ...), summed up to the first lag W of at least 5 tau(W), a window that balances bias
+and variance (Sokal, Monte Carlo Methods in Statistical Mechanics, 1997, section 3).
 """
 
 from dataclasses import dataclass
@@ -11,38 +11,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WINDOW = 5
-_CERTAIN = 2.0  # standard errors above 1 from which on a series counts as autocorrelated
-_BATCHES, _BATCH_TAU = 20, 10  # with less than this the estimate of tau itself is not worth much
+_SIGNIFICANT = 2.0  # standard errors above 1 from which on a series counts as correlated
+_BATCHES, _BATCH_TAU = 20, 10  # with fewer observations the estimate of tau itself is unreliable
 
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """`tau` is 1 for what looks independent; `enough` is whether the series is long enough to trust it."""
+    """The autocorrelation of a series of n; `tau` is 1 if it was found independent."""
 
     n: int
     tau: float
 
     @property
     def effective(self) -> float:
-        """How many independent observations the series is worth."""
+        """The effective sample size, n / tau."""
         return self.n / self.tau
 
     @property
     def needed(self) -> int:
-        """How long the series has to be for tau to be trusted."""
+        """The n that a reliable estimate of tau takes."""
         return int(np.ceil(_BATCHES * _BATCH_TAU * self.tau))
 
     @property
     def enough(self) -> bool:
-        """Whether it is that long, or independent."""
+        """Whether tau is reliable: n is at least `needed`, or the series was found independent."""
         return self.tau == 1 or self.n >= self.needed
 
 
 def correlation(series: NDArray[np.float64]) -> Correlation:
-    """Estimate tau of a series in the order of time.
+    """Estimate tau of a series float64[n] in time order.
 
-    The estimate has a standard error of tau sqrt(2 (2 W + 1) / n) (Sokal, equation 3.22); where 1 is within two of them
-    the series is taken for independent. Of truly independent series some 1 % are not recognised as such.
+    The estimate has a standard error of tau sqrt(2 (2 W + 1) / n) (Sokal, equation 3.22); if 1 is within two standard
+    errors, the series counts as independent. About 1 % of truly independent series do not pass.
     """
     n = len(series)
     centred = series - series.mean() if n else series
@@ -52,9 +52,9 @@ def correlation(series: NDArray[np.float64]) -> Correlation:
     tau = 2 * np.cumsum(rho) - 1
     windows = np.flatnonzero(np.arange(len(tau)) >= _WINDOW * tau)
     window = int(windows[0]) if len(windows) else len(tau) - 1
-    found = float(max(tau[window], 1.0))
-    error = found * np.sqrt(2 * (2 * window + 1) / n)
-    return Correlation(n, found if found - 1 > _CERTAIN * error / found else 1.0)
+    estimate = float(max(tau[window], 1.0))
+    error = estimate * np.sqrt(2 * (2 * window + 1) / n)
+    return Correlation(n, estimate if estimate - 1 > _SIGNIFICANT * error / estimate else 1.0)
 
 
 def _autocorrelation(centred: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
-"""The distribution function of the gamma distribution, for arrays, without scipy.
+"""The cumulative distribution function of the gamma distribution, for arrays, without scipy.
 
-Below its mode by the power series, above it by Legendre's continued fraction (Abramowitz and Stegun, 6.5.29 and
-6.5.31); for very large shapes, where both are slow, by Wilson and Hilferty's cube root (PNAS 17, 1931), good to 1e-6
-there.
+Below the mode by the power series, above it by Legendre's continued fraction (Abramowitz and Stegun, 6.5.29 and
+6.5.31); for very large shapes, where both are slow, by the Wilson-Hilferty cube root (PNAS 17, 1931), which is
+accurate to 1e-6 there.
 """
 
 import math
@@ -15,25 +15,25 @@ Floats = NDArray[np.float64]
 
 _LARGE: Final = 1e4
 _EPSILON: Final = 1e-15
-_MOST_STEPS: Final = 10_000  # a few times the square root of the largest shape are enough
+_MAX_STEPS: Final = 10_000  # the series needs a few times the square root of the largest shape
 _TINY: Final = 1e-300
 
 
 def gamma_cdf(x: Floats, shape: float) -> Floats:
     """P(X <= x), element by element, for X gamma with this shape and scale 1; 0 for x of 0 or less."""
-    share = np.zeros(len(x))
+    cdf = np.zeros(len(x))
     above = x > 0
     if shape > _LARGE:
-        share[above] = _cube_root(x[above], shape)
-        return share
+        cdf[above] = _cube_root(x[above], shape)
+        return cdf
     low, high = above & (x < shape + 1), above & (x >= shape + 1)
-    share[low] = _front(x[low], shape) / shape * _series(x[low], shape)
-    share[high] = 1 - _front(x[high], shape) * _fraction(x[high], shape)
-    return np.clip(share, 0.0, 1.0)
+    cdf[low] = _front(x[low], shape) / shape * _series(x[low], shape)
+    cdf[high] = 1 - _front(x[high], shape) * _fraction(x[high], shape)
+    return np.clip(cdf, 0.0, 1.0)
 
 
 def _front(x: Floats, shape: float) -> Floats:
-    """x**a exp(-x) / Gamma(a), by logarithms."""
+    """x**a exp(-x) / Gamma(a), computed with logarithms."""
     front: Floats = np.exp(shape * np.log(x) - x - math.lgamma(shape))
     return front
 
@@ -41,7 +41,7 @@ def _front(x: Floats, shape: float) -> Floats:
 def _series(x: Floats, shape: float) -> Floats:
     """1 + x / (a + 1) + x**2 / ((a + 1) (a + 2)) + ..."""
     term, total = np.ones(len(x)), np.ones(len(x))
-    for step in range(1, _MOST_STEPS):
+    for step in range(1, _MAX_STEPS):
         term = term * x / (shape + step)
         total = total + term
         if np.all(term <= _EPSILON * total):
@@ -50,11 +50,11 @@ def _series(x: Floats, shape: float) -> Floats:
 
 
 def _fraction(x: Floats, shape: float) -> Floats:
-    """1 / (x + 1 - a - 1 (1 - a) / (x + 3 - a - ...)), from the front (Lentz, Applied Optics 15, 1976)."""
+    """1 / (x + 1 - a - 1 (1 - a) / (x + 3 - a - ...)), evaluated forwards (Lentz, Applied Optics 15, 1976)."""
     b = x + 1 - shape
     c, d = np.full(len(x), 1 / _TINY), 1 / b
     total = d
-    for step in range(1, _MOST_STEPS):
+    for step in range(1, _MAX_STEPS):
         a, b = step * (shape - step), b + 2
         d, c = 1 / _not_zero(a * d + b), _not_zero(b + a / c)
         total = total * c * d

@@ -1,7 +1,7 @@
-"""Intervals that assume no distribution: for percentiles from binomial ranks, for shares by Clopper and Pearson.
+"""Distribution-free intervals: binomial ranks for percentiles, Clopper-Pearson for shares.
 
-Both count in effective observations, n / tau (see autocorrelation.py); they are equal-tailed, so each end is
-missed with a probability of at most (1 - confidence) / 2 (David and Nagaraja, Order Statistics, section 7.1;
+Both take the effective sample size, n / tau (see autocorrelation.py), as n. They are equal-tailed: each end is missed
+with a probability of at most (1 - confidence) / 2 (David and Nagaraja, Order Statistics, section 7.1;
 Clopper and Pearson, Biometrika 26, 1934).
 """
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 Ends = tuple[float, float]
 
-_WIDTH = 12.0  # standard deviations; what lies beyond is less than a float can tell from nothing
-_STEPS = 60  # halvings: below 1e-15
+_WIDTH = 12.0  # standard deviations; the probability beyond is below the resolution of a float
+_STEPS = 60  # bisections: accurate to 1e-15
 
 
 def quantile_ranks(p: float, n: int, confidence: float) -> tuple[int, int] | None:
@@ -23,7 +23,7 @@ def quantile_ranks(p: float, n: int, confidence: float) -> tuple[int, int] | Non
     With B the number of n values below the quantile, binomial (n, p): the lower rank l has P(B < l) <= alpha / 2, the
     upper rank u has P(B >= u) <= alpha / 2.
     """
-    if n < least_n(p, confidence):
+    if n < min_n(p, confidence):
         return None
     first, below = _cumulative(n, p)
     tail = (1 - confidence) / 2
@@ -32,13 +32,13 @@ def quantile_ranks(p: float, n: int, confidence: float) -> tuple[int, int] | Non
     return (lower, min(upper, n)) if lower >= 1 else None
 
 
-def least_n(p: float, confidence: float) -> int:
-    """How many values it takes for both ends to be finite: p**n and (1 - p)**n at most alpha / 2."""
+def min_n(p: float, confidence: float) -> int:
+    """The smallest n for which both ends are finite: p**n and (1 - p)**n are at most alpha / 2."""
     return math.ceil(math.log((1 - confidence) / 2) / math.log(max(p, 1 - p)) - 1e-9)
 
 
 def share_interval(successes: float, n: float, confidence: float) -> tuple[float, float] | None:
-    """Interval of a share; `successes` of `n` may be effective counts, which are rounded. None for n below 1."""
+    """Clopper-Pearson interval of a share; both may be effective counts, which are rounded. None for n below 1."""
     whole = math.floor(n)
     if whole < 1:
         return None
@@ -63,14 +63,14 @@ def binomial_cdf(k: int, n: int, p: float) -> float:
 def difference_interval(a: float, a_ends: Ends, b: float, b_ends: Ends) -> Ends:
     """Interval of b - a from the ends of two independent estimates, which may be infinite.
 
-    (Zou and Donner, Statistics in Medicine 27, 2008: "MOVER".) For estimates that rise together it is too wide.
+    (MOVER: Zou and Donner, Statistics in Medicine 27, 2008.) It is too wide for positively correlated estimates.
     """
     lower = b - a - math.hypot(b - b_ends[0], a_ends[1] - a)
     return lower, b - a + math.hypot(b_ends[1] - b, a - a_ends[0])
 
 
 def _cumulative(n: int, p: float) -> tuple[int, NDArray[np.float64]]:
-    """P(B <= first), P(B <= first + 1), ... over all that matters, from ratios of neighbours around the mode."""
+    """`first`, and P(B <= first), P(B <= first + 1), ... around the mode, from ratios of successive probabilities."""
     deviation = math.sqrt(n * p * (1 - p))
     first = max(0, math.floor(n * p - _WIDTH * deviation - _WIDTH))
     last = min(n, math.ceil(n * p + _WIDTH * deviation + _WIDTH))
@@ -82,10 +82,10 @@ def _cumulative(n: int, p: float) -> tuple[int, NDArray[np.float64]]:
     return first, cumulative
 
 
-def _solve(rising: Callable[[float], float]) -> float:
-    """Where a function that rises over [0, 1] crosses 0."""
+def _solve(increasing: Callable[[float], float]) -> float:
+    """The zero of a function that increases over [0, 1], by bisection."""
     low, high = 0.0, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
+        low, high = (middle, high) if increasing(middle) < 0 else (low, middle)
     return (low + high) / 2

@@ -1,4 +1,4 @@
-"""Order statistics, as DESIGN.md section 5 wants them: rank ceil(p n), never interpolated, never averaged."""
+"""Percentiles as order statistics: rank ceil(p n), never interpolated and never averaged over parts of a run."""
 
 import math
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.statistics.autocorrelation import Correlation, correlation
-from collector.statistics.intervals import least_n, quantile_ranks
+from collector.statistics.intervals import min_n, quantile_ranks
 
 NS_PER_S = 1e9
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 
 
 class Spread(TypedDict):
-    """Mean and order statistics of one kind of time, in seconds; `max` is rank n.
+    """Mean, percentiles and maximum (rank n) of one series of times, in seconds.
 
-    `n` counts those that never ended too, `n_effective` = n / tau what they are worth as independent ones. `ci` has the
-    ends of each percentile's interval (upper null: infinite), or null; `needs_n` says how many it takes where n is too
-    small, `no_interval` why there is none at all.
+    `n` includes requests that never ended; `n_effective` = n / tau is the effective sample size. `ci` has the ends of
+    each percentile's interval (upper null: infinite), or null; `needs_n` gives the n that an interval takes where n is
+    too small, `no_interval` the reason why there is no interval at all.
     """
 
     mean: float | None
@@ -39,9 +39,9 @@ class Spread(TypedDict):
 
 
 class Quantile(NamedTuple):
-    """An order statistic, the ends of its interval (upper None: infinite), and how many it takes where n is too small.
+    """A percentile, the ends of its interval (upper None: infinite), and the n an interval takes if n is too small.
 
-    None for what there is not.
+    Each is None if there is none.
     """
 
     value: float | None
@@ -50,32 +50,32 @@ class Quantile(NamedTuple):
 
 
 def rank(p: float, n: int) -> int:
-    """Give the rank (from 1) of the p-quantile of n values: ceil(p n), exact for the decimal that p was written as.
+    """The rank (from 1) of the p-quantile of n values: ceil(p n), exact for p as a decimal fraction. `p` is in (0, 1].
 
-    In floats 0.07 * 100 is 7.000000000000001 and its ceiling 8, hence fractions. `p` is a share in (0, 1].
+    In floats 0.07 * 100 is 7.000000000000001 and its ceiling 8, hence fractions. Raises ValueError for another p.
     """
     if not 0 < p <= 1:
-        raise ValueError(f"a quantile lies in (0, 1], not at {p}")
+        raise ValueError(f"a quantile is in (0, 1], not {p}")
     return math.ceil(Fraction(str(p)) * n)
 
 
 def percentile(values: NDArray[np.float64], p: float, infinite: int = 0) -> float | None:
-    """Pick the p-quantile of `values` and of `infinite` more that rank as +infinity.
+    """The p-quantile of `values` (finite, in any order) and of `infinite` more values that rank as +infinity.
 
-    `values` are finite, in any order. None for an empty set and where the rank falls among the infinite.
+    None for an empty set, and if the rank falls among the infinite values.
     """
     place = rank(p, len(values) + infinite)
     return float(np.partition(values, place - 1)[place - 1]) if 1 <= place <= len(values) else None
 
 
 def spread(series_s: NDArray[np.float64], infinite: int = 0, confidence: float = 0.95) -> Spread:
-    """Describe seconds, given in schedule order, by mean, percentiles, maximum, and intervals of the percentiles.
+    """Mean, percentiles with intervals, and maximum of times in seconds, float64[n] in schedule order.
 
-    The mean is over the finite values, `max` is rank n of all. An interval counts in effective observations; its upper
-    end is None where it falls among the infinite, and it is None itself where there are too few.
+    The mean is over the finite values, `max` is rank n of all. Intervals are for the effective sample size; the upper
+    end is None if it falls among the infinite values, the interval is None if the effective sample size is too small.
     """
-    ordered, found = np.sort(series_s), correlation(series_s)
-    of = _quantiles(ordered, found, PERCENTILES, infinite, confidence)
+    ordered, correlated = np.sort(series_s), correlation(series_s)
+    of = _quantiles(ordered, correlated, PERCENTILES, infinite, confidence)
     n = len(ordered) + infinite
     return Spread(
         mean=mean(ordered),
@@ -86,42 +86,42 @@ def spread(series_s: NDArray[np.float64], infinite: int = 0, confidence: float =
         p99_9=of["p99_9"].value,
         max=_at_rank(ordered, 1.0, infinite),
         n=n,
-        n_effective=n / found.tau,
-        tau=found.tau,
+        n_effective=n / correlated.tau,
+        tau=correlated.tau,
         ci={name: each.ci for name, each in of.items()},
         needs_n={name: each.needs_n for name, each in of.items() if each.needs_n is not None},
-        no_interval=None if found.enough else _too_short(found),
+        no_interval=None if correlated.enough else _too_short(correlated),
     )
 
 
 def quantiles(
     series_s: NDArray[np.float64], shares: Mapping[str, float], infinite: int = 0, confidence: float = 0.95
 ) -> dict[str, Quantile]:
-    """Give further quantiles of a series in schedule order, by name; `shares` are in (0, 1]."""
+    """Further quantiles of a series in schedule order, by name; `shares` are in (0, 1]."""
     return _quantiles(np.sort(series_s), correlation(series_s), shares, infinite, confidence)
 
 
 def _quantiles(
-    ordered: NDArray[np.float64], found: Correlation, shares: Mapping[str, float], infinite: int, confidence: float
+    ordered: NDArray[np.float64], correlated: Correlation, shares: Mapping[str, float], infinite: int, confidence: float
 ) -> dict[str, Quantile]:
     n = len(ordered) + infinite
     of = {}
     for name, p in shares.items():
-        if p == 1:  # the largest of those that were seen; of those to come nobody knows one
+        if p == 1:  # the maximum of a sample has no interval
             of[name] = Quantile(_at_rank(ordered, p, infinite), None, None)
             continue
-        needed = _needed(p, found, confidence)
-        ends = _interval(ordered, p, infinite, found, confidence)
+        needed = _needed(p, correlated, confidence)
+        ends = _interval(ordered, p, infinite, correlated, confidence)
         of[name] = Quantile(_at_rank(ordered, p, infinite), ends, needed if needed > n else None)
     return of
 
 
 def _interval(
-    ordered: NDArray[np.float64], p: float, infinite: int, found: Correlation, confidence: float
+    ordered: NDArray[np.float64], p: float, infinite: int, correlated: Correlation, confidence: float
 ) -> list[float | None] | None:
     n = len(ordered) + infinite
-    effective = int(n / found.tau)
-    ranks = quantile_ranks(p, effective, confidence) if effective and found.enough else None
+    effective = int(n / correlated.tau)
+    ranks = quantile_ranks(p, effective, confidence) if effective and correlated.enough else None
     if ranks is None:
         return None
     lower, upper = (max(1, math.floor(ranks[0] * n / effective)), math.ceil(ranks[1] * n / effective))
@@ -129,20 +129,20 @@ def _interval(
     return None if ends[0] is None else ends
 
 
-def _needed(p: float, found: Correlation, confidence: float) -> int:
-    least = math.ceil(least_n(p, confidence) * found.tau)
-    return least if found.tau == 1 else max(least, found.needed)
+def _needed(p: float, correlated: Correlation, confidence: float) -> int:
+    needed = math.ceil(min_n(p, confidence) * correlated.tau)
+    return needed if correlated.tau == 1 else max(needed, correlated.needed)
 
 
-def _too_short(found: Correlation) -> str:
+def _too_short(correlated: Correlation) -> str:
     return (
-        f"neighbours resemble each other (tau {found.tau:.3g}), so {found.n} are worth {found.effective:.0f};"
-        f" an interval needs {found.needed}"
+        f"responses are correlated (tau = {correlated.tau:.3g}, effective n = {correlated.effective:.0f}); "
+        f"an interval needs n >= {correlated.needed:,}"
     )
 
 
 def mean(values: NDArray[np.float64]) -> float | None:
-    """Take the arithmetic mean, None for an empty set."""
+    """The arithmetic mean; None for an empty set."""
     return float(values.mean()) if len(values) else None
 
 

@@ -1,1 +1,1 @@
-"""Every figure of a run from its records: times, SLO attainment, the verdict, and the shape of the JSON."""
+"""Every figure of a run from its records: times, SLO attainment, verdict, and the types of the result JSON."""

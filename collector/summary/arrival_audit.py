@@ -1,8 +1,8 @@
-"""The arrival audit: whether the planned gaps are what was asked for, and the sends where the plan has them.
+"""The arrival audit: whether the planned gaps follow the asked process, and whether requests were sent as planned.
 
-Poisson and gamma gaps are judged by Kolmogorov and Smirnov's test against the asked rate, never against an estimated
-one, which would forgive a wrong rate. Gaps of a rate that changes are rescaled by its integral first, after which they
-are those of rate 1 (Brown et al., Neural Computation 14, 2002). Sends are compared with the plan by counts per second.
+Poisson and gamma gaps are tested (Kolmogorov-Smirnov) against the asked rate; a test against an estimated rate would
+not detect a wrong one. Gaps of a changing rate are time-rescaled first by its integral, which makes their rate 1
+(Brown et al., Neural Computation 14, 2002). Sends are compared with the plan by counts per second.
 """
 
 import math
@@ -24,30 +24,30 @@ Expected = Callable[[Floats], Floats]  # seconds from time zero -> requests expe
 ALPHA: Final = 0.001
 SECOND_NS: Final = 1_000_000_000
 _RANDOM: Final = ("poisson", "gamma")
-_FEWEST: Final = 10  # gaps that are worth a judgement
-_HALF_NS: Final = 0.5e-9  # planned times are whole nanoseconds, so each is known within this
-_KNOTS: Final = 4096  # of the distribution function; between them it is as good as straight
+_MIN_GAPS: Final = 10  # fewer are not tested
+_HALF_NS: Final = 0.5e-9  # planned times are rounded to nanoseconds
+_KNOTS: Final = 4096  # of the distribution function, interpolated linearly in between
 
 
 def audit(times: Times, info: RunInfo) -> ArrivalAudit:
-    """Judge the planned gaps, and count sends against the plan."""
+    """Test the planned gaps, and compare the sends with the plan."""
     planned_s = (info.scheduled_ns - info.started_ns) / 1e9
     shape = info.burstiness if info.arrival == "gamma" else 1.0
-    judged = info.arrival in _RANDOM and not info.closed_loop and info.planned >= _FEWEST and shape > 0
+    judged = info.arrival in _RANDOM and not info.closed_loop and info.planned >= _MIN_GAPS and shape > 0
     distance = gap_distance(planned_s, shape, _expected(info)) if judged else None
     p = None if distance is None else distance_p(distance, info.planned)
     return ArrivalAudit(
         process=info.arrival,
         gaps=info.planned if judged else 0,
-        distance=distance,
-        p=p,
+        ks_distance=distance,
+        p_value=p,
         per_second=None if info.closed_loop or not info.planned else _per_second(times, info),
-        warning=_unlikely(info, p) if p is not None and p < ALPHA else None,
+        warning=_warning(info, p) if p is not None and p < ALPHA else None,
     )
 
 
 def _expected(info: RunInfo) -> Expected:
-    """The integral of the asked rate: its area up to a time, be it a level or a series of straight lines."""
+    """The integral of the asked rate from time zero on, for a constant or a piecewise linear rate."""
     if not info.rate_series:
         return lambda t: info.asked_rate * t
     at_s, rate = np.array(info.rate_series).T
@@ -56,7 +56,7 @@ def _expected(info: RunInfo) -> Expected:
     def area(t: Floats) -> Floats:
         within = np.clip(t, at_s[0], at_s[-1])
         piece = np.clip(np.searchsorted(at_s, within, side="right") - 1, 0, len(at_s) - 2)
-        triangle = (np.interp(within, at_s, rate) + rate[piece]) / 2  # at a jump interp is of one side, and the width 0
+        triangle = (np.interp(within, at_s, rate) + rate[piece]) / 2  # at a jump the width is 0
         found: Floats = areas[piece] + triangle * (within - at_s[piece])
         return found
 
@@ -64,9 +64,9 @@ def _expected(info: RunInfo) -> Expected:
 
 
 def gap_distance(planned_s: Floats, shape: float, expected: Expected) -> float:
-    """The largest distance between the distribution of the rescaled gaps and gamma's with this shape and mean 1.
+    """The Kolmogorov-Smirnov distance between the rescaled gaps and a gamma distribution of this shape and mean 1.
 
-    Gaps count from time zero. A distance that the rounding of times to whole nanoseconds explains is none.
+    `planned_s` is float64[n] from time zero. A distance that rounding to nanoseconds explains does not count.
     """
     early, late = expected(planned_s - _HALF_NS), expected(planned_s + _HALF_NS)
     zero = expected(np.zeros(1))
@@ -91,7 +91,7 @@ def _gap_cdf(ascending: Floats, shape: float) -> Floats:
 
 
 def distance_p(distance: float, n: int) -> float:
-    """How likely such a distance, or a larger one, is by chance, by Kolmogorov's limit with Stephens' correction for n.
+    """The p-value of a distance, by Kolmogorov's limit with Stephens' correction for finite n.
 
     Stephens, Journal of the Royal Statistical Society B 32, 1970.
     """
@@ -100,7 +100,7 @@ def distance_p(distance: float, n: int) -> float:
 
 
 def kolmogorov_tail(x: float) -> float:
-    """P(K > x) of Kolmogorov's distribution, by whichever of its two series converges at once (Feller, 1948)."""
+    """P(K > x) of Kolmogorov's distribution, by whichever of its two series converges fast (Feller, 1948)."""
     if x < 0.04:
         return 1.0
     if x < 1:
@@ -109,16 +109,16 @@ def kolmogorov_tail(x: float) -> float:
     return 2 * sum((-1.0) ** (k - 1) * math.exp(-2 * (k * x) ** 2) for k in range(1, 6))
 
 
-def _unlikely(info: RunInfo, p: float) -> str:
+def _warning(info: RunInfo, p: float) -> str:
     return (
-        f"The planned gaps do not look like {info.arrival} at {quantity.rate(info.asked_rate)} (Kolmogorov-Smirnov, "
-        f"p = {p:.2g}). One seed in {1 / ALPHA:,.0f} looks so by chance: try another --arrival-seed, and report it if "
-        "it repeats."
+        f"The planned gaps do not fit a {info.arrival} process at {quantity.rate(info.asked_rate)} "
+        f"(Kolmogorov-Smirnov, p = {p:.2g}). This happens by chance for one seed in {1 / ALPHA:,.0f}: "
+        "try another --arrival-seed, and report it if it repeats."
     )
 
 
 def _per_second(times: Times, info: RunInfo) -> SecondCounts:
-    """Counts in whole seconds from time zero; `worst` is the second where the sends were furthest from the plan."""
+    """Counts per second from time zero; `worst` is the second in which sends deviated most from the plan."""
     due_at, due = np.unique((info.scheduled_ns - info.started_ns) // SECOND_NS, return_counts=True)
     sent_at, sent = np.unique((times.sent_ns - info.started_ns) // SECOND_NS, return_counts=True)
     at = np.union1d(due_at, sent_at)

@@ -1,4 +1,4 @@
-"""SLO attainment in parts: by class (size, frames and steps), and over time."""
+"""SLO attainment by class (size, frames and steps), and over time."""
 
 from typing import Final
 
@@ -11,20 +11,20 @@ from collector.summary.result import BinAttainment, ClassAttainment
 from collector.summary.run_info import RunInfo
 from collector.summary.times import Times
 
-MOST_CLASSES: Final = 20  # rows; the rarest classes share the last one
-_MOST_BINS, _BIN_REQUESTS = 50, 20  # a bin has about so many requests at least
+MAX_CLASSES: Final = 20  # rows; the rarest classes share the last one
+_MAX_BINS, _BIN_REQUESTS = 50, 20  # most bins, and the least average number of requests in one
 _NS: Final = 1e9
 
 
 def by_class(times: Times, info: RunInfo) -> list[ClassAttainment]:
-    """Attainment of each class that has a target, the most frequent first; empty where the shapes are not known."""
+    """Attainment of each class that has a target, the most frequent first; empty if the shapes are unknown."""
     if len(info.shapes) != info.planned:
         return []
     counted, met = slo.judged(times, info)
     shapes, kind = _distinct(info.shapes[counted])
     order = np.argsort(-np.bincount(kind, minlength=len(shapes)), kind="stable")
-    whole = len(order) <= MOST_CLASSES
-    shown = order if whole else order[: MOST_CLASSES - 1]
+    whole = len(order) <= MAX_CLASSES
+    shown = order if whole else order[: MAX_CLASSES - 1]
     rows = [_class(class_name(shapes[k].tolist()), met[counted][kind == k], info.confidence) for k in shown]
     if not whole:
         others = ~np.isin(kind, shown)
@@ -33,14 +33,14 @@ def by_class(times: Times, info: RunInfo) -> list[ClassAttainment]:
 
 
 def class_name(shape: list[int]) -> str:
-    """Width x height, frames and steps in words; 0 was left to the server, and one frame goes without saying."""
+    """A class as text, such as "512x512, 20 steps"; 0 (the server decides) and a single frame are left out."""
     width, height, frames, steps = shape
     size = f"{width}x{height}" if width and height else "any size"
     return ", ".join([size, *([f"{frames} frames"] if frames > 1 else []), *([f"{steps} steps"] if steps else [])])
 
 
 def over_time(times: Times, info: RunInfo) -> list[BinAttainment]:
-    """Attainment in stretches of equal length, by when requests were due (in a closed loop: were sent)."""
+    """Attainment in intervals of equal length, by when requests were due (in a closed loop: sent)."""
     counted, met = slo.judged(times, info)
     if not counted.any():
         return []
@@ -48,7 +48,7 @@ def over_time(times: Times, info: RunInfo) -> list[BinAttainment]:
     if info.closed_loop:
         at_ns[times.index] = times.sent_ns
     at_s = (at_ns[counted] - info.started_ns) / _NS
-    bins = int(np.clip(len(at_s) // _BIN_REQUESTS, 1, _MOST_BINS))
+    bins = int(np.clip(len(at_s) // _BIN_REQUESTS, 1, _MAX_BINS))
     edges = np.linspace(at_s.min(), at_s.max(), bins + 1)
     place = np.clip(np.searchsorted(edges, at_s, side="right") - 1, 0, bins - 1)
     requests = np.bincount(place, minlength=bins)
@@ -71,8 +71,8 @@ def _class(name: str, met: NDArray[np.bool_], confidence: float) -> ClassAttainm
 def _bin(
     from_s: float, to_s: float, requests: int, met: int, whole: slo.Attainment, confidence: float
 ) -> BinAttainment:
-    """One stretch; a bin is too short to know its own tau, so it has that of the whole run."""
-    tau, known = whole.found.tau, whole.found.enough
+    """One interval; it is too short to estimate its own tau, so it takes that of the whole run."""
+    tau, known = whole.correlated.tau, whole.correlated.enough
     return BinAttainment(
         from_s=float(from_s),
         to_s=float(to_s),
@@ -84,7 +84,7 @@ def _bin(
 
 
 def _distinct(shapes: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Distinct rows of int32[n, 4] and which of them each row is, column by column: whole rows take seconds to sort."""
+    """Distinct rows of int32[n, 4] and the index of each row among them; by columns, as sorting rows is slow."""
     kind = np.zeros(len(shapes), np.int64)
     for column in shapes.T:
         values, place = np.unique(column, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Replicas: the figures of each base URL, where a run had several. Request i went to URL i modulo their number."""
+"""The figures of each base URL of a run with several. Request i went to URL i modulo their number."""
 
 from dataclasses import fields, replace
 
@@ -13,7 +13,7 @@ from collector.summary.times import Times
 
 
 def by_url(times: Times, info: RunInfo, duration_s: float) -> list[UrlFigures]:
-    """Give the figures of each URL in their order; none where there is one, which has those of the run."""
+    """The figures of each URL, in their order; empty for a single URL, whose figures are those of the run."""
     if len(info.urls) < 2:
         return []
     return [_figures(number, times, info, duration_s) for number in range(len(info.urls))]
@@ -36,7 +36,7 @@ def outcomes(times: Times) -> Outcomes:
 
 
 def _figures(number: int, times: Times, info: RunInfo, duration_s: float) -> UrlFigures:
-    own = _only(times, number, len(info.urls))
+    own = _of_url(times, number, len(info.urls))
     ended = outcomes(own)
     planned = np.arange(info.planned) % len(info.urls) == number
     targets = replace(info, slo_ms=np.where(planned, info.slo_ms, np.nan))
@@ -59,6 +59,6 @@ def _figures(number: int, times: Times, info: RunInfo, duration_s: float) -> Url
     )
 
 
-def _only(times: Times, number: int, urls: int) -> Times:
-    mine = times.index % urls == number
-    return Times(**{field.name: getattr(times, field.name)[mine] for field in fields(Times)})
+def _of_url(times: Times, number: int, urls: int) -> Times:
+    own = times.index % urls == number
+    return Times(**{field.name: getattr(times, field.name)[own] for field in fields(Times)})

@@ -1,4 +1,4 @@
-"""Every figure over time, for a run whose rate changes: one row a stretch of the series."""
+"""The figures over time of a run whose rate changes: one row per interval."""
 
 import math
 from dataclasses import dataclass, fields
@@ -16,26 +16,26 @@ from collector.summary.run_info import RunInfo
 from collector.summary.times import Times
 
 Seconds = NDArray[np.float64]
-MOST: Final = 24  # stretches
-_REQUESTS: Final = 20  # that a stretch has about, at least
+MAX_INTERVALS: Final = 24
+_REQUESTS: Final = 20  # least average number of requests in an interval
 _NS: Final = 1e9
 
 
 def over_time(times: Times, info: RunInfo) -> list[Stretch]:
-    """Cut the time of the rate series into equal stretches; empty for a run whose rate does not change.
+    """Divide the time of the rate series into equal intervals; empty for a run whose rate does not change.
 
-    A request belongs to where it was due, a success of `throughput` to where it ended.
+    A request belongs to the interval in which it was due; `throughput` counts successes where they ended.
     """
     if not info.rate_series:
         return []
-    bins = int(np.clip(info.planned // _REQUESTS, 1, MOST))
+    bins = int(np.clip(info.planned // _REQUESTS, 1, MAX_INTERVALS))
     edges = np.linspace(0, info.rate_series[-1][0], bins + 1)
     counts = _Counts.of(times, info)
     return [_row(*pair, counts, times, info) for pair in pairwise(edges.tolist())]
 
 
 def asked_rate(series: tuple[tuple[float, float], ...], from_s: float, to_s: float) -> float:
-    """Mean rate of a series between two times, in requests/s: the area under its lines, by the length."""
+    """Mean rate of a series between two times, in requests/s: the integral of the rate divided by the duration."""
     at_s, rate = np.array(series).T
     area = 0.0
     for k in range(len(at_s) - 1):
@@ -48,9 +48,9 @@ def asked_rate(series: tuple[tuple[float, float], ...], from_s: float, to_s: flo
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """What is counted in a stretch, in seconds from time zero, ascending; `due` and what goes with it by request.
+    """The times to count by, in seconds from time zero, ascending.
 
-    `due` float64[n] of those that were sent, `aimed` of those that have a target, whether `met` or not bool[n].
+    `due` float64[n] is of the sent requests, `aimed` of those that have a target, `met` bool[n] whether they met it.
     """
 
     due: Seconds
@@ -68,12 +68,12 @@ class _Counts:
         counted, met = slo.judged(times, info) if info.slo_enabled else (np.zeros(info.planned, np.bool_),) * 2
         return cls(due, np.sort(begun), np.sort(ended), np.sort(ended[times.ok]), planned[counted], met[counted])
 
-    def most_in_flight(self, from_s: float, to_s: float) -> int:
-        """Most in flight at one instant: at the start of a stretch, or where one of its requests was sent."""
+    def max_in_flight(self, from_s: float, to_s: float) -> int:
+        """The most requests in flight: at the start of the interval, or when one of its requests was sent."""
         first, last = np.searchsorted(self.begun, [from_s, to_s])
         at = np.concatenate([[from_s], self.begun[first:last]])
-        gone = np.searchsorted(self.ended, at, side="right")
-        return int((np.searchsorted(self.begun, at, side="right") - gone).max())
+        ended = np.searchsorted(self.ended, at, side="right")
+        return int((np.searchsorted(self.begun, at, side="right") - ended).max())
 
 
 def _row(from_s: float, to_s: float, counts: _Counts, times: Times, info: RunInfo) -> Stretch:
@@ -89,7 +89,7 @@ def _row(from_s: float, to_s: float, counts: _Counts, times: Times, info: RunInf
         throughput=_between(counts.succeeded, from_s, to_s) / length_s,
         requests=len(ok),
         failed=int((~ok).sum()),
-        in_flight=counts.most_in_flight(from_s, to_s),
+        in_flight=counts.max_in_flight(from_s, to_s),
         latency=order_statistics.spread(seconds(here.latency_ns(info.latency_from)[ok]), endless, info.confidence),
         service_p50=order_statistics.percentile(seconds(here.service_ns[ok]), 0.5, endless),
         wait_p99=order_statistics.percentile(seconds(here.wait_ns), 0.99),
@@ -99,7 +99,7 @@ def _row(from_s: float, to_s: float, counts: _Counts, times: Times, info: RunInf
 
 
 def _ends(from_s: float, to_s: float, info: RunInfo) -> list[float]:
-    """Both ends of a stretch; the last one takes what was due at its very end, or by rounding a little after."""
+    """Both ends of an interval; the last one includes requests due at its end, or by rounding a little later."""
     return [from_s, math.inf if to_s >= info.rate_series[-1][0] else to_s]
 
 

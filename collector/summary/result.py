@@ -1,16 +1,20 @@
-"""The result: the shapes of the JSON that a run leaves behind, key by key as dashboards read them.
+"""The types of the result JSON, with the keys that dashboards read.
 
-Everything is JSON-native, so a value may cross a process as JSON: an infinite rate is the string "inf", and what is
-not known (an empty set, a percentile that falls among requests that never ended) is null. Times are seconds.
+Every value is JSON-native: an infinite rate is the string "inf", and an unknown value (of an empty set, or a percentile
+that falls among requests that never ended) is null. Times are in seconds.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from collector.statistics.order_statistics import Spread
 from collector.statistics.stationarity import Stationarity
 
 Rate = float | Literal["inf"]
+
+LAYOUT: Final = (
+    5  # of result JSON, run folders, sweeps and searches; raised whenever a key or a file changes its meaning
+)
 
 
 class SecondCount(TypedDict):
@@ -22,28 +26,28 @@ class SecondCount(TypedDict):
 
 
 class SecondCounts(TypedDict):
-    """The planned span in seconds, and the second where the sends were furthest from the plan."""
+    """The planned duration in seconds, and the second in which the sends deviated most from the plan."""
 
     seconds: int
     worst: SecondCount
 
 
 class ArrivalAudit(TypedDict):
-    """Kolmogorov and Smirnov's `distance` of the planned gaps from what was asked for, and its `p`; null: not judged.
+    """The Kolmogorov-Smirnov test of the planned gaps against the asked process; null: not tested.
 
-    `per_second` is null in a closed loop, which plans nothing.
+    `gaps` is the sample size. `per_second` is null in a closed loop, where requests have no planned times.
     """
 
     process: str
     gaps: int
-    distance: float | None
-    p: float | None
+    ks_distance: float | None
+    p_value: float | None
     per_second: SecondCounts | None
     warning: str | None
 
 
 class Offered(TypedDict):
-    """The load: requests planned, sent, unsent and due (of an interrupted run: before the stop); rates in 1/s."""
+    """The offered load: requests planned, sent, unsent and due (if interrupted: before the stop); rates in 1/s."""
 
     planned: int
     sent: int
@@ -65,38 +69,38 @@ class Outcomes(TypedDict):
 
 
 class ErrorCount(TypedDict):
-    """How often an error kind was seen, and what one of them said (null where nothing was said)."""
+    """How often an error kind occurred, and the message of one of them (null where there was none)."""
 
     count: int
     example: str | None
 
 
 class RetryAfter(TypedDict):
-    """Answers 429 and 503 with Retry-After: how many, the seconds they gave (null: none did), one as it was sent."""
+    """Answers 429 and 503 with a Retry-After header: count, smallest and largest in seconds (null: none), one value."""
 
     count: int
-    least_s: float | None
-    most_s: float | None
+    min_s: float | None
+    max_s: float | None
     example: str | None
 
 
 class Reason(TypedDict):
-    """Why a verdict is what it is: whose doing, which rule (one word), and a sentence with the remedy."""
+    """A reason for a verdict: what caused it, which rule found it (one word), and a sentence with the remedy."""
 
-    by: Literal["tool", "machine", "budget", "user"]
-    what: str
+    cause: Literal["tool", "machine", "budget", "user"]
+    rule: str
     text: str
 
 
 class Verdict(TypedDict):
-    """Whether these numbers may be believed, and why not."""
+    """Whether the figures may be trusted, and the reasons if not."""
 
     state: Literal["VALID", "CAPPED", "INVALID"]
     reasons: list[Reason]
 
 
 class Headline(TypedDict):
-    """What dashboards read first: seconds, requests, requests/s."""
+    """The headline figures, in seconds, requests and requests/s."""
 
     duration: float
     completed_requests: int
@@ -110,7 +114,7 @@ class Headline(TypedDict):
 
 
 class ServerFigures(TypedDict):
-    """What the server says of itself: MB, and seconds per stage."""
+    """Figures from the server's answers: memory in MB, and seconds per stage."""
 
     peak_memory_mb_max: float | None
     peak_memory_mb_mean: float | None
@@ -121,10 +125,10 @@ class ServerFigures(TypedDict):
 
 
 class SloFigures(TypedDict):
-    """Attainment, null where no SLO was asked for; `slo` says of how many requests, and how targets were found.
+    """SLO attainment, null without an SLO; `slo` has the number of requests and the source of the targets.
 
-    In `slo`, `undecided` counts the jobs whose target lies inside what is known of their completion; they are not met,
-    and `attainment_upper` is the rate if they were.
+    In `slo`, `undecided` counts the jobs whose target lies inside their completion interval; they count as not met,
+    and `attainment_upper` is the rate if they were met.
     """
 
     slo_attainment_rate: float | None
@@ -133,7 +137,7 @@ class SloFigures(TypedDict):
     slo: Mapping[str, object]
 
 
-# Attainment of the requests of one class: its width x height, frames and steps in words.
+# SLO attainment of the requests of one class: one width x height, number of frames and of steps.
 ClassAttainment = TypedDict(
     "ClassAttainment",
     {"class": str, "requests": int, "met": int, "attainment": float | None, "ci": tuple[float, float] | None},
@@ -141,7 +145,7 @@ ClassAttainment = TypedDict(
 
 
 class BinAttainment(TypedDict):
-    """Attainment of the requests that were due in one stretch of time, seconds from time zero."""
+    """SLO attainment of the requests that were due in one interval of time, seconds from time zero."""
 
     from_s: float
     to_s: float
@@ -152,7 +156,7 @@ class BinAttainment(TypedDict):
 
 
 class Stretch(TypedDict):
-    """Every figure of one stretch of a rate series, seconds from time zero; rates are 1/s, `in_flight` the most."""
+    """The figures of one interval of a rate series, seconds from time zero; rates in 1/s, `in_flight` is the most."""
 
     from_s: float
     to_s: float
@@ -170,17 +174,17 @@ class Stretch(TypedDict):
 
 
 class PageFigures(TypedDict):
-    """A page of `--server-metrics`: scrapes, those of them that failed, and what the first that did said."""
+    """A page of `--server-metrics`: how many scrapes, how many of them failed, and the first error."""
 
     url: str
     scrapes: int
     failed: int
-    problem: str | None
-    left_out: bool  # whether it has series that are not kept
+    error: str | None
+    truncated: bool  # whether it has series that are not kept
 
 
 class MetricSpread(TypedDict):
-    """A series that moved, from time zero to the last answer; a counter is in 1/s; null: not one sample."""
+    """A series that changed, from time zero to the last answer; a counter is in 1/s; null: not one sample."""
 
     page: int
     name: str
@@ -192,16 +196,16 @@ class MetricSpread(TypedDict):
 
 
 class ServerMetrics(TypedDict):
-    """What the pages of `--server-metrics` said; `still` counts the series that did not move."""
+    """The metrics that `--server-metrics` scraped; `unchanged` counts the series that did not change."""
 
     pages: list[PageFigures]
-    moved: list[MetricSpread]
-    still: int
+    changed: list[MetricSpread]
+    unchanged: int
     warning: str | None
 
 
 class UrlFigures(TypedDict):
-    """What came of the requests to one base URL; times as `Spread` has them."""
+    """The figures of the requests to one base URL."""
 
     url: str
     planned: int
@@ -218,10 +222,10 @@ class UrlFigures(TypedDict):
 
 
 class Figures(Headline, ServerFigures, SloFigures):
-    """Everything that follows from the records and the facts of the run; see WIRE.md for the flat keys.
+    """Every figure that follows from the records and the run info.
 
-    `completion_width` is over the successful jobs, null where nothing was polled: service and response are the late end
-    of what polling leaves open, and may be shorter by that much.
+    `completion_width` is over the successful jobs, null if nothing was polled: service and response count to the late
+    end of the completion interval, and may be shorter by that much.
     """
 
     offered: Offered
@@ -247,7 +251,9 @@ class Figures(Headline, ServerFigures, SloFigures):
 
 
 class Result(Figures):
-    """The whole JSON: the figures, and what was run, against what, on which machine."""
+    """The whole result JSON: the figures and the run metadata."""
+
+    layout: int
 
     backend: str
     model: str
@@ -256,13 +262,13 @@ class Result(Figures):
     warmup: Mapping[str, object]
     config: Mapping[str, object]
     environment: Mapping[str, object]
-    self: Mapping[str, Mapping[str, Any]]
+    processes: Mapping[str, Mapping[str, Any]]  # own resource usage, by process name
     server_metrics: ServerMetrics | None
-    media: Mapping[str, Any]  # what was verified and saved, and what that cost in seconds
+    media: Mapping[str, Any]  # what was verified and saved, and the seconds that took
 
 
 class Snapshot(TypedDict):
-    """The run so far. `done` counts every request that ended, `failed` those of them that did not succeed."""
+    """The figures of a run in progress. `done` counts requests that ended, `failed` those of them that failed."""
 
     planned: int
     sent: int
@@ -274,7 +280,7 @@ class Snapshot(TypedDict):
     achieved_rate: float | None
     p50_s: float | None
     p99_s: float | None
-    left_s: float | None
-    silent: int  # in flight for conspicuously long: see LiveFigures
-    silent_s: float | None  # how long the oldest of them has been
-    silent_index: int | None  # its place in the plan
+    remaining_s: float | None
+    unanswered: int  # in flight for an unusually long time: see LiveFigures
+    unanswered_s: float | None  # how long the oldest of them has been in flight
+    unanswered_index: int | None  # its plan index

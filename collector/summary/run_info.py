@@ -1,4 +1,4 @@
-"""What the collector knows of a run besides its records."""
+"""What is known of a run besides its records."""
 
 import math
 from array import array
@@ -17,16 +17,16 @@ from collector.summary.retry_after import RetryAfterCounts
 class RunInfo:
     """The plan and what the other processes counted; arrays have one entry per planned request.
 
-    All `_ns` are CLOCK_MONOTONIC nanoseconds of one host. `marked_ns` is what the senders wrote to shared memory when
-    they sent (0: never), so it survives a sender's death; `counted_sent` is the sum of their own counters, kept apart
-    so that the books can be checked. `slo_ms` is nan where a request has no target. `shapes` is int32[n, 4]: width,
-    height, frames, steps of each request, 0 where the server decides; empty where nobody said.
+    All `_ns` are CLOCK_MONOTONIC nanoseconds of one host. Senders write `send_time_ns` to shared memory when they send
+    (0: never), so it survives a sender; `sent_count` is the sum of their counters, kept apart as a check. `slo_ms` is
+    nan for a request without a target. `shapes` is int32[n, 4]: width, height, frames, steps of each request, 0 if the
+    server decides; empty if unknown.
     """
 
     scheduled_ns: NDArray[np.int64]
     slo_ms: NDArray[np.float64]
-    marked_ns: NDArray[np.int64]
-    counted_sent: int
+    send_time_ns: NDArray[np.int64]
+    sent_count: int
     started_ns: int
     max_concurrency: int
     asked_rate: float  # requests/s; inf is a closed loop
@@ -34,17 +34,17 @@ class RunInfo:
     slo_enabled: bool
     slo_scale: float
     stopped_ns: int | None  # when the run was interrupted
-    ended_ns: int  # when the collector closed the books
-    died: tuple[str, ...]  # names of our processes that died
-    drained_ns: int | None = None  # when --drain ran out on requests that had no answer yet
+    ended_ns: int  # when the collector computed the figures
+    died: tuple[str, ...]  # names of the processes of this tool that died
+    drained_ns: int | None = None  # when --drain ended the run with requests unfinished
     confidence: float = 0.95  # of every interval
     arrival: str = ""  # the arrival process: constant, poisson, gamma or trace
     burstiness: float = 1.0  # gamma's shape
-    rate_series: tuple[tuple[float, float], ...] = ()  # points (s, 1/s) of a rate that changes along straight lines
-    urls: tuple[str, ...] = ()  # base URLs, which requests went round
-    busiest_sender: float | None = None  # share of a core, waiting awake left out; None where nobody said
+    rate_series: tuple[tuple[float, float], ...] = ()  # points (s, 1/s) of a piecewise linear rate
+    urls: tuple[str, ...] = ()  # base URLs, used in turn
+    busiest_sender: float | None = None  # share of a core, without busy-waiting; None if unknown
     shapes: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 4), np.int32))
-    stalls: Stalls = field(default_factory=lambda: np.empty(0, STALL))  # what the sampler saw of the machine
+    stalls: Stalls = field(default_factory=lambda: np.empty(0, STALL))  # scheduling stalls of the machine
 
     @property
     def planned(self) -> int:
@@ -53,35 +53,35 @@ class RunInfo:
 
     @property
     def closed_loop(self) -> bool:
-        """Whether requests are sent as soon as the budget lets them, so that lateness has no meaning."""
+        """Whether requests are sent as soon as a permit is free, so that lag and rate have no meaning."""
         return math.isinf(self.asked_rate)
 
     @property
     def interrupted(self) -> bool:
-        """Whether somebody stopped the run before its plan was through."""
+        """Whether the user stopped the run before its end."""
         return self.stopped_ns is not None and not self.died
 
 
 @dataclass(frozen=True, slots=True)
 class RunNotes:
-    """What does not fit into fixed-size records: seconds per server stage, a text per error name, Retry-After."""
+    """What does not fit into fixed-size records: stage durations, an example per error name, Retry-After."""
 
-    stage_durations: dict[str, MutableSequence[float]] = field(default_factory=dict)  # 8 bytes each
+    stage_durations: dict[str, MutableSequence[float]] = field(default_factory=dict)  # seconds; 8 bytes each
     error_examples: dict[str, str] = field(default_factory=dict)
-    patience: RetryAfterCounts = field(default_factory=RetryAfterCounts)
+    retry_after: RetryAfterCounts = field(default_factory=RetryAfterCounts)
 
     def take(self, note: Mapping[str, Any]) -> None:
-        """Add one note as it comes from a sender or a saved run."""
+        """Add one note from a sender or a saved run."""
         for stage, duration_s in note.get("stages", {}).items():
             self.stage_durations.setdefault(stage, array("d")).append(duration_s)
         if "error" in note:
             self.error_examples.setdefault(note["error"], note["example"])
         if "retry_after" in note:
-            self.patience.take(note["retry_after"])
+            self.retry_after.take(note["retry_after"])
 
 
-def read_terms(terms: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts that were decided before the start, as JSON carries them: infinity is text there, a tuple a list."""
-    series = tuple((float(at_s), float(rate)) for at_s, rate in terms["rate_series"])
-    lists = {"rate_series": series, "urls": tuple(map(str, terms["urls"]))}
-    return {**terms, "asked_rate": float(terms["asked_rate"]), **lists}
+def parse_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert run parameters from JSON, where infinity is a string and a tuple a list, to fields of `RunInfo`."""
+    series = tuple((float(at_s), float(rate)) for at_s, rate in parameters["rate_series"])
+    lists = {"rate_series": series, "urls": tuple(map(str, parameters["urls"]))}
+    return {**parameters, "asked_rate": float(parameters["asked_rate"]), **lists}

@@ -1,4 +1,4 @@
-"""The summary: every figure of a run, from its records and the facts around it."""
+"""The summary: every figure of a run, from its records, run info and notes."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,10 +19,10 @@ __all__ = ["RunInfo", "RunNotes", "summarise"]
 
 
 def summarise(records: NDArray[np.void], info: RunInfo, notes: RunNotes) -> Figures:
-    """Compute the figures of a run from all records that came (dtype `record.RECORD`, in any order).
+    """Compute the figures of a run from all records (dtype RECORD, in any order).
 
-    Lag and wait are over all sent requests, since leaving failures out would hide lateness; service and response are
-    over those that succeeded, with the ones that never ended ranking as +infinity.
+    Lag and wait are over all sent requests, since without the failures lateness could go unseen; service and response
+    are over the successes, and requests that never ended rank as +infinity.
     """
     kept = clock.first_records(records, info.planned)
     times = clock.of_run(kept, info)
@@ -46,7 +46,7 @@ def summarise(records: NDArray[np.void], info: RunInfo, notes: RunNotes) -> Figu
         "outcomes": by_url.outcomes(times),
         "errors": _errors(kept, notes),
         "confidence": info.confidence,
-        "retry_after": notes.patience.figures(),
+        "retry_after": notes.retry_after.figures(),
         "retried": int(np.count_nonzero(kept["flags"] & RETRIED)),
         "max_in_flight": times.max_in_flight,
         "stationarity": stationarity.judge(
@@ -56,7 +56,7 @@ def summarise(records: NDArray[np.void], info: RunInfo, notes: RunNotes) -> Figu
         "over_time": over_time.over_time(times, info),
         "by_url": by_url.by_url(times, info, duration_s),
         "end": {
-            "counted_sent": info.counted_sent,
+            "sent_count": info.sent_count,
             "stopped_ns": info.stopped_ns,
             "drained_ns": info.drained_ns,
             "ended_ns": info.ended_ns,
@@ -110,7 +110,7 @@ def _slo(times: Times, info: RunInfo) -> SloFigures:
             "undecided": undecided if met else None,
             "attainment_upper": met.upper(undecided) if met else None,
             "ci": met.interval(info.confidence) if met else None,
-            "n_effective": met.found.effective if met else None,
+            "n_effective": met.correlated.effective if met else None,
             "by_class": attainment.by_class(times, info) if met else [],
             "over_time": attainment.over_time(times, info) if met else [],
         },
@@ -122,14 +122,14 @@ def _of_successes(times: Times, part_ns: NDArray[np.int64], confidence: float) -
 
 
 def _completion_width(kept: NDArray[np.void], times: Times, info: RunInfo) -> Spread | None:
-    """Describe how well the completions of the successful jobs are known; None where there were no jobs."""
+    """The widths of the completion intervals of the successful jobs; None if there were no jobs."""
     if not np.any(kept["accepted_ns"]):
         return None
     return order_statistics.spread(order_statistics.seconds(times.width_ns[times.ok]), confidence=info.confidence)
 
 
 def _duration_s(kept: NDArray[np.void], info: RunInfo) -> float:
-    """Seconds from time zero to the last completion on record, 0 where there is none."""
+    """Seconds from time zero to the last completion on record; 0 if there is none."""
     return max(int(kept["done_ns"].max()) - info.started_ns, 0) / order_statistics.NS_PER_S if len(kept) else 0.0
 
 

@@ -1,4 +1,4 @@
-"""The times of every sent request: wait, lag, service and response, as DESIGN.md section 2 defines them."""
+"""The times of every sent request: wait, lag, service and response, which is their sum."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from collector.summary.run_info import RunInfo
 
 Ns = NDArray[np.int64]
 
-# Requests that never ended for all we know: they rank as +infinity. An ERROR did end, so it is only counted.
+# Requests that never ended as far as is known rank as +infinity. An ERROR did end, so it is only counted.
 ENDLESS = (Outcome.TIMEOUT, Outcome.CANCELLED, Outcome.UNFINISHED, Outcome.LOST)
 
 
@@ -18,11 +18,11 @@ ENDLESS = (Outcome.TIMEOUT, Outcome.CANCELLED, Outcome.UNFINISHED, Outcome.LOST)
 class Times:
     """One row per sent request, in schedule order, integer nanoseconds; response = wait + lag + service exactly.
 
-    `width_ns` is how much earlier than `done_ns` a job may really have been done, 0 where nothing was polled. A server
-    looks at a job at some instant between the sending of a poll and the coming of its answer. So a job had not
-    completed when the last poll that said "not yet" was *sent* (when it was *answered* is no bound: it may have
-    completed in between), and had when the first answer that said "completed" was *here*. It completed between these
-    two, `width_ns` apart; whoever is told at once has the content earlier by that much at most: `done_ns` is late.
+    `width_ns` is how much earlier than `done_ns` a job may have been done, 0 if it was not polled. A server evaluates a
+    poll at some instant between its sending and the arrival of its answer. So a job had not completed when the last
+    poll answered "not yet" was *sent* (when it was *answered* is no bound: the job may have completed in between), and
+    it had completed when the first answer "completed" was *received*. The completion lies between these two, `width_ns`
+    apart, and `done_ns` is late by at most that.
     """
 
     index: NDArray[np.int64]
@@ -35,12 +35,12 @@ class Times:
 
     @property
     def wait_ns(self) -> Ns:
-        """Released minus scheduled: the budget's doing."""
+        """Released minus scheduled: the wait for a permit of the concurrency budget."""
         return self.released_ns - self.scheduled_ns
 
     @property
     def lag_ns(self) -> Ns:
-        """Sent minus released: the tool's doing."""
+        """Sent minus released: the lateness of this tool."""
         return self.sent_ns - self.released_ns
 
     @property
@@ -54,7 +54,7 @@ class Times:
         return self.done_ns - self.scheduled_ns
 
     def latency_ns(self, latency_from: str) -> Ns:
-        """Response where latency counts from "scheduled", service where it counts from "sent"."""
+        """Response if `latency_from` is "scheduled", service if it is "sent"."""
         return self.response_ns if latency_from == "scheduled" else self.service_ns
 
     @property
@@ -64,12 +64,12 @@ class Times:
 
     @property
     def endless(self) -> int:
-        """How many requests rank as +infinity."""
+        """The number of requests that rank as +infinity."""
         return int(np.isin(self.outcome, ENDLESS).sum())
 
     @property
     def max_in_flight(self) -> int:
-        """Most requests in flight at one instant; one that ends at the instant another starts makes room for it."""
+        """The most requests in flight at one instant; a request that ends when another starts does not overlap it."""
         if not len(self.sent_ns):
             return 0
         begun = np.sort(self.sent_ns)
@@ -78,29 +78,29 @@ class Times:
 
 
 def first_records(records: NDArray[np.void], planned: int) -> NDArray[np.void]:
-    """Keep one record per planned index, the first that came, ordered by index; others are left to `conservation`."""
+    """Keep the first record of each planned index, ordered by index; `conservation` reports the others."""
     inside = records[records["index"] < planned]
     first = np.full(planned, -1)
-    first[inside["index"][::-1]] = np.arange(len(inside))[::-1]  # of several, the last assigned stays: the first record
+    first[inside["index"][::-1]] = np.arange(len(inside))[::-1]  # the last assignment wins: the first record
     kept: NDArray[np.void] = inside[first[first >= 0]]
     return kept
 
 
 def of_run(records: NDArray[np.void], info: RunInfo) -> Times:
-    """Build the times of all that was sent, from `first_records`.
+    """Build the times of all sent requests, from `first_records`.
 
-    A request with a mark and no record is LOST: sent when it was marked, done when the books were closed.
+    A request with a send time and no record is LOST; it counts as done when the run ended.
     """
     index = records["index"].astype(np.int64)
-    sent_ns, done_ns = info.marked_ns.copy(), np.full(info.planned, info.ended_ns, dtype=np.int64)
+    sent_ns, done_ns = info.send_time_ns.copy(), np.full(info.planned, info.ended_ns, dtype=np.int64)
     outcome = np.full(info.planned, Outcome.LOST, dtype=np.uint8)
     sent_ns[index], done_ns[index], outcome[index] = records["sent_ns"], records["done_ns"], records["outcome"]
-    known = info.marked_ns != 0
+    known = info.send_time_ns != 0
     known[index] = True
     sent = np.flatnonzero(known)
     scheduled_ns = info.scheduled_ns[sent]
     permit_ns = permits(scheduled_ns, sent, records["done_ns"], info.max_concurrency)
-    if info.died:  # what a dead process held came free when it was buried, and no completion dates that
+    if info.died:  # the permits of a dead process were freed at an instant that no record gives
         permit_ns = np.minimum(permit_ns, sent_ns[sent])
     released_ns = np.maximum(scheduled_ns, permit_ns)
     width_ns = np.zeros(info.planned, dtype=np.int64)
@@ -109,9 +109,9 @@ def of_run(records: NDArray[np.void], info: RunInfo) -> Times:
 
 
 def permits(scheduled_ns: Ns, index: Ns, done_ns: Ns, max_concurrency: int) -> Ns:
-    """Tell when each request of `index` got its permit: at the (i - C + 1)-th of the completions `done_ns`.
+    """When each request i of `index` got its permit, ns: at the (i - C + 1)-th of the completions `done_ns`.
 
-    The first C have theirs from the start, and so has one whose completion is not in the books; for these it is
+    The first C requests have a permit from the start; for them, and where that completion is not on record, it is
     `scheduled_ns`.
     """
     completions = np.sort(done_ns)

@@ -1,1 +1,1 @@
-"""Figures against the rate: the points of a sweep and its knee."""
+"""Figures by rate: the points of a sweep and its knee."""

@@ -1,8 +1,8 @@
-"""The knee of a sweep: where more load begins to cost more in latency than it brings in throughput.
+"""The knee of a sweep: the rate beyond which latency grows by a larger factor than throughput.
 
-It is the rate with the most power, throughput / mean latency (Kleinrock, Power and deterministic rules of thumb for
-probabilistic problems in computer communications, ICC 1979): up to there a per cent more throughput costs less than a
-per cent of latency, beyond it more. For M/M/1 that is half of capacity.
+It maximises power, throughput / mean latency (Kleinrock, Power and deterministic rules of thumb for probabilistic
+problems in computer communications, ICC 1979): below it 1 % more throughput costs less than 1 % of latency, above it
+more. For M/M/1 that is half of capacity.
 """
 
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ from collector.sweeps.point import Point
 
 
 class Knee(TypedDict):
-    """The rate of the knee (requests/s), null where there is none; `note` says what to think of it."""
+    """The rate of the knee (requests/s), null if there is none; `note` explains it."""
 
     rate: float | None
     note: str
 
 
 def power(point: Point) -> float | None:
-    """Successes/s by seconds of mean latency; None where either is not known."""
+    """Throughput (1/s) divided by mean latency (s); None if either is unknown."""
     throughput = point["throughput"]["value"]
     return throughput / point["mean"] if throughput and point["mean"] else None
 
 
 def knee(points: Sequence[Point]) -> Knee:
-    """Find the knee among the VALID points, ascending; those at either end of them only bound it."""
+    """Find the knee among the VALID points, by ascending rate; the first and the last point only bound it."""
     found = [(power(point) or 0.0, point["rate"]) for point in points if point["state"] == "VALID" and power(point)]
     if len(found) < 2:
-        return Knee(rate=None, note="fewer than two rates with a VALID run, so there is no knee to see")
+        return Knee(rate=None, note="fewer than two rates with a VALID run, so no knee can be found")
     rate = max(found)[1]
     if rate == found[-1][1]:
         return Knee(
@@ -36,4 +36,4 @@ def knee(points: Sequence[Point]) -> Knee:
         )
     if rate == found[0][1]:
         return Knee(rate=None, note=f"power falls from {rate:g}/s, the lowest VALID rate: the knee is there or below")
-    return Knee(rate=rate, note="most throughput a second of mean latency (Kleinrock's power)")
+    return Knee(rate=rate, note="highest throughput / mean latency (Kleinrock's power)")

@@ -16,14 +16,14 @@ Ends = list[float | None]
 
 
 class Estimate(TypedDict):
-    """A figure and the ends of its interval (upper null: infinite); null: not known, or too few to tell."""
+    """A figure and the ends of its interval (upper null: infinite); null: unknown, or n is too small."""
 
     value: float | None
     ci: Ends | None
 
 
 class Point(TypedDict):
-    """One rate (requests/s): the verdict of its run, and what came of it. Latencies are seconds, throughput 1/s."""
+    """The run at one rate (requests/s): verdict and figures. Latencies in seconds, throughput in 1/s."""
 
     rate: float
     folder: str
@@ -41,7 +41,7 @@ class Point(TypedDict):
 
 
 def point_of(saved: SavedRun, rate: float) -> Point:
-    """Take the point out of a run that came to its end."""
+    """The point of a complete run."""
     assert saved.summary is not None
     result = saved.summary
     latency = result["response" if result["latency_from"] == "scheduled" else "service"]
@@ -68,9 +68,9 @@ def _percentile(latency: dict[str, Any], name: str) -> Estimate:
 
 
 def _throughput(times: Times, confidence: float) -> Ends | None:
-    """Interval of the successes per second: that of the mean gap between them, in effective gaps.
+    """Interval of the successes per second, from that of the mean gap between them.
 
-    By the normal approximation, so None for fewer than 20 effective gaps: mean (1 -+ z s / (mean sqrt(n / tau))).
+    By the normal approximation, mean (1 -+ z s / (mean sqrt(n / tau))), so None for fewer than 20 effective gaps.
     """
     done_ns = np.sort(times.done_ns[times.ok])
     gaps = seconds(done_ns[1:] - done_ns[:-1])

@@ -1,1 +1,1 @@
-"""How values and foreign text are shown to people. It computes no figure."""
+"""Formatting of quantities, and of text from elsewhere, for people. It computes no figure."""

@@ -1,25 +1,25 @@
-"""Quantities as people read them: three digits and a unit, "-" for what is not known."""
+"""Quantities for people: three significant digits and a unit, "-" if unknown."""
 
 UNKNOWN = "-"
 
 
 def seconds(value_s: float | None) -> str:
-    """Write a time in us, ms or s, whichever gives one to three digits before the point."""
+    """Format a time in us, ms or s, whichever gives one to three digits before the point."""
     if value_s is None:
         return UNKNOWN
-    unit, scale = next((u, s) for u, s, least in _SCALES if abs(value_s) >= least)
+    unit, scale = next((u, s) for u, s, minimum in _SCALES if abs(value_s) >= minimum)
     return f"{_three_digits(value_s * scale)} {unit}"
 
 
 def rate(per_s: float | str | None) -> str:
-    """Write requests per second, such as "12.5/s" or "inf"."""
+    """Format requests per second, such as "12.5/s" or "inf"."""
     if per_s is None:
         return UNKNOWN
     return per_s if isinstance(per_s, str) else f"{_three_digits(per_s)}/s"
 
 
 def figure(value: float | None) -> str:
-    """Write a bare number in three digits, such as "0.25", "12.0" or "1.60 G"."""
+    """Format a number without a unit in three digits, such as "0.25", "12.0" or "1.60 G"."""
     if value is None:
         return UNKNOWN
     unit, scale = next(((u, s) for u, s in _MULTIPLES if abs(value) >= 0.9995 * s), ("", 1.0))
@@ -27,7 +27,7 @@ def figure(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """Write a share of one in per cent, such as "97.5 %"; never "100 %" for less than all, nor "0 %" for some."""
+    """Format a share of one in per cent, such as "97.5 %"; only exactly 1 is "100 %", and only exactly 0 is "0 %"."""
     if value is None:
         return UNKNOWN
     rounded = round(100 * value, 1)

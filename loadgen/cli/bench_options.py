@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from collector.statistics.affine import LEAST_SIZES
+from collector.statistics.affine import MIN_SIZES
 from loadgen.backends import backend_for
 from loadgen.bodies import extra_fields
 from loadgen.cli import video_flags
@@ -145,8 +145,8 @@ def _check_slo(a: argparse.Namespace) -> None:
         raise UsageError(f"--slo-model {a.slo_model} needs --slo; give it too")
     if a.slo_ms is not None:
         raise UsageError(f"--slo-ms sets one target and --slo-model {a.slo_model} predicts others; drop one of them")
-    if a.warmup_requests < LEAST_SIZES:
-        raise UsageError(f"--slo-model affine needs --warmup-requests {LEAST_SIZES} or more, of different sizes")
+    if a.warmup_requests < MIN_SIZES:
+        raise UsageError(f"--slo-model affine needs --warmup-requests {MIN_SIZES} or more, of different sizes")
 
 
 def _warmup(a: argparse.Namespace) -> WarmupOptions:

@@ -12,6 +12,7 @@ from collector.comparison.compare import Comparison
 from collector.comparison.run_matching import compare
 from collector.report import json
 from collector.report.terminal import comparison as report
+from collector.summary.result import LAYOUT
 from collector.text.printable import printable
 from loadgen.cli import output_files
 from loadgen.cli.argument_types import inner_share, not_negative
@@ -94,6 +95,7 @@ def _document(
 ) -> dict[str, Any]:
     """The JSON: the comparisons, and the regressions that the gate found in them."""
     return {
+        "layout": LAYOUT,
         "a": str(arguments.a),
         "b": str(arguments.b),
         "max_regression": arguments.max_regression,

@@ -184,8 +184,8 @@ class Sender:
         """Resource usage and stalls (see LoopMonitor), the longest token queue, the most requests in flight."""
         return {
             **self._loop_monitor.signs(),
-            "most_queued": self._tokens.max_length,
-            "most_in_flight": self._most_in_flight,
+            "max_queued": self._tokens.max_length,
+            "max_in_flight": self._most_in_flight,
         }
 
     def stop(self) -> None:

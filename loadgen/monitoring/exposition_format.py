@@ -12,7 +12,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from collector.saved.metrics_log import LARGEST
+from collector.saved.metrics_log import MAX_VALUE
 from collector.text.printable import printable
 
 PARSE_S: Final = 0.5  # CPU time limit of a page; one of 3,000 series takes 0.1 s
@@ -58,7 +58,7 @@ def _kept(families: Iterable[Metric]) -> Iterator[tuple[str, tuple[str, float]]]
     for family in families:
         for sample in family.samples:
             kind, value = _kind(family, sample), float(sample.value)
-            if kind and abs(value) <= LARGEST:
+            if kind and abs(value) <= MAX_VALUE:
                 yield _name(sample), (kind, value)
 
 

@@ -99,7 +99,7 @@ class Page:
         for name, (kind, value) in samples.items():
             if name not in self._known:
                 if len(self._known) >= MOST_SERIES or len(name) > LONGEST_NAME:
-                    self._log.left_out(self._number)
+                    self._log.truncated(self._number)
                     continue
                 self._known[name] = (self._log.series(self._number, name, kind), None)
             series, before = self._known[name]

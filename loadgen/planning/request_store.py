@@ -42,7 +42,7 @@ class RequestStoreWriter:
     """Writes a store, one request after the other."""
 
     def __init__(self) -> None:
-        self._memory = shared_memory.nameless_file()
+        self._memory = shared_memory.anonymous_file()
         self._file = os.fdopen(self._memory.fileno(), "wb", buffering=1 << 20, closefd=False)
         self._ends = [0]
         self._endpoint: tuple[str, str, str] | None = None

@@ -88,11 +88,11 @@ class ProcessPool:
             "arrivals": shared_memory.share(plan.arrivals_ns),
             "slo_ms": shared_memory.share(plan.slo_ms),
             "shared_counters": SharedCounters.create(options.traffic.senders, len(plan)),
-            "record_file": run_dir.open(run_folder.RECORDS) if run_dir else shared_memory.nameless_file(),
-            "stalls": run_dir.open(run_folder.STALLS) if run_dir else shared_memory.nameless_file(),
+            "record_file": run_dir.open(run_folder.RECORDS) if run_dir else shared_memory.anonymous_file(),
+            "stalls": run_dir.open(run_folder.STALLS) if run_dir else shared_memory.anonymous_file(),
             "run_dir": str(run_dir.folder) if run_dir else None,
             "shapes": shared_memory.share(plan.shapes[plan.entries]),
-            "terms": run_settings(plan, options),
+            "parameters": run_parameters(plan, options),
         }
 
     def _start_writer(self, wakeup: Descriptor, answers: Path) -> ChildProcess:
@@ -169,7 +169,7 @@ class ProcessPool:
 
     def all_ended(self) -> bool:
         """Whether every planned request has ended, by the senders' counters."""
-        return self._shared_counters.finished() >= len(self._shared_counters.marks)
+        return self._shared_counters.finished() >= len(self._shared_counters.send_times)
 
     def stop(self) -> None:
         """Stop sending. Paused processes (SIGSTOP) are resumed, to receive the message."""
@@ -199,7 +199,7 @@ class ProcessPool:
 def _open_metrics(target: TargetOptions, run_dir: RunDir | None) -> Descriptor | None:
     if not target.server_metrics:
         return None
-    return run_dir.open(run_folder.METRICS) if run_dir else shared_memory.nameless_file()
+    return run_dir.open(run_folder.METRICS) if run_dir else shared_memory.anonymous_file()
 
 
 def _pipe() -> tuple[Descriptor, Descriptor]:
@@ -221,7 +221,7 @@ def descriptor_numbers(setup: Any) -> Any:
     return setup.fileno() if isinstance(setup, Descriptor) else setup
 
 
-def run_settings(plan: Plan, options: BenchOptions) -> dict[str, Any]:
+def run_parameters(plan: Plan, options: BenchOptions) -> dict[str, Any]:
     """The settings that the collector needs to compute the figures."""
     return {
         "max_concurrency": options.traffic.max_concurrency,

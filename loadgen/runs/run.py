@@ -85,7 +85,7 @@ def run(
         on_start()
         run_loop = RunLoop(pool, interrupts, on_snapshot)
         if folders.run_dir:
-            info = {"started_ns": run_loop.started_ns, "terms": pool.accounting["terms"], **metadata}
+            info = {"started_ns": run_loop.started_ns, "parameters": pool.accounting["parameters"], **metadata}
             folders.run_dir.begin(plan, targets.slo_ms, info)
         run_loop.start()
         run_loop.wait_for_end()
@@ -95,10 +95,8 @@ def run(
         figures = run_loop.finish(refused)
         server_metrics = metrics_series.of_run(_scrapes(pool), run_loop.started_ns, figures)
         media = _media(options.traffic, decoded, run_loop)
-        self_measured = _self_measured(pool, run_loop)
-        result = json.assemble(
-            figures, server_metrics=server_metrics, media=media, self_measured=self_measured, **metadata
-        )
+        measured = _measured_processes(pool, run_loop)
+        result = json.assemble(figures, server_metrics=server_metrics, media=media, processes=measured, **metadata)
         save_errors = run_loop.save_errors + (folders.run_dir.finish(result) if folders.run_dir else [])
     return CompletedRun(result, run_loop.interrupted, tuple(run_loop.died), ", ".join(dict.fromkeys(save_errors)))
 
@@ -123,7 +121,7 @@ def _scrapes(pool: ProcessPool) -> Scrapes | None:
     return Scrapes.of_file(pool.metrics.fileno()) if pool.metrics else None
 
 
-def _self_measured(pool: ProcessPool, run_loop: RunLoop) -> dict[str, dict[str, Any]]:
+def _measured_processes(pool: ProcessPool, run_loop: RunLoop) -> dict[str, dict[str, Any]]:
     """What each process measured of itself, when it was ready and when it was idle."""
     return {
         child.name: {**{k: v for k, v in ready.items() if k != "kind"}, **run_loop.idle.get(child.name, {})}

@@ -17,6 +17,7 @@ from collector.records.stalls import STALL
 from collector.report import json
 from collector.saved import run_folder
 from collector.saved.run_folder_writer import NEW
+from collector.summary.result import LAYOUT
 from loadgen.errors import UsageError
 from loadgen.planning.plan import Plan
 
@@ -50,7 +51,7 @@ class RunDir:
             raise self._unusable(error) from None
 
     def begin(self, plan: Plan, slo_ms: NDArray[np.float64], info: Mapping[str, Any]) -> None:
-        """Write the plan and run.json; `info` has `started_ns`, `terms` and the run metadata.
+        """Write the plan and run.json; `info` has `started_ns`, `parameters` and the run metadata.
 
         Raises UsageError if the disk is full.
         """
@@ -60,7 +61,7 @@ class RunDir:
             rows[name] = plan.shapes[plan.entries, column]
         summary = {"requests": len(plan), "digest": digest(plan), "source": plan.source}
         dtypes = {name: run_folder.describe(dtype) for name, dtype in _DTYPES.items()}
-        run = {"layout": run_folder.LAYOUT, **info, "plan": summary, "dtypes": dtypes}
+        run = {"layout": LAYOUT, **info, "plan": summary, "dtypes": dtypes}
         try:
             self._replace(run_folder.PLAN, rows.tobytes())
             self._replace(run_folder.RUN, json.dump(run))

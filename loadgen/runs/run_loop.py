@@ -8,7 +8,7 @@ from typing import Any, Final
 from collector.process.accounting import Accounting
 from collector.records.control_channel import Message
 from collector.records.record import Outcome
-from collector.saved.run_folder_writer import save_all_marks
+from collector.saved.run_folder_writer import save_all_send_times
 from collector.summary.result import Figures, Snapshot
 from loadgen.clock import SECOND_NS, now_ns
 from loadgen.processes.child_processes import ChildProcess
@@ -130,7 +130,7 @@ class RunLoop:
         setup = descriptor_numbers(self._pool.accounting)
         accounting = Accounting(setup)
         if setup["run_dir"]:
-            save_all_marks(Path(setup["run_dir"]), accounting.shared_counters.marks)
+            save_all_send_times(Path(setup["run_dir"]), accounting.shared_counters.send_times)
         accounting.refuse(refused)
         return accounting.close(self.started_ns, self._ending())
 
@@ -175,7 +175,7 @@ class RunLoop:
                 self.idle[child.name] = message
             case "figures":
                 self._figures = message["figures"]
-                self.idle[child.name] = message["vitals"]
+                self.idle[child.name] = message["usage"]
             case "died" if child in self._pool.scrapers or child is self._pool.writer:
                 self.idle[child.name] = {"died": child.exit_reason()}
             case "died":

@@ -37,10 +37,10 @@ def check(plan: Plan, options: SloOptions) -> None:
             " warm-ups; give --warmup-requests 1 or more, or --slo-ms"
         )
     sizes = len(np.unique(_units(plan.shapes[list(plan.warmups)])))
-    if options.model == "affine" and sizes < affine.LEAST_SIZES:
+    if options.model == "affine" and sizes < affine.MIN_SIZES:
         raise UsageError(
             f"--slo-model affine: {len(plan.warmups)} warm-ups of {sizes} distinct sizes, and it needs"
-            f" {affine.LEAST_SIZES} sizes or more; give more --warmup-requests, a workload of more sizes (width x"
+            f" {affine.MIN_SIZES} sizes or more; give more --warmup-requests, a workload of more sizes (width x"
             " height x frames x steps), or --slo-model linear"
         )
 
@@ -82,9 +82,9 @@ def _linear(plan: Plan, succeeded: list[Warmup], options: SloOptions) -> Targets
 
 def _affine(plan: Plan, succeeded: list[Warmup], options: SloOptions) -> Targets:
     units, latency_ms = _warmed(succeeded), np.array([warmup.latency_ms for warmup in succeeded])
-    if (sizes := len(np.unique(units))) < affine.LEAST_SIZES:
+    if (sizes := len(np.unique(units))) < affine.MIN_SIZES:
         raise WarmupError(
-            f"--slo-model affine needs {affine.LEAST_SIZES} distinct sizes, and warm-ups of only {sizes} succeeded;"
+            f"--slo-model affine needs {affine.MIN_SIZES} distinct sizes, and warm-ups of only {sizes} succeeded;"
             " check the server, or give more --warmup-requests"
         )
     model, planned = affine.fit(latency_ms, units), _planned(plan)

@@ -28,6 +28,7 @@ class SearchResult(TypedDict):
     budget (the time limit), precision, rates, interrupted or fault. `capacity` is in requests/s.
     """
 
+    layout: int
     bracket: list[float | None]
     min_attainment: float
     confidence: float

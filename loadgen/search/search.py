@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from collector.errors import RunError
 from collector.saved.run_folder import read_run
+from collector.summary.result import LAYOUT
 from collector.text import quantity
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.options import BenchOptions
@@ -139,6 +140,7 @@ class Search:
         options, search_loop = self._options, self._search_loop
         ends = search_loop.bracket if search_loop else None
         return SearchResult(
+            layout=LAYOUT,
             bracket=[ends.holds, ends.fails] if ends else [None, None],
             min_attainment=options.min_attainment,
             confidence=options.confidence,

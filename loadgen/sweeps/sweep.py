@@ -8,6 +8,7 @@ from typing import Any, Final, TypedDict
 
 from collector.report.saved_report import shown_of
 from collector.saved.run_folder import read_run
+from collector.summary.result import LAYOUT
 from collector.sweeps.knee import Knee, knee
 from collector.sweeps.point import Point, point_of
 from loadgen.errors import ProcessError, UsageError
@@ -26,6 +27,7 @@ _FACTORS: Final = tuple(0.15 * 8 ** (step / 6) for step in range(7))  # of the c
 class SweepResult(TypedDict):
     """The result of a sweep, as in sweep.json; docs/search.md describes it. Rates in requests/s, ascending."""
 
+    layout: int
     rates: list[float]
     points: list[Point]
     knee: Knee
@@ -109,6 +111,7 @@ def _result(
     runner: Runner, folder: SweepDir, rates: list[float], points: list[Point], host: Mapping[str, Any]
 ) -> SweepResult:
     return SweepResult(
+        layout=LAYOUT,
         rates=rates,
         points=list(points),
         knee=knee(points),

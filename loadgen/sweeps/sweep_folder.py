@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from collector.report import json
-from collector.saved.json_files import read_object
+from collector.saved.json_files import check_layout, read_object
 from collector.saved.run_folder import RUN, SavedRun, read_run
 from loadgen.errors import UsageError
 
-LAYOUT: Final = 1
 SWEEP: Final = "sweep.json"
 UNFINISHED: Final = "unfinished"  # folder of incomplete runs, which are made again
 _FLAG: Final = "--sweep-dir"
@@ -74,7 +73,7 @@ class SweepDir:
         """Write sweep.json atomically; UsageError if the disk is full."""
         draft = self.folder / f".{SWEEP}"
         try:
-            draft.write_bytes(json.dump({"layout": LAYOUT, **sweep}))
+            draft.write_bytes(json.dump(sweep))
             draft.replace(self.folder / SWEEP)
         except OSError as error:
             draft.unlink(missing_ok=True)
@@ -105,10 +104,7 @@ class SweepDir:
                 raise UsageError(f"{_FLAG} {self.folder}: is not empty and holds no sweep; name a new folder")
             return
         path = self.folder / SWEEP
-        if self.saved.get("layout") != LAYOUT:
-            raise UsageError(
-                f"{path}: layout {self.saved.get('layout')} is not {LAYOUT}; use the version that wrote it"
-            )
+        check_layout(path, self.saved)
         known = self.saved.get("config")
         if not (isinstance(known, dict) and _are_rates(self.saved.get("rates")) and _is_slo(self.saved.get("slo"))):
             raise UsageError(f"{path}: is damaged (no config, or invalid rates or targets); name a new folder")

@@ -85,10 +85,10 @@ def collector() -> float:
         ]
         posted = SharedCounters.create(1, COUNT)
         shared_counters = {name: each.fileno() for name, each in posted.items()}
-        record_file, stalls = shared_memory.nameless_file(), shared_memory.nameless_file()
-        terms = {"asked_rate": "1", "latency_from": "sent"}
+        record_file, stalls = shared_memory.anonymous_file(), shared_memory.anonymous_file()
+        parameters = {"asked_rate": "1", "latency_from": "sent"}
         setup: dict[str, Any] = {
-            "folder": folder, "run_dir": None, "terms": terms, "record_file": record_file.fileno(), "stalls": stalls.fileno(),
+            "folder": folder, "run_dir": None, "parameters": parameters, "record_file": record_file.fileno(), "stalls": stalls.fileno(),
             "arrivals": memory[0].fileno(), "slo_ms": memory[1].fileno(), "shapes": memory[2].fileno(), "shared_counters": shared_counters,
         }  # fmt: skip
         taker = Collector(setup, Channel(socket.socketpair()[0]))
@@ -102,7 +102,7 @@ def collector() -> float:
         sender.start()
         while taker.accounting.record_file.count < COUNT:
             taker.socket.poll(100)
-            taker.take()
+            taker.receive()
         took_s = time.perf_counter() - began
         sender.join()
         context.destroy()

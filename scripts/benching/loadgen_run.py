@@ -43,7 +43,7 @@ class Run:
 
     def cpu_ms_per_request(self, process: str) -> float:
         """Milliseconds of CPU for each answer, of a process of the tool; the same figure as s per 1,000 requests."""
-        spent_s: float = self.result["self"].get(process, {}).get("cpu_s", UNKNOWN)
+        spent_s: float = self.result["processes"].get(process, {}).get("cpu_s", UNKNOWN)
         return 1e3 * spent_s / max(int(self.result["completed_requests"]), 1)
 
     def cpu_share(self) -> float:

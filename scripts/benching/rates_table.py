@@ -57,5 +57,5 @@ def _row(rounds: Rounds, transport: str, rate: int) -> list[str]:
 
 def memory_mb(run: loadgen_run.Run) -> float:
     """Peak resident memory of sender, scheduler and collector, each as it says itself, added up."""
-    own = [process["peak_memory_mb"] for process in run.result["self"].values() if "peak_memory_mb" in process]
+    own = [process["peak_memory_mb"] for process in run.result["processes"].values() if "peak_memory_mb" in process]
     return float(sum(own)) if own else UNKNOWN

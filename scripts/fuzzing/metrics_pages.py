@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from collector.saved.metrics_log import LARGEST
+from collector.saved.metrics_log import MAX_VALUE
 from loadgen.monitoring.exposition_format import PageError, read
 from scripts.fuzzing.odd_values import ODD_TEXTS, damaged_bytes
 from scripts.fuzzing.target import Target
@@ -60,7 +60,7 @@ def check(case: tuple[bytes, str]) -> str:
     except PageError as error:
         problem = str(error)
     assert problem.isprintable(), problem
-    assert all(abs(value) <= LARGEST or value != value for _, value in samples.values())
+    assert all(abs(value) <= MAX_VALUE or value != value for _, value in samples.values())
     return "a problem" if problem else "samples"
 
 

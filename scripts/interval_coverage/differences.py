@@ -57,7 +57,7 @@ def _holds(name: str, a: Series, b: Series, found: Intervals) -> bool:
     share = {"p50": 0.5, "p90": 0.9, "p99": 0.99}[name.rpartition("_")[2]]
     of_a, of_b = (Estimate(float(np.quantile(series, share, method="inverted_cdf"))) for series in (a, b))
     figure = next(figure for figure in FIGURES if figure.name == name)
-    return difference(figure, of_a, of_b, found)["is_now"] == "unclear"
+    return difference(figure, of_a, of_b, found)["conclusion"] == "unclear"
 
 
 def _cells(found: dict[str, tuple[float, float]]) -> tuple[str, ...]:

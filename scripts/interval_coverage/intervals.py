@@ -81,8 +81,8 @@ def named(draw: Callable[..., Any]) -> tuple[str, str, str]:
     """Shares of the runs with a warning of a drift, with a transient, and of those too short to tell a drift."""
     found = [judge(draw()) for _ in range(RUNS)]
     drifting = sum("p = " in (each["warning"] or "") for each in found)
-    short = sum(each["drift_p"] is None for each in found)
-    cut = sum(each["cut"] > 0 for each in found)
+    short = sum(each["drift_p_value"] is None for each in found)
+    cut = sum(each["transient"] > 0 for each in found)
     return f"{drifting / RUNS:.3f}", f"{cut / RUNS:.3f}", f"{short / RUNS:.3f}"
 
 

@@ -21,7 +21,7 @@ BROKEN = ("died", "conservation", "client", "ports")  # reasons of the verdict t
 
 def discrepancies(result: Mapping[str, Any], saved: SavedRun, faults: Mapping[str, int]) -> Iterator[str]:
     """Yield what does not add up between the report, the saved records and the faults that the server counted."""
-    yield from (f"verdict: {each['text']}" for each in result["verdict"]["reasons"] if each["what"] in BROKEN)
+    yield from (f"verdict: {each['text']}" for each in result["verdict"]["reasons"] if each["rule"] in BROKEN)
     offered, outcomes = result["offered"], result["outcomes"]
     if not offered["planned"] == offered["sent"] == sum(outcomes.values()) == len(saved.records):
         yield f"conservation: {offered}, {outcomes}, {len(saved.records)} records"

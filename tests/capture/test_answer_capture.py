@@ -232,7 +232,7 @@ def test_an_answer_writer_that_hangs_and_dies_costs_files_that_are_all_counted(t
         code, result, _ = end(process)
     lost = result["media"]["lost"]
     assert code == 130
-    assert "died" in result["self"]["writer"]
+    assert "died" in result["processes"]["writer"]
     assert lost["count"] >= 10
     assert "process that writes died" in lost["example"]
     assert result["media"]["saved_files"] + lost["count"] == result["completed_requests"]

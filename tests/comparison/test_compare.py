@@ -54,11 +54,11 @@ def test_a_difference_that_is_there_is_found_and_its_interval_holds_it(runs: Pat
     assert (found["method"], found["paired"]) == ("bootstrap", True)
     for name in ("response_p50", "response_p90", "service_p99"):
         change = figure(found, name)
-        assert change["is_now"] == "worse"
+        assert change["conclusion"] == "worse"
         assert change["change"] == pytest.approx(0.3)
         assert change["change_ci"] is not None
         assert change["change_ci"] == pytest.approx((0.3, 0.3), abs=1e-6)  # the same noise: paired, nothing is left
-    assert figure(compared(runs / "a", runs / "b"), "response_p50")["is_now"] == "unclear"
+    assert figure(compared(runs / "a", runs / "b"), "response_p50")["conclusion"] == "unclear"
 
 
 def test_the_figures_compared_are_those_that_the_report_has(runs: Path) -> None:
@@ -77,9 +77,9 @@ def test_a_percentile_that_falls_among_what_never_ended_is_infinitely_worse(tmp_
     write_run(tmp_path / "b", ARRIVALS_S, RESPONSE_S, outcome=timeouts)
     found = compared(tmp_path / "a", tmp_path / "b")
     p90, errors = figure(found, "response_p90"), figure(found, "error_share")
-    assert (p90["b"], p90["change_ci"], p90["is_now"]) == (math.inf, (math.inf, math.inf), "worse")
-    assert (errors["a"], errors["b"], errors["is_now"]) == (0, 0.2, "worse")
-    assert figure(found, "throughput")["is_now"] == "worse"
+    assert (p90["b"], p90["change_ci"], p90["conclusion"]) == (math.inf, (math.inf, math.inf), "worse")
+    assert (errors["a"], errors["b"], errors["conclusion"]) == (0, 0.2, "worse")
+    assert figure(found, "throughput")["conclusion"] == "worse"
     assert orjson.loads(json.dump(found))["figures"][1]["change_ci"] == ["inf", "inf"]
 
 
@@ -89,7 +89,7 @@ def test_a_run_that_only_failed_is_infinitely_slower_and_has_no_throughput_left(
     write_run(tmp_path / "b", bursts, RESPONSE_S, outcome=np.full(600, Outcome.TIMEOUT))
     write_run(tmp_path / "c", bursts, RESPONSE_S, outcome=np.full(600, Outcome.ERROR))
     timeouts, errors = compared(tmp_path / "a", tmp_path / "b"), compared(tmp_path / "a", tmp_path / "c")
-    assert figure(timeouts, "response_p50")["is_now"] == "worse"
+    assert figure(timeouts, "response_p50")["conclusion"] == "worse"
     assert figure(errors, "response_p50")["no_interval"] == "needs n >= 6"
     for found in (timeouts, errors):
         assert (figure(found, "throughput")["change_ci"], figure(found, "error_share")["change"]) == ((-1, -1), 1)
@@ -105,7 +105,7 @@ def test_runs_of_a_plan_are_held_against_the_targets_of_the_first(runs: Path) ->
     lenient = write_run(runs / "lenient", ARRIVALS_S, RESPONSE_S, slo_ms=8000)
     found = compared(runs / "a", lenient)
     assert figure(found, "attainment")["change"] == 0
-    assert "the targets are not the same" in found["notes"][0]
+    assert "the targets differ" in found["notes"][0]
 
 
 def test_what_is_too_short_says_how_many_requests_it_takes(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_the_verdicts_stand_first_and_strict_minds_them(runs: Path, capsys: pyte
     late["sent_ns"] += 50_000_000
     late["done_ns"] += 50_000_000
     (runs / "b" / "records.bin").write_bytes(late.tobytes())
-    (runs / "b" / "marks.bin").write_bytes(late["sent_ns"].tobytes())
+    (runs / "b" / "send_times.bin").write_bytes(late["sent_ns"].tobytes())
     assert loadgen(runs / "a", runs / "b") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("A ")
@@ -203,7 +203,7 @@ def test_results_without_records_are_compared_as_far_as_their_intervals_allow(ru
     assert found["method"] == "intervals"
     assert p50["change_ci"] is not None
     assert p50["change_ci"][0] < p50["change"] < p50["change_ci"][1]
-    assert p50["is_now"] == "worse"
+    assert p50["conclusion"] == "worse"
     assert figure(found, "attainment")["change_ci"] is not None
     assert figure(found, "throughput")["no_interval"] == "needs run folders"
     assert figure(compared(runs / "a", slow), "response_p50")["change_ci"] == pytest.approx(p50["change_ci"])
@@ -279,8 +279,8 @@ def test_forced_runs_of_other_lengths_are_resampled_each_by_itself(runs: Path) -
     write_run(runs / "short", ARRIVALS_S[:500], 2 * RESPONSE_S[:500], digest="d2")
     found = compared(runs / "a", runs / "short")
     assert not found["paired"]
-    assert figure(found, "response_p50")["is_now"] == "worse"
-    assert "not the same" in found["notes"][0]
+    assert figure(found, "response_p50")["conclusion"] == "worse"
+    assert "the plans differ" in found["notes"][0]
 
 
 def edit(name: str, **changes: Any) -> Callable[[Path], None]:
@@ -296,14 +296,14 @@ def cut(folder: Path) -> None:
 
 
 def never_began(folder: Path) -> None:
-    for name in ("records.bin", "marks.bin"):
+    for name in ("records.bin", "send_times.bin"):
         (folder / name).write_bytes(b"")
     (folder / "summary.json").unlink()
 
 
 def sent_nothing(folder: Path) -> None:
     (folder / "records.bin").write_bytes(b"")
-    (folder / "marks.bin").write_bytes(bytes(8 * 600))
+    (folder / "send_times.bin").write_bytes(bytes(8 * 600))
 
 
 def emptied(folder: Path) -> None:
@@ -315,13 +315,14 @@ def emptied(folder: Path) -> None:
     ("damage", "says"),
     [
         (cut, "records.bin: is damaged"),
-        (edit("run.json", layout=99), "layout 99"),
+        (edit("run.json", layout=99), "run.json: layout 99, expected layout 5"),
+        (edit("summary.json", layout=4), "summary.json: layout 4, expected layout 5"),
         (edit("run.json", plan={"requests": 600, "digest": 7}), "plan"),
         (lambda folder: (folder / "run.json").write_bytes(b"{"), "run.json: is damaged"),
         (never_began, "nothing to report"),
         (sent_nothing, "no request was sent"),
         (emptied, "holds neither a run"),
-        (shutil.rmtree, "is not there"),
+        (shutil.rmtree, "is missing"),
     ],
 )
 def test_bad_input_is_one_line_and_changes_nothing(
@@ -334,7 +335,7 @@ def test_bad_input_is_one_line_and_changes_nothing(
         pytest.fail("was compared") if says != "plan" else None
     out, err = capsys.readouterr()
     if says == "plan":
-        assert "plans are not the same" in out
+        assert "the plans differ" in out
         return
     assert out == ""
     assert len(err.splitlines()) == 1
@@ -347,8 +348,10 @@ def test_bad_input_is_one_line_and_changes_nothing(
     [
         (b"{", "is damaged"),
         (b"[]", "is damaged"),
-        (b"{}", "is no result"),
-        (b'{"config": {}, "offered": {"planned": 1}, "confidence": "x"}', "is no result"),
+        (b'{"layout": 4, "verdict": {}}', "odd.json: layout 4, expected layout 5; make it again, or read it with the"),
+        (b'{"verdict": {}}', "odd.json: no layout, expected layout 5"),
+        (b"{}", "is not a result"),
+        (b'{"config": {}, "offered": {"planned": 1}, "confidence": "x"}', "is not a result"),
     ],
 )
 def test_a_file_that_is_no_result_is_one_line(
@@ -377,7 +380,7 @@ def test_a_result_with_an_odd_figure_is_one_line(
 ) -> None:
     odd = result_file(runs / "a", runs / "odd.json", **changes)
     assert loadgen(odd, runs / "a", "--force") == 2
-    assert "is no result" in capsys.readouterr().err
+    assert "is not a result" in capsys.readouterr().err
 
 
 def test_what_cannot_go_together_is_said(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -388,9 +391,9 @@ def test_what_cannot_go_together_is_said(runs: Path, capsys: pytest.CaptureFixtu
     shutil.copytree(twice / "rate-1", twice / "again")
     one = result_file(a, runs / "one.json")
     for words, says in (
-        ((swept, a), "one run"),
+        ((swept, a), "single run"),
         ((swept, other), "no rate in common: 1, 2 and 3"),
-        ((twice, swept), "are both of 1/s"),
+        ((twice, swept), "are both at 1/s"),
         ((a, loose), "give --confidence"),
         ((a, b, "--confidence", "0.999"), "lower it"),
         ((one, b, "--confidence", "0.9"), "compare run folders"),
@@ -406,7 +409,7 @@ def test_what_cannot_go_together_is_said(runs: Path, capsys: pytest.CaptureFixtu
 
 
 def test_what_a_run_says_cannot_drive_the_terminal(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    reasons = [{"by": "tool", "what": "x", "text": "[bold]no[/] \x1b[2J\nline"}]
+    reasons = [{"cause": "tool", "rule": "x", "text": "[bold]no[/] \x1b[2J\nline"}]
     odd = result_file(runs / "a", runs / "odd.json", verdict={"state": "INVALID", "reasons": reasons})
     assert loadgen(odd, runs / "b") == 0
     out = capsys.readouterr().out
@@ -422,7 +425,7 @@ def test_runs_of_the_real_command_are_of_one_workload_whoever_sent_and_served_it
     code, out, err = run("compare", str(tmp_path / "a"), str(tmp_path / "slow"), "--output-file", "-")
     assert code == 0, err
     (found,) = orjson.loads(out)["comparisons"]
-    assert (found["differs"], found["paired"]) == ([], True)
+    assert (found["workload_differences"], found["paired"]) == ([], True)
     assert figure(found, "service_p50")["change"] > 0
     assert "response p50" in err
 

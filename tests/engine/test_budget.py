@@ -125,4 +125,4 @@ def test_new_shared_counters_are_zero_and_nobody_waits(senders: int) -> None:
         assert pool.shared_counters.sent() == pool.shared_counters.finished() == 0
         assert len(pool.shared_counters.counters) == senders * STRIDE
         assert (pool.shared_counters.counters[2::STRIDE] == NOTHING).all()
-        assert (pool.shared_counters.marks == np.zeros(10)).all()
+        assert (pool.shared_counters.send_times == np.zeros(10)).all()

@@ -97,10 +97,10 @@ def test_a_descriptor_travels_as_its_number() -> None:
 def test_rows_are_read_whole_however_little_the_system_reads_at_once(at_once: int, torn: int) -> None:
     rows = np.zeros(3, RECORD)
     rows["index"] = (7, 8, 9)
-    memory = shared_memory.nameless_file()
+    memory = shared_memory.anonymous_file()
     os.write(memory.fileno(), rows.tobytes() + bytes(torn))
     assert shared_memory.rows(memory.fileno(), RECORD, at_once).tolist() == rows.tolist()
-    assert len(shared_memory.rows(shared_memory.nameless_file().fileno(), RECORD, at_once)) == 0
+    assert len(shared_memory.rows(shared_memory.anonymous_file().fileno(), RECORD, at_once)) == 0
 
 
 def test_shared_memory_is_seen_by_both_sides_and_closed_with_its_last_reference() -> None:
@@ -116,7 +116,7 @@ def test_shared_memory_is_seen_by_both_sides_and_closed_with_its_last_reference(
 
 
 def test_the_record_file_gives_back_what_was_appended_and_leaves_a_torn_row_out() -> None:
-    memory = shared_memory.nameless_file()
+    memory = shared_memory.anonymous_file()
     record_file = RecordFile(memory.fileno())
     rows = np.zeros(3, RECORD)
     rows["index"] = [5, 6, 7]

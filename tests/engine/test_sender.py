@@ -142,7 +142,7 @@ def test_the_budget_is_kept_and_every_answer_lets_one_request_go() -> None:
         rig.transport.sent[0].answer()
         assert rig.indices == [0, 1, 2, 3]
         assert rig.desk.taken == [1, 0]
-        assert rig.shared_counters.marks[:4].all()
+        assert rig.shared_counters.send_times[:4].all()
         assert (rig.shared_counters.sent(), rig.shared_counters.finished()) == (4, 2)
 
     uvloop.run(main())

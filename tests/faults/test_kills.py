@@ -48,7 +48,7 @@ class Run:
 
     def sent(self) -> int:
         """How many requests are marked as sent."""
-        marks = self.folder / "run" / "marks.bin"
+        marks = self.folder / "run" / "send_times.bin"
         content = marks.read_bytes() if marks.exists() else b""
         return sum(content[i : i + 8] != bytes(8) for i in range(0, len(content), 8))
 
@@ -98,13 +98,13 @@ def check_killed(run: Run, victim: str, family: dict[str, int], killed_ns: int) 
     assert run.process.returncode == 1
     assert "Traceback" not in err
     assert result["verdict"]["state"] == "INVALID"
-    assert (first["what"], NAMES[victim] in first["text"]) == ("died", True)
-    assert "conservation" not in [reason["what"] for reason in others]
+    assert (first["rule"], NAMES[victim] in first["text"]) == ("died", True)
+    assert "conservation" not in [reason["rule"] for reason in others]
     assert result["offered"]["sent"] + result["offered"]["unsent"] == PLANNED
     assert sum(result["outcomes"].values()) == result["offered"]["sent"]
     assert result["end"]["stopped_ns"] - killed_ns < NOTICED_S * 1e9
     saved = read_run(run.folder / "run")
     assert saved.complete
-    assert int((saved.info.marked_ns != 0).sum()) == result["offered"]["sent"]
+    assert int((saved.info.send_time_ns != 0).sum()) == result["offered"]["sent"]
     assert run.left_behind(family) == []
     return result

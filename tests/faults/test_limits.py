@@ -80,8 +80,8 @@ def test_used_up_ports_have_an_error_kind_of_their_own_and_the_verdict_says_whos
     assert list(result["errors"]) == ["no_port"]
     assert result["outcomes"]["ok"] + result["errors"]["no_port"]["count"] == 40
     assert result["outcomes"]["ok"] >= 4
-    (reason,) = [reason for reason in result["verdict"]["reasons"] if reason["what"] == "ports"]
-    assert (result["verdict"]["state"], reason["by"]) == ("INVALID", "machine")
+    (reason,) = [reason for reason in result["verdict"]["reasons"] if reason["rule"] == "ports"]
+    assert (result["verdict"]["state"], reason["cause"]) == ("INVALID", "machine")
     assert "ip_local_port_range" in reason["text"]
 
 
@@ -97,7 +97,7 @@ def test_a_paused_sender_shows_in_the_lag_and_the_verdict_says_so() -> None:
     assert result["outcomes"]["ok"] == 200
     assert result["lag"]["max"] > 1.0
     assert result["verdict"]["state"] == "INVALID"
-    assert [reason["by"] for reason in result["verdict"]["reasons"] if reason["what"] == "lag"] == ["tool"]
+    assert [reason["cause"] for reason in result["verdict"]["reasons"] if reason["rule"] == "lag"] == ["tool"]
 
 
 WALL_CLOCKS = {"time.time", "time.time_ns", "time.CLOCK_REALTIME", "datetime.now", "datetime.utcnow", "date.today"}

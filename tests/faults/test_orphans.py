@@ -29,10 +29,10 @@ MOMENTS: dict[str, tuple[Sequence[str], Callable[["subprocess.Popen[str]", Path]
         ("--simulate", "--stall 1"),
         lambda process, _: "loadgen.monitoring.stall_sampler" in family_of(process),
     ),
-    "in the middle": (("--simulate",), lambda _, folder: (folder / "run" / "marks.bin").exists()),
+    "in the middle": (("--simulate",), lambda _, folder: (folder / "run" / "send_times.bin").exists()),
     "while draining": (
         ("--simulate", "--stall 1", "--num-prompts", "1", "--warmup-requests", "0"),
-        lambda _, folder: (folder / "run" / "marks.bin").exists(),
+        lambda _, folder: (folder / "run" / "send_times.bin").exists(),
     ),
 }
 
@@ -69,7 +69,7 @@ def test_two_interrupts_end_it_at_once_and_still_with_a_report(gap_s: float) -> 
     assert (process.returncode, "Traceback" in err) == (130, False)
     assert sum(result["outcomes"].values()) == result["offered"]["sent"] > 0
     assert result["outcomes"]["cancelled"] > 0
-    assert [reason["what"] for reason in result["verdict"]["reasons"]][-1] == "interrupted"
+    assert [reason["rule"] for reason in result["verdict"]["reasons"]][-1] == "interrupted"
 
 
 def test_two_interrupts_before_the_start_leave_nothing_behind(tmp: Path) -> None:

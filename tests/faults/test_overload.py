@@ -62,10 +62,10 @@ def test_a_drain_bounds_the_tail_and_what_it_cuts_off_missed_its_slo(
     assert result["response"]["p99"] is None
     assert result["partial"] is False
     *others, reason = result["verdict"]["reasons"]
-    assert (reason["by"], reason["what"]) == ("user", "drain")
-    assert ("wait" in [other["what"] for other in others]) == capped
-    assert "conservation" not in [other["what"] for other in others]
-    assert f"{outcomes['unfinished']} had no answer and {offered['unsent']} still waited" in reason["text"]
+    assert (reason["cause"], reason["rule"]) == ("user", "drain")
+    assert ("wait" in [other["rule"] for other in others]) == capped
+    assert "conservation" not in [other["rule"] for other in others]
+    assert f"{outcomes['unfinished']} had no answer and {offered['unsent']} had not been sent" in reason["text"]
     saved = read_run(tmp_path)
     assert report.again(saved, saved.info)["verdict"] == result["verdict"]
 
@@ -74,7 +74,7 @@ def test_a_drain_that_is_long_enough_changes_nothing() -> None:
     load = ("--num-prompts", "20", "--request-rate", "40", "--max-concurrency", "50", "--drain", "60")
     result = bench(*T2I, *load, "--simulate=--base-ms 5 --replicas 9")
     assert result["outcomes"]["ok"] == 20
-    assert "drain" not in [reason["what"] for reason in result["verdict"]["reasons"]]
+    assert "drain" not in [reason["rule"] for reason in result["verdict"]["reasons"]]
 
 
 def test_a_drain_of_a_closed_loop_is_a_usage_error_that_names_what_helps() -> None:

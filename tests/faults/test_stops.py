@@ -81,7 +81,7 @@ def test_an_interrupt_ends_the_run_with_a_partial_report_and_exit_130(number: in
     assert result["offered"]["sent"] + result["offered"]["unsent"] == 2000
     assert result["offered"]["due"] < 2000
     assert sum(result["outcomes"].values()) == result["offered"]["sent"]
-    assert "interrupted" in [reason["what"] for reason in result["verdict"]["reasons"]]
+    assert "interrupted" in [reason["rule"] for reason in result["verdict"]["reasons"]]
     assert not any(alive(pid) for pid in family.values())
 
 
@@ -107,7 +107,7 @@ def test_the_death_of_a_process_of_ours_ends_the_run_with_a_report_that_says_so(
         code, result, _ = end(process)
     assert code == 1
     assert result["verdict"]["state"] == "INVALID"
-    assert result["verdict"]["reasons"][0]["what"] == "died"
+    assert result["verdict"]["reasons"][0]["rule"] == "died"
     assert victim.split(".")[-1].split("_")[0] in result["verdict"]["reasons"][0]["text"]
     assert sum(result["outcomes"].values()) == result["offered"]["sent"]
     assert not any(alive(pid) for pid in family.values())
@@ -123,7 +123,7 @@ def test_what_a_dead_sender_held_is_lost_and_nothing_else_is() -> None:
     assert result["outcomes"]["lost"] > 0
     assert result["outcomes"]["ok"] > 0
     assert result["offered"]["sent"] >= served
-    assert not any(reason["what"] == "conservation" for reason in result["verdict"]["reasons"])
+    assert not any(reason["rule"] == "conservation" for reason in result["verdict"]["reasons"])
 
 
 def test_children_of_a_killed_parent_end_by_themselves_and_leave_nothing_behind(tmp_path: Path) -> None:

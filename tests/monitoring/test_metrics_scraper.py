@@ -22,7 +22,7 @@ def test_the_death_or_silence_of_the_scraper_costs_its_figures_and_not_the_run(n
         code, result, _ = end(process)
     assert code == 0
     assert result["completed_requests"] == 100
-    assert not any(reason["what"] == "died" for reason in result["verdict"]["reasons"])
+    assert not any(reason["rule"] == "died" for reason in result["verdict"]["reasons"])
     warning = (
         result["server_metrics"]["warning"] or ""
     )  # one that was stopped is woken at the end, and says what it has

@@ -112,7 +112,7 @@ def _answer(peer: socket.socket) -> None:
 
 
 def gauge(result: dict[str, Any], name: str) -> dict[str, Any]:
-    (found,) = (one for one in result["server_metrics"]["moved"] if one["name"].startswith(name))
+    (found,) = (one for one in result["server_metrics"]["changed"] if one["name"].startswith(name))
     return dict(found)
 
 
@@ -183,14 +183,16 @@ def test_no_broken_page_costs_a_run_and_each_is_named_once_with_what_is_wrong_an
     for (name, _, what), page in zip(BROKEN, broken, strict=True):
         assert page["url"].endswith(f"/{name}")
         assert page["failed"] == page["scrapes"] > 0
-        assert what in page["problem"], name
-        assert err.count(f"{page['url']}: {page['problem']}; the run goes on") == 1
+        assert what in page["error"], name
+        assert err.count(f"{page['url']}: {page['error']}; the run goes on") == 1
         assert " ".join(err.split()).count(f"{page['url']}: {page['failed']} of") == 1
-    assert "cannot be trusted (self-signed certificate)" in strange_page["problem"]
-    assert (crowded_page["failed"], crowded_page["left_out"]) == (0, True)
-    assert sum(one["name"].startswith("a_") for one in result["server_metrics"]["moved"]) == metrics_scraper.MOST_SERIES
+    assert "cannot be trusted (self-signed certificate)" in strange_page["error"]
+    assert (crowded_page["failed"], crowded_page["truncated"]) == (0, True)
+    assert (
+        sum(one["name"].startswith("a_") for one in result["server_metrics"]["changed"]) == metrics_scraper.MOST_SERIES
+    )
     assert "has more series than are kept" in " ".join(err.split())
-    assert "Connection refused" in unreachable["problem"]
+    assert "Connection refused" in unreachable["error"]
     assert (good["url"], good["failed"]) == (f"http://{place}/locked?...", 0)
     assert gauge(result, "running")["samples"] > 0
     kept = [path.read_bytes().decode(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]

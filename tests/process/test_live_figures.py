@@ -21,7 +21,7 @@ def live(planned: int = 10, rate: float = 1.0, last_s: float = 9.0, latency_from
 def test_before_anything_happened_nothing_is_known() -> None:
     found = live().snapshot(START - S, 0, finished=0)
     assert (found["elapsed_s"], found["done"], found["in_flight"]) == (0.0, 0, 0)
-    assert {found["p50_s"], found["p99_s"], found["achieved_rate"], found["left_s"]} == {None}
+    assert {found["p50_s"], found["p99_s"], found["achieved_rate"], found["remaining_s"]} == {None}
 
 
 def test_counts_tell_done_failed_and_in_flight_apart() -> None:
@@ -87,8 +87,8 @@ def test_the_time_left_follows_the_plan_and_what_the_budget_holds_back(
 ) -> None:
     figures = live(planned=100, rate=rate, last_s=last_s)
     figures.add(records(*[(i, 0, 1, Outcome.OK) for i in range(done)]))
-    left_s = figures.snapshot(START + round(elapsed_s * S), sent, done)["left_s"]
-    assert left_s == (None if expected_s is None else pytest.approx(expected_s, abs=0.01))
+    remaining_s = figures.snapshot(START + round(elapsed_s * S), sent, done)["remaining_s"]
+    assert remaining_s == (None if expected_s is None else pytest.approx(expected_s, abs=0.01))
 
 
 def test_the_achieved_rate_stops_with_the_last_send() -> None:
@@ -97,34 +97,34 @@ def test_the_achieved_rate_stops_with_the_last_send() -> None:
     assert figures.snapshot(START + 50 * S, 3, finished=0)["achieved_rate"] == 1.0
 
 
-def marks(*sent_s: float | None) -> NDArray[np.int64]:
+def send_times(*sent_s: float | None) -> NDArray[np.int64]:
     return np.array([0 if sent is None else START + round(sent * S) for sent in sent_s], dtype=np.int64)
 
 
 def test_requests_in_flight_for_long_are_counted_and_the_oldest_is_named() -> None:
     figures = live(planned=5)
     figures.add(records((1, 1, 2, Outcome.OK)))
-    shared_counters = marks(3, 1, 2, 30, None)
-    early = figures.snapshot(START + 12 * S, 4, finished=1, marks_ns=shared_counters)
-    assert (early["silent"], early["silent_s"], early["silent_index"]) == (0, None, None)
+    sent_ns = send_times(3, 1, 2, 30, None)
+    early = figures.snapshot(START + 12 * S, 4, finished=1, send_time_ns=sent_ns)
+    assert (early["unanswered"], early["unanswered_s"], early["unanswered_index"]) == (0, None, None)
     late = figures.snapshot(
-        START + 40 * S, 4, finished=1, marks_ns=shared_counters
+        START + 40 * S, 4, finished=1, send_time_ns=sent_ns
     )  # at exactly ten seconds nothing is said yet
-    assert (late["silent"], late["silent_s"], late["silent_index"]) == (2, 38.0, 2)
+    assert (late["unanswered"], late["unanswered_s"], late["unanswered_index"]) == (2, 38.0, 2)
     figures.add(records((2, 2, 41, Outcome.TIMEOUT)))
-    late = figures.snapshot(START + 42 * S, 4, finished=2, marks_ns=shared_counters)
-    assert (late["silent"], late["silent_s"], late["silent_index"]) == (2, 39.0, 0)
+    late = figures.snapshot(START + 42 * S, 4, finished=2, send_time_ns=sent_ns)
+    assert (late["unanswered"], late["unanswered_s"], late["unanswered_index"]) == (2, 39.0, 0)
 
 
 def test_a_request_is_not_called_silent_where_others_took_a_third_of_its_time() -> None:
     figures = live(planned=3)
     figures.add(records((0, 0, 20, Outcome.OK)))
-    shared_counters = marks(0, 20, None)
-    assert figures.snapshot(START + 80 * S, 2, finished=1, marks_ns=shared_counters)["silent"] == 0
-    assert figures.snapshot(START + 81 * S, 2, finished=1, marks_ns=shared_counters)["silent"] == 1
+    sent_ns = send_times(0, 20, None)
+    assert figures.snapshot(START + 80 * S, 2, finished=1, send_time_ns=sent_ns)["unanswered"] == 0
+    assert figures.snapshot(START + 81 * S, 2, finished=1, send_time_ns=sent_ns)["unanswered"] == 1
 
 
 def test_nobody_is_silent_where_all_have_ended() -> None:
     figures = live(planned=1)
     figures.add(records((0, 0, 20, Outcome.OK)))
-    assert figures.snapshot(START + 80 * S, 1, finished=1, marks_ns=marks(0))["silent"] == 0
+    assert figures.snapshot(START + 80 * S, 1, finished=1, send_time_ns=send_times(0))["unanswered"] == 0

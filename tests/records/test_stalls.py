@@ -58,7 +58,7 @@ def late_run(stall: tuple[float, float] | None) -> dict[str, object]:
         at, late = (round(value * S) for value in stall)
         known = replace(known, stalls=stalls((START + at, late)))
     verdict = summarise(found, known, RunNotes())["verdict"]
-    return {"state": verdict["state"], "by": [reason["by"] for reason in verdict["reasons"]]}
+    return {"state": verdict["state"], "by": [reason["cause"] for reason in verdict["reasons"]]}
 
 
 def test_lateness_that_the_sampler_saw_too_is_the_machines() -> None:

@@ -37,7 +37,7 @@ HTML = Path(plots.__file__).parent
 
 def result(found: NDArray[np.void], known: RunInfo, text: str = "plain", **config: object) -> dict[str, Any]:
     notes = RunNotes({text: [0.1]}, {"http_503": text})
-    run_metadata = {"config": {text: text, **config}, "environment": {"cores": [text, None]}, "self_measured": {}}
+    run_metadata = {"config": {text: text, **config}, "environment": {"cores": [text, None]}, "processes": {}}
     names = {"backend": text, "model": text, "dataset": text, "task": text}
     whole = json.assemble(summarise(found, known, notes), **run_metadata, media={}, warmup={}, slo={}, **names)  # type: ignore[arg-type]
     return dict(whole)
@@ -55,7 +55,7 @@ def run(n: int, *, failed: int = 0, cap: int = 1000, seed: int = 1) -> tuple[NDA
     stalls = np.array([(0, START + k * S, 3_000_000) for k in range(min(n, 3))], STALL)
     shapes = np.tile(np.array([[512, 512, 1, 20], [1024, 1024, 1, 20]], np.int32), (n // 2 + 1, 1))[:n]
     known = replace(known, slo_enabled=True, slo_ms=np.full(n, 200.0), stalls=stalls, shapes=shapes)
-    return found, replace(known, marked_ns=found["sent_ns"].copy(), ended_ns=START + 1000 * S)
+    return found, replace(known, send_time_ns=found["sent_ns"].copy(), ended_ns=START + 1000 * S)
 
 
 def capped() -> tuple[NDArray[np.void], RunInfo]:

@@ -24,7 +24,7 @@ def whole(figures: Figures, **config: object) -> Result:
         figures,
         config=config,
         environment={"cores": 2},
-        self_measured={},
+        processes={},
         media={},
         warmup={"requests": 1, "ok": 1, "latency_s": [0.5], "errors": []},
         slo={"unit_ms": 1.5},
@@ -194,8 +194,8 @@ def test_the_arrival_audit_is_told_of_every_planned_process(
     result["arrival_audit"] = ArrivalAudit(
         process=arrival,
         gaps=10,
-        distance=p,
-        p=p,
+        ks_distance=p,
+        p_value=p,
         per_second=SecondCounts(seconds=10, worst=worst),
         warning=None,
     )
@@ -240,7 +240,7 @@ def test_without_a_terminal_a_line_comes_every_five_seconds_and_at_the_end() -> 
 def test_a_line_names_the_requests_that_have_been_silent_for_long() -> None:
     (snapshot,) = snapshots(60)
     assert not any("silent" in piece for piece in pieces(snapshot))
-    snapshot["silent"], snapshot["silent_s"], snapshot["silent_index"] = 3, 42.4, 17
+    snapshot["unanswered"], snapshot["unanswered_s"], snapshot["unanswered_index"] = 3, 42.4, 17
     assert "3 unanswered, the oldest (request 17) since 42 s" in pieces(snapshot)
 
 

@@ -56,7 +56,7 @@ def test_every_completion_lies_in_the_interval_that_its_record_proves(transport:
     assert (width["n"], width["max"]) == (40, max(found["completed_ns"] - found["pending_ns"]) / 1e9)
     assert export.columns(saved, saved.info)["completion_width_s"].max() == width["max"]
     assert set(result["stage_durations_p50"]) == {"queue", "denoise", "decode"}
-    assert [result["self"][name]["undeleted"] for name in ("sender 0", "sender 1")] == [0, 0]
+    assert [result["processes"][name]["undeleted"] for name in ("sender 0", "sender 1")] == [0, 0]
 
 
 def test_the_budget_holds_whole_jobs_and_the_report_says_how_well_their_end_is_known() -> None:
@@ -122,5 +122,7 @@ def test_jobs_that_are_open_at_an_interrupt_are_cancelled_and_deleted() -> None:
         assert code == 130
         assert result["outcomes"]["cancelled"] == 30
         left: dict[str, Any] = fetch(f"{url}/sim/stats")
-        assert left["in_flight"] == sum(result["self"][name]["undeleted"] for name in ("sender 0", "sender 1")) == 0
+        assert (
+            left["in_flight"] == sum(result["processes"][name]["undeleted"] for name in ("sender 0", "sender 1")) == 0
+        )
     assert result["completion_width"]["n"] == 0

@@ -135,7 +135,7 @@ def test_failures_are_outcomes_with_kinds_and_the_books_still_balance() -> None:
     assert "injected" in result["errors"]["http_500"]["example"]
     assert sum(error["count"] for error in result["errors"].values()) == outcomes["error"]
     assert result["failed_requests"] == 100 - outcomes["ok"]
-    assert not any(reason["what"] == "conservation" for reason in result["verdict"]["reasons"])
+    assert not any(reason["rule"] == "conservation" for reason in result["verdict"]["reasons"])
 
 
 def test_percentiles_are_null_where_they_fall_among_requests_that_never_ended() -> None:

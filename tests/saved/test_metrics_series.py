@@ -29,7 +29,7 @@ A_URL = {"page": 0, "url": "http://gpu/metrics"}
 
 def scraped(*rows: tuple[float, dict[str, float] | str], counters: tuple[str, ...] = (), end: bool = True) -> Scrapes:
     """Scrapes of one page from (seconds, values by name or what was wrong), through the file that holds them."""
-    memory = shared_memory.nameless_file()
+    memory = shared_memory.anonymous_file()
     log = MetricsLog(memory.fileno())
     log.begin(0, "http://gpu/metrics")
     known: dict[str, tuple[int, float | None]] = {}
@@ -50,7 +50,7 @@ def scraped(*rows: tuple[float, dict[str, float] | str], counters: tuple[str, ..
 
 
 def spread(scrapes: Scrapes, until_s: float, name: str) -> tuple[Any, ...]:
-    (found,) = (one for one in metrics_series.figures(scrapes, START, until_s)["moved"] if one["name"] == name)
+    (found,) = (one for one in metrics_series.figures(scrapes, START, until_s)["changed"] if one["name"] == name)
     return found["min"], found["mean"], found["max"], found["samples"]
 
 
@@ -83,7 +83,7 @@ def test_a_counter_has_no_rate_over_a_restart_and_one_over_a_scrape_that_failed(
 def test_what_did_not_move_is_only_counted() -> None:
     scrapes = scraped((0, {"a": 1, "b": 5, "c": 1}), (1, {"b": 5, "c": 2}), (2, {"a": 1, "b": 5, "c": 2}))
     found = metrics_series.figures(scrapes, START, 2.0)
-    assert ([one["name"] for one in found["moved"]], found["still"]) == (["c"], 2)
+    assert ([one["name"] for one in found["changed"]], found["unchanged"]) == (["c"], 2)
 
 
 def test_a_run_with_no_scrape_inside_has_no_figures_of_gauges() -> None:
@@ -105,8 +105,8 @@ def test_what_readers_look_for_stands_first() -> None:
 
 def test_failures_are_counted_and_the_first_is_told() -> None:
     found = metrics_series.figures(scraped((0, "HTTP 404"), (1, "HTTP 503"), (2, {"a": 1})), START, 2.0)
-    page = PageFigures(url="http://gpu/metrics", scrapes=3, failed=2, problem="HTTP 404", left_out=False)
-    assert found == {"pages": [page], "moved": [], "still": 1, "warning": None}
+    page = PageFigures(url="http://gpu/metrics", scrapes=3, failed=2, error="HTTP 404", truncated=False)
+    assert found == {"pages": [page], "changed": [], "unchanged": 1, "warning": None}
     assert list(server_metrics.warnings(found)) == [
         "--server-metrics http://gpu/metrics: 2 of 3 scrapes failed; the first: HTTP 404"
     ]
@@ -118,8 +118,8 @@ def test_scrapes_without_an_end_are_of_a_scraper_that_died() -> None:
 
 
 def test_a_full_log_ends_and_says_so() -> None:
-    memory = shared_memory.nameless_file()
-    log = MetricsLog(memory.fileno(), most_bytes=200)
+    memory = shared_memory.anonymous_file()
+    log = MetricsLog(memory.fileno(), max_bytes=200)
     log.begin(0, "http://gpu/metrics")
     series = log.series(0, "a", "gauge")
     for second in range(100):
@@ -127,7 +127,7 @@ def test_a_full_log_ends_and_says_so() -> None:
     log.end(START)
     scrapes = Scrapes.of_file(memory.fileno())
     assert 0 < len(scrapes.pages[0].at_ns) < 10
-    assert (scrapes.ended, scrapes.why) == (True, "64 MiB were full")
+    assert (scrapes.ended, scrapes.reason) == (True, "64 MiB limit reached")
     assert memory_size(memory) < 300
 
 
@@ -136,10 +136,10 @@ def memory_size(memory: shared_memory.Descriptor) -> int:
 
 
 def test_a_line_torn_by_a_death_is_left_out() -> None:
-    memory = shared_memory.nameless_file()
+    memory = shared_memory.anonymous_file()
     shared_lines = [
         orjson.dumps(A_URL),
-        orjson.dumps({"page": 0, "at_ns": START, "problem": "reset"}),
+        orjson.dumps({"page": 0, "at_ns": START, "error": "reset"}),
         b'{"page":0,"at',
     ]
     with open(memory.fileno(), "wb", closefd=False) as file:
@@ -162,7 +162,7 @@ def test_a_line_torn_by_a_death_is_left_out() -> None:
         {"page": 0, "at_ns": 5, "values": {"1": 1}},
         {"page": 0, "at_ns": 5, "values": {"x": 1}},
         {"page": 0, "at_ns": 5, "values": [1]},
-        {"page": 0, "at_ns": 5, "problem": 1},
+        {"page": 0, "at_ns": 5, "error": 1},
         {"page": 0, "series": 1, "name": 5, "kind": "gauge"},
         {"page": 0, "series": 1, "name": "a", "kind": "cloud"},
         {"page": 0, "series": [], "name": "a", "kind": "gauge"},
@@ -171,7 +171,7 @@ def test_a_line_torn_by_a_death_is_left_out() -> None:
         {"page": "1", "url": "http://gpu"},
         {"page": 0, "url": 1},
         {"end_ns": 1},
-        {"end_ns": 1, "why": 4},
+        {"end_ns": 1, "reason": 4},
     ],
 )
 def test_a_line_that_is_no_scrape_is_an_error(line: object) -> None:
@@ -182,7 +182,7 @@ def test_a_line_that_is_no_scrape_is_an_error(line: object) -> None:
 def test_a_value_that_is_none_and_times_that_go_back_are_errors() -> None:
     series = {"page": 0, "series": 1, "name": "a", "kind": "gauge"}
     for values in ({"1": "x"}, {"1": 1e200}, {"1": [1]}):
-        with pytest.raises(ValueError, match="no figure"):
+        with pytest.raises(ValueError, match="not a valid value"):
             Scrapes.of_lines([A_URL, series, {"page": 0, "at_ns": 5, "values": values}])
     later: list[dict[str, object]] = [{"page": 0, "at_ns": at_ns, "values": {}} for at_ns in (5, 4)]
     with pytest.raises(ValueError, match="in order"):
@@ -207,7 +207,7 @@ def test_the_terminal_shows_few_rows_with_the_shortest_names_that_tell_them_apar
     assert [line.split()[0] for line in text.splitlines() if "2.50 G" in line] == [
         *("wait", 'run{gpu="0"}', 'run{gpu="1"}', "zeal_0", "zeal_1", "zeal_2", "zeal_3", "zeal_4")
     ]
-    assert "and 4 more that moved, in the JSON" in text
+    assert "and 4 more that changed, in the JSON" in text
 
 
 def test_text_from_a_page_cannot_drive_the_terminal() -> None:

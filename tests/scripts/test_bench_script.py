@@ -46,7 +46,8 @@ def run(achieved: float = 1_000, lag_p50: float | None = 1e-6, response_p50: flo
     result: dict[str, Any] = {
         "offered": {"asked_rate": 1_000.0, "achieved_rate": achieved, "planned": 1_000}, "completed_requests": ok,
         "failed_requests": 1_000 - ok, "lag": lag, "response": {"p50": response_p50, "p99": 2e-3}, "duration": 10.0,
-        "self": {"sender 0": {"cpu_s": 2.0, "peak_memory_mb": 40.0}, "sampler": {}}, "end": {"ended_ns": 30 * 10**9},
+        "processes": {"sender 0": {"cpu_s": 2.0, "peak_memory_mb": 40.0}, "sampler": {}},
+        "end": {"ended_ns": 30 * 10**9},
     }  # fmt: skip
     return Run(result, 1.0, [])
 

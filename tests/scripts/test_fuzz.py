@@ -109,7 +109,7 @@ def test_a_saved_run_that_cannot_be_drawn_is_one_line_and_no_half_report(tmp_pat
     folder, held = saved_run()
     shutil.copytree(folder, tmp_path / "run")
     summary = orjson.loads(held["summary.json"])
-    summary["self"]["sender 0"]["peak_memory_mb"] = None
+    summary["processes"]["sender 0"]["peak_memory_mb"] = None
     (tmp_path / "run" / "summary.json").write_bytes(orjson.dumps(summary))
     code, out, err = run_captured(lambda: main(["report", str(tmp_path / "run")]))
     assert (code, out, len(err.splitlines())) == (2, "", 1)

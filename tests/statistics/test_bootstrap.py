@@ -7,7 +7,7 @@ import pytest
 
 from collector.comparison.difference import Intervals, difference, worsening
 from collector.comparison.figures import FIGURES, Estimate
-from collector.statistics.bootstrap import Resamples, block_length, ends
+from collector.statistics.bootstrap import Resamples, block_length, percentile_interval
 from collector.statistics.intervals import difference_interval
 from scripts.interval_coverage.differences import cover
 
@@ -47,10 +47,10 @@ def test_nothing_observed_has_no_percentile() -> None:
 
 def test_the_ends_are_ranks_of_the_resamples_and_what_is_not_defined_may_be_anything() -> None:
     values = RANDOM.permutation(np.arange(1.0, 2000))
-    assert ends(values, 0.95) == (50, 1950)
-    assert ends(values, 0.99) == (10, 1990)
-    assert ends(np.where(values > 1990, np.nan, values), 0.95) == (41, 1950)
-    assert ends(np.where(values > 1900, np.nan, values), 0.95) == (-math.inf, math.inf)
+    assert percentile_interval(values, 0.95) == (50, 1950)
+    assert percentile_interval(values, 0.99) == (10, 1990)
+    assert percentile_interval(np.where(values > 1990, np.nan, values), 0.95) == (41, 1950)
+    assert percentile_interval(np.where(values > 1900, np.nan, values), 0.95) == (-math.inf, math.inf)
 
 
 def test_intervals_of_two_estimates_make_one_of_their_difference() -> None:
@@ -61,14 +61,16 @@ def test_intervals_of_two_estimates_make_one_of_their_difference() -> None:
 
 def test_a_short_run_gets_a_wider_interval_around_the_same_change() -> None:
     """Ratios 1.1 to 1.331 around 1.21 in steps of 1.1; 1.5 times as wide that is 1.1 ** 0.5 to 1.1 ** 3.5."""
-    found = difference(FIGURES[0], Estimate(1.0), Estimate(1.21), Intervals((0.1, 0.331), (0.1, 0.331), wider=1.5))
+    found = difference(
+        FIGURES[0], Estimate(1.0), Estimate(1.21), Intervals((0.1, 0.331), (0.1, 0.331), width_factor=1.5)
+    )
     assert found["change_ci"] == pytest.approx((1.1**0.5 - 1, 1.1**3.5 - 1))
     assert found["difference_ci"] == pytest.approx((0.21 - 1.5 * 0.11, 0.21 + 1.5 * 0.121))
-    assert found["is_now"] == "worse"
+    assert found["conclusion"] == "worse"
 
 
 @pytest.mark.parametrize(
-    ("name", "ends", "is_now", "least"),
+    ("name", "interval", "conclusion", "least"),
     [
         ("response_p50", (0.1, 0.3), "worse", 0.1),
         ("response_p50", (-0.3, -0.1), "better", -0.3),
@@ -78,10 +80,12 @@ def test_a_short_run_gets_a_wider_interval_around_the_same_change() -> None:
         ("error_share", (0.1, 0.3), "worse", 0.1),
     ],
 )
-def test_each_figure_knows_which_way_is_worse(name: str, ends: tuple[float, float], is_now: str, least: float) -> None:
+def test_each_figure_knows_which_way_is_worse(
+    name: str, interval: tuple[float, float], conclusion: str, least: float
+) -> None:
     what = next(known for known in FIGURES if known.name == name)
-    found = difference(what, Estimate(1.0), Estimate(1.0), Intervals(ends, ends))
-    assert found["is_now"] == is_now
+    found = difference(what, Estimate(1.0), Estimate(1.0), Intervals(interval, interval))
+    assert found["conclusion"] == conclusion
     assert worsening(found)[1] == least
 
 

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from collector.statistics.autocorrelation import correlation
-from collector.statistics.intervals import binomial_cdf, least_n, quantile_ranks, share_interval
+from collector.statistics.intervals import binomial_cdf, min_n, quantile_ranks, share_interval
 from collector.statistics.order_statistics import spread
 
 
 @pytest.mark.parametrize(("p", "needed"), [(0.5, 6), (0.9, 36), (0.95, 72), (0.99, 368), (0.999, 3688)])
 def test_a_percentile_needs_as_many_values_as_the_tables_say(p: float, needed: int) -> None:
-    assert least_n(p, 0.95) == needed
+    assert min_n(p, 0.95) == needed
     assert quantile_ranks(p, needed - 1, 0.95) is None
     ranks = quantile_ranks(p, needed, 0.95)
     assert ranks is not None
@@ -30,7 +30,7 @@ def test_the_binomial_distribution_is_scipys(n: int, p: float, data: st.DataObje
 def test_ranks_cover_with_the_confidence_and_none_tighter_does(n: int, p: float, confidence: float) -> None:
     ranks = quantile_ranks(p, n, confidence)
     if ranks is None:
-        assert n < least_n(p, confidence)
+        assert n < min_n(p, confidence)
         return
     lower, upper = ranks
     tail, below = (1 - confidence) / 2, scipy_stats.binom(n, p).cdf

@@ -29,7 +29,7 @@ def test_the_rank_is_the_exact_ceiling_of_p_times_n(p: float, n: int, expected: 
 
 @pytest.mark.parametrize("p", [0.0, -0.1, 1.01, 99.0])
 def test_a_quantile_outside_zero_to_one_is_refused(p: float) -> None:
-    with pytest.raises(ValueError, match="lies in"):
+    with pytest.raises(ValueError, match="is in"):
         rank(p, 10)
 
 

@@ -42,8 +42,8 @@ def test_a_cold_start_is_named_by_its_share_and_nothing_is_cut() -> None:
     latency_s[:100] *= 5
     found = judge(latency_s)
     assert found["n"] == 1000
-    assert found["cut"] == pytest.approx(100, abs=10)
-    assert found["cut_share"] == found["cut"] / 1000
+    assert found["transient"] == pytest.approx(100, abs=10)
+    assert found["transient_share"] == found["transient"] / 1000
     assert found["warning"] is not None
     assert "transient" in found["warning"]
 
@@ -70,8 +70,8 @@ def test_a_queue_that_only_grows_drifts() -> None:
 def test_a_drift_too_small_to_matter_is_in_the_figures_and_no_warning() -> None:
     places = np.arange(20_000) / 20_000
     found = judge(1 + 0.03 * places + np.random.default_rng(4).uniform(-0.02, 0.02, 20_000))
-    assert found["drift_p"] is not None
-    assert found["drift_p"] < 1e-6
+    assert found["drift_p_value"] is not None
+    assert found["drift_p_value"] < 1e-6
     assert found["warning"] is None
 
 
@@ -93,7 +93,7 @@ def test_steady_responses_are_seldom_called_anything_else(draw: str, n: int) -> 
 @pytest.mark.parametrize("series", [[], [1.0], [2.0] * 99, [0.0] * 500])
 def test_what_is_too_short_or_constant_is_not_judged(series: list[float]) -> None:
     found = judge(np.array(series))
-    assert (found["n"], found["cut"], found["cut_share"], found["warning"]) == (len(series), 0, 0.0, None)
+    assert (found["n"], found["transient"], found["transient_share"], found["warning"]) == (len(series), 0, 0.0, None)
 
 
 def test_where_the_rate_changed_too_nobody_is_told_to_lower_it() -> None:

@@ -58,7 +58,7 @@ def audited(known: RunInfo) -> ArrivalAudit:
 
 
 def chances(options: list[ArrivalOptions], count: int = 2000) -> NDArray[np.float64]:
-    return np.array([audited(planned(each, count))["p"] for each in options], dtype=np.float64)
+    return np.array([audited(planned(each, count))["p_value"] for each in options], dtype=np.float64)
 
 
 @pytest.mark.parametrize(("process", "burstiness"), [("poisson", 1.0), ("gamma", 0.3), ("gamma", 8.0)])
@@ -78,10 +78,10 @@ def test_rounding_to_nanoseconds_is_no_fault_of_an_arrival_process(process: str,
 def test_a_rate_that_was_not_asked_for_is_found_and_named() -> None:
     known = replace(planned(ArrivalOptions("poisson", 2.0)), asked_rate=2.4)
     found = audited(known)
-    assert found["p"] is not None
-    assert found["p"] < ALPHA
+    assert found["p_value"] is not None
+    assert found["p_value"] < ALPHA
     assert found["warning"] is not None
-    assert "poisson at 2.40/s" in found["warning"]
+    assert "a poisson process at 2.40/s" in found["warning"]
 
 
 def test_gaps_that_were_rescaled_to_an_exact_total_or_evened_out_are_no_poisson() -> None:
@@ -97,7 +97,7 @@ def test_gaps_that_were_rescaled_to_an_exact_total_or_evened_out_are_no_poisson(
 def test_only_planned_poisson_and_gamma_gaps_are_judged(arrival: str, rate: float, n: int) -> None:
     known = replace(info([float(i) for i in range(n)], [None] * n, rate=rate), arrival=arrival)
     found = audited(known)
-    assert (found["gaps"], found["distance"], found["p"], found["warning"]) == (0, None, None, None)
+    assert (found["gaps"], found["ks_distance"], found["p_value"], found["warning"]) == (0, None, None, None)
     assert (found["per_second"] is None) == (rate == float("inf"))
 
 
@@ -105,7 +105,7 @@ def test_gaps_of_a_rate_that_changes_are_judged_in_the_time_of_its_area() -> Non
     mean = RateSeries(SERIES).mean_rate
     options = [ArrivalOptions("poisson", mean, seed=seed, duration_s=200.0, rate_series=SERIES) for seed in range(200)]
     assert scipy_stats.kstest(chances(options), "uniform").pvalue > 0.001
-    blind = [audited(replace(planned(each), rate_series=()))["p"] for each in options[:20]]
+    blind = [audited(replace(planned(each), rate_series=()))["p_value"] for each in options[:20]]
     assert max(p for p in blind if p is not None) < ALPHA
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from collector.records.record import Outcome
 from collector.statistics.intervals import share_interval
-from collector.summary.attainment import MOST_CLASSES, by_class, class_name, over_time
+from collector.summary.attainment import MAX_CLASSES, by_class, class_name, over_time
 from collector.summary.summary import RunInfo
 from tests.support.runs import START, S, info, records, times_of
 
@@ -48,8 +48,8 @@ def test_the_rarest_of_many_classes_share_the_last_row() -> None:
     known = run(shapes, [1.0] * 60)
     found = records(*[(i, float(i), i + 0.5, Outcome.OK) for i in range(60)])
     rows = by_class(times_of(found, known), known)
-    assert len(rows) == MOST_CLASSES
-    assert rows[-1]["class"] == f"{40 - MOST_CLASSES + 1} others"
+    assert len(rows) == MAX_CLASSES
+    assert rows[-1]["class"] == f"{40 - MAX_CLASSES + 1} others"
     assert [row["requests"] for row in rows[:20]] == [2] * 19 + [22]
     assert sum(row["met"] for row in rows) == 60
 

@@ -53,7 +53,7 @@ def test_each_stretch_has_its_own_figures() -> None:
 
 def test_requests_that_were_never_sent_did_not_meet_their_target() -> None:
     done = records(*[(k, k / 10, k / 10 + 0.2, Outcome.OK) for k in range(30)])
-    unsent = known(marked_ns=np.where(np.arange(40) < 30, known().marked_ns, 0))
+    unsent = known(send_time_ns=np.where(np.arange(40) < 30, known().send_time_ns, 0))
     _, second = over_time(times_of(done, unsent), unsent)
     assert second["requests"] == 10
     assert second["attainment"] == 0.5
@@ -70,7 +70,7 @@ def test_there_are_no_more_stretches_than_fit_a_screen_and_each_has_a_row() -> N
     due = [k / 1000 for k in range(4000)]
     many = replace(info(due, list(due)), rate_series=SERIES)
     rows = over_time(times_of(records(*[(k, t, t + 0.1, Outcome.OK) for k, t in enumerate(due)]), many), many)
-    assert len(rows) == module.MOST
+    assert len(rows) == module.MAX_INTERVALS
     assert sum(row["requests"] for row in rows) == 4000
     assert rows[0]["attainment"] is None
-    assert stretches.table(rows).row_count == module.MOST
+    assert stretches.table(rows).row_count == module.MAX_INTERVALS

@@ -146,7 +146,7 @@ def test_every_planned_request_is_accounted_for_exactly_once(ends: list[Outcome 
     counted = {name: ends.count(Outcome[name.upper()]) for name in outcomes}
     assert dict(outcomes) == counted
     assert offered["sent"] == sum(counted.values())
-    assert not [reason for reason in figures["verdict"]["reasons"] if reason["what"] == "conservation"]
+    assert not [reason for reason in figures["verdict"]["reasons"] if reason["rule"] == "conservation"]
 
 
 def perfect_sends(gaps: list[int], services: list[int], cap: int) -> tuple[list[int], list[int], list[int]]:
@@ -172,7 +172,7 @@ def perfect_sends(gaps: list[int], services: list[int], cap: int) -> tuple[list[
 def test_a_perfect_tool_has_no_lag_and_never_exceeds_the_budget(rows: list[tuple[int, int]], cap: int) -> None:
     planned, sent, done = perfect_sends([gap for gap, _ in rows], [service for _, service in rows], cap)
     known = info([0.0] * len(rows), [0.0] * len(rows), cap=cap)
-    known = replace(known, scheduled_ns=START + np.array(planned), marked_ns=START + np.array(sent))
+    known = replace(known, scheduled_ns=START + np.array(planned), send_time_ns=START + np.array(sent))
     found = records(*[(i, 0.0, 0.0, Outcome.OK) for i in range(len(rows))])
     found["sent_ns"], found["done_ns"] = START + np.array(sent), START + np.array(done)
     times = times_of(np.random.default_rng(len(rows)).permutation(found), known)
@@ -188,7 +188,7 @@ def test_a_perfect_tool_has_no_lag_and_never_exceeds_the_budget(rows: list[tuple
 def test_response_is_wait_and_lag_and_service_to_the_nanosecond(rows: list[tuple[int, int, int]], cap: int) -> None:
     scheduled = START + np.cumsum([gap for gap, _, _ in rows])
     sent = scheduled + np.array([late for _, late, _ in rows])
-    known = replace(info([0.0] * len(rows), [0.0] * len(rows), cap=cap), scheduled_ns=scheduled, marked_ns=sent)
+    known = replace(info([0.0] * len(rows), [0.0] * len(rows), cap=cap), scheduled_ns=scheduled, send_time_ns=sent)
     found = records(*[(i, 0.0, 0.0, Outcome.OK) for i in range(len(rows))])
     found["sent_ns"], found["done_ns"] = sent, sent + np.array([service for _, _, service in rows])
     times = times_of(found, known)

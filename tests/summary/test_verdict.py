@@ -25,7 +25,7 @@ def run(
 
 
 def whats(verdict: Verdict) -> list[str]:
-    return [reason["what"] for reason in verdict["reasons"]]
+    return [reason["rule"] for reason in verdict["reasons"]]
 
 
 def test_a_run_on_time_is_valid_and_has_no_reason() -> None:
@@ -61,7 +61,7 @@ def test_waiting_for_the_budget_caps_the_run_and_says_what_share_waited() -> Non
     verdict = judged(*capped_run())
     assert verdict["state"] == "CAPPED"
     (reason,) = verdict["reasons"]
-    assert reason["by"] == "budget"
+    assert reason["cause"] == "budget"
     assert "describe 1 in flight, not the asked 1.00/s: 90 % of the requests waited" in reason["text"]
 
 
@@ -80,7 +80,7 @@ def test_a_closed_loop_is_judged_neither_by_lag_nor_by_wait() -> None:
     closed = replace(known, asked_rate=math.inf, scheduled_ns=np.full(10, START, dtype=np.int64))
     assert judged(found, closed) == Verdict(state="VALID", reasons=[])
     assert judged(found, replace(closed, died=("collector",)))["state"] == "INVALID"
-    assert judged(found, replace(closed, counted_sent=11))["state"] == "INVALID"
+    assert judged(found, replace(closed, sent_count=11))["state"] == "INVALID"
 
 
 @pytest.mark.parametrize(
@@ -100,33 +100,37 @@ def test_a_few_that_wait_for_the_budget_are_not_held_against_the_rate() -> None:
     found, known = run(n=200, service_s=0.5)
     found["done_ns"][198] = START + 210 * S  # one slow answer holds the only permit, so the last one starts at 210
     found["sent_ns"][199], found["done_ns"][199] = START + 210 * S, START + 210 * S + S // 2
-    marks = known.marked_ns.copy()
+    marks = known.send_time_ns.copy()
     marks[199] = START + 210 * S
-    assert judged(found, replace(known, max_concurrency=1, marked_ns=marks))["state"] == "VALID"
+    assert judged(found, replace(known, max_concurrency=1, send_time_ns=marks))["state"] == "VALID"
 
 
 def test_an_interruption_is_named_and_changes_no_state() -> None:
     found, known = run()
     verdict = judged(found, replace(known, stopped_ns=START + 20 * S))
     assert (verdict["state"], whats(verdict)) == ("VALID", ["interrupted"])
-    assert verdict["reasons"][0]["by"] == "user"
+    assert verdict["reasons"][0]["cause"] == "user"
 
 
 def test_counts_that_disagree_break_the_books() -> None:
     found, known = run()
     stray = records((10, 0, 1, Outcome.OK))
-    unmarked = np.where(np.arange(10) == 3, 0, known.marked_ns)
+    unmarked = np.where(np.arange(10) == 3, 0, known.send_time_ns)
     unnamed = found.copy()
     unnamed["outcome"][0] = 77
     cases = [
-        (found, replace(known, counted_sent=9), "senders counted 9 sends, records and lost ones make 10"),
+        (found, replace(known, sent_count=9), "senders counted 9 sends, but records and lost requests add up to 10"),
         (np.concatenate([found, found[:2]]), known, "2 requests have a second record"),
-        (np.concatenate([found, stray]), known, "1 records name a request that is not in the plan"),
-        (found[:-1], known, "1 requests were sent and left no record"),
-        (found, replace(known, marked_ns=unmarked), "1 records are of requests that no sender marked as sent"),
-        (unnamed, known, "1 records end in an outcome that has no name"),
-        (found[:-1], replace(known, marked_ns=known.marked_ns * (np.arange(10) < 9)), "1 planned requests were never"),
-        (*run(service_s=5.0, cap=2), "5 requests were in flight where 2 were allowed"),
+        (np.concatenate([found, stray]), known, "1 records are of requests that are not in the plan"),
+        (found[:-1], known, "1 requests were sent and have no record"),
+        (found, replace(known, send_time_ns=unmarked), "1 records are of requests that no sender counted as sent"),
+        (unnamed, known, "1 records have an unknown outcome"),
+        (
+            found[:-1],
+            replace(known, send_time_ns=known.send_time_ns * (np.arange(10) < 9)),
+            "1 planned requests were never",
+        ),
+        (*run(service_s=5.0, cap=2), "5 requests were in flight, but --max-concurrency is 2"),
     ]
     for records_, facts_, sentence in cases:
         verdict = judged(records_, facts_)
@@ -145,7 +149,7 @@ def test_requests_that_were_due_and_held_back_at_an_interrupt_cap_the_run() -> N
     known = replace(info([0.0, 1.0, 2.0, 9.0], [0.0, None, None, None], cap=1), stopped_ns=START + 4 * S)
     verdict = judged(found, known)
     assert verdict["state"] == "CAPPED"
-    assert "2 more, due before the stop" in verdict["reasons"][0]["text"]
+    assert "2 more requests, due before the stop" in verdict["reasons"][0]["text"]
 
 
 def test_requests_that_were_due_while_permits_were_free_are_the_tools_doing() -> None:

@@ -1,4 +1,4 @@
-"""Run folders made up from arrays, so that what a comparison should find is known."""
+"""Run folders built from arrays, so that the result of a comparison is known in advance."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from collector.records.record import RECORD, ErrorKind, Outcome
 from collector.saved import run_folder
+from collector.summary.result import LAYOUT
 from tests.support.runs import START, S
 
 Floats = NDArray[np.float64]
@@ -28,7 +29,7 @@ def write_run(
     config: Mapping[str, Any] | None = None,
     confidence: float = 0.95,
 ) -> Path:
-    """Save a run of which every request was sent on time and ended (as `outcome` says, default ok) after so long."""
+    """Save a run whose requests were all sent on time and ended after `response_s` with `outcome` (default: ok)."""
     n = len(arrivals_s)
     folder.mkdir(parents=True)
     plan, records = np.zeros(n, run_folder.PLANNED), np.zeros(n, RECORD)
@@ -38,7 +39,7 @@ def write_run(
     records["done_ns"] = records["sent_ns"] + np.round(response_s * S).astype(np.int64)
     records["outcome"] = Outcome.OK if outcome is None else outcome
     records["error"] = np.where(records["outcome"] == Outcome.ERROR, ErrorKind.RESET, ErrorKind.NONE)
-    terms = {
+    parameters = {
         "max_concurrency": cap,
         "asked_rate": str(rate),
         "latency_from": "scheduled",
@@ -51,9 +52,9 @@ def write_run(
         "urls": [],
     }
     about = {"requests": n, **({} if digest is None else {"digest": digest})}
-    run = {"layout": run_folder.LAYOUT, "started_ns": START, "terms": terms, "plan": about, "config": config or {}}
+    run = {"layout": LAYOUT, "started_ns": START, "parameters": parameters, "plan": about, "config": config or {}}
     end: dict[str, Any] = {
-        "counted_sent": n,
+        "sent_count": n,
         "stopped_ns": None,
         "drained_ns": None,
         "ended_ns": int(records["done_ns"].max()),
@@ -62,7 +63,7 @@ def write_run(
     }
     (folder / run_folder.PLAN).write_bytes(plan.tobytes())
     (folder / run_folder.RECORDS).write_bytes(records.tobytes())
-    (folder / run_folder.MARKS).write_bytes(records["sent_ns"].tobytes())
+    (folder / run_folder.SEND_TIMES).write_bytes(records["sent_ns"].tobytes())
     (folder / run_folder.RUN).write_bytes(orjson.dumps(run))
-    (folder / run_folder.SUMMARY).write_bytes(orjson.dumps({"end": end}))
+    (folder / run_folder.SUMMARY).write_bytes(orjson.dumps({"layout": LAYOUT, "end": end}))
     return folder

@@ -11,14 +11,14 @@ S = 1_000_000_000
 START = 100 * S
 
 
-def info(scheduled_s: list[float], marked_s: list[float | None], *, cap: int = 100, rate: float = 1.0) -> RunInfo:
+def info(scheduled_s: list[float], sent_s: list[float | None], *, cap: int = 100, rate: float = 1.0) -> RunInfo:
     """Facts of a quiet run; seconds count from time zero, None is a request that was never sent."""
-    marks = [0 if mark is None else START + round(mark * S) for mark in marked_s]
+    send_times = [0 if time_ns is None else START + round(time_ns * S) for time_ns in sent_s]
     return RunInfo(
         scheduled_ns=np.array([START + round(time * S) for time in scheduled_s], dtype=np.int64),
         slo_ms=np.full(len(scheduled_s), np.nan),
-        marked_ns=np.array(marks, dtype=np.int64),
-        counted_sent=sum(mark != 0 for mark in marks),
+        send_time_ns=np.array(send_times, dtype=np.int64),
+        sent_count=sum(time_ns != 0 for time_ns in send_times),
         started_ns=START,
         max_concurrency=cap,
         asked_rate=rate,

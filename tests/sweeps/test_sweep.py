@@ -11,6 +11,7 @@ import pytest
 
 from collector.report.html.sweep import page
 from collector.report.terminal import chart
+from collector.summary.result import LAYOUT
 from collector.sweeps.knee import knee
 from collector.sweeps.point import Estimate, Point
 from loadgen.cli.sweep import rates
@@ -149,6 +150,16 @@ def test_a_sweep_does_not_continue_from_damaged_files(
     _, err = swept(finished_sweep, "--rates", "50,100", code=2)
     path.write_bytes(before)
     assert ("damaged" in err, says in err, "Traceback" in err) == (True, True, False)
+
+
+@pytest.mark.parametrize("name", ["sweep.json", "rate-50/run.json"])
+def test_a_sweep_of_another_layout_is_refused_in_one_line(name: str, finished_sweep: Path) -> None:
+    path = finished_sweep / name
+    before = path.read_bytes()
+    path.write_bytes(orjson.dumps({**orjson.loads(before), "layout": 1}))
+    _, err = swept(finished_sweep, "--rates", "50,100", code=2)
+    path.write_bytes(before)
+    assert f"{path}: layout 1, expected layout {LAYOUT}; make it again, or read it with the version that" in err
 
 
 @pytest.fixture(scope="module")

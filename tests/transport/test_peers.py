@@ -164,7 +164,7 @@ def test_a_run_of_jobs_against_a_real_server_fetches_every_video_and_leaves_no_j
     kept = ("--save-dir", str(tmp_path), "--transport", transport, "--max-concurrency", "4", "--senders", "1")
     result = bench(*words, *kept, "--base-url", url, "--num-prompts", "6", "--warmup-requests", "1")
     assert (result["outcomes"]["ok"], result["peak_memory_mb_max"], result["errors"]) == (6, 7.0, {})
-    assert result["self"]["sender 0"]["undeleted"] == 0
+    assert result["processes"]["sender 0"]["undeleted"] == 0
     assert [file.read_bytes() for file in tmp_path.glob("*.mp4")] == [VIDEO] * 6
     assert 0 < result["completion_width"]["p50"] <= result["service"]["max"]
     assert routes[1][-1]["files"][0][1] == "image/png"

@@ -23,7 +23,7 @@ def verdict(result: Result) -> str:
     state, reasons = result["verdict"]["state"], result["verdict"]["reasons"]
     partial = " (partial)" if result["partial"] else ""
     meaning = UNTIL_STOP if partial and state == "VALID" else MEANING.get(state, "")
-    items = "".join(f"<li><strong>{text(reason['by'])}</strong>: {text(reason['text'])}</li>" for reason in reasons)
+    items = "".join(f"<li><strong>{text(reason['cause'])}</strong>: {text(reason['text'])}</li>" for reason in reasons)
     judged = _WHY_CLOSED if result["offered"]["asked_rate"] == "inf" else _WHY_VALID
     why = f"<ul>{items}</ul>" if items else note(judged if result["offered"]["sent"] else _WHY_EMPTY)
     warnings = (result.get(key) or {} for key in ("stationarity", "arrival_audit"))
@@ -183,6 +183,6 @@ def server(result: Result) -> str:
 
 def tool(result: Result) -> str:
     """What the processes of this tool cost, and what they saw of the machine."""
-    rows = [[Cell(name), Cell(said, number=False)] for name, said in processes.lines(result["self"])]
+    rows = [[Cell(name), Cell(said, number=False)] for name, said in processes.lines(result["processes"])]
     heads = [Cell("process", number=False), Cell("what it took", number=False)]
     return table("This tool's own processes, and the machine", heads, rows) if rows else ""

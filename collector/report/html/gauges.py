@@ -89,9 +89,9 @@ def said(result: Mapping[str, Any]) -> str:
     if found is None:
         return ""
     warnings = "".join(note(f"Warning: {text}.") for text in server_metrics.warnings(found))
-    moved = found["moved"]
+    moved = found["changed"]
     if not moved:
-        return warnings + note(f"None of {found['still']} series moved.")
+        return warnings + note(f"None of {found['unchanged']} series changed.")
     keys = ("min", "mean", "max")
     rows = ([Cell(one["name"]), *(_cell(one, key) for key in keys)] for one in moved[:MOST_ROWS])
     more = f"{len(moved) - MOST_ROWS} more that moved are in the JSON." if len(moved) > MOST_ROWS else ""

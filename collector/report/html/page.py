@@ -47,7 +47,7 @@ def _drawn(result: Mapping[str, Any], series: Series, moved: Sequence[Moved]) ->
 
 
 def _labels(result: Mapping[str, Any]) -> list[str]:
-    return server_metrics.labels(result["server_metrics"]["moved"])
+    return server_metrics.labels(result["server_metrics"]["changed"])
 
 
 def _body(result: Mapping[str, Any], series: Series, drawn: Mapping[str, Drawn]) -> str:

@@ -90,11 +90,11 @@ def _meaning(side: Side) -> str:
 
 
 def _reasons(side: Side) -> list[str]:
-    return [f"{reason['by']}: {reason['text']}" for reason in side["verdict"]["reasons"]]
+    return [f"{reason['cause']}: {reason['text']}" for reason in side["verdict"]["reasons"]]
 
 
 def _warnings(comparison: Comparison) -> list[str]:
-    differs = comparison["differs"]
+    differs = comparison["workload_differences"]
     forced = [f"different workloads (A / B): {'; '.join(differs)}"] if differs else []
     return [*forced, *comparison["notes"]]
 
@@ -104,7 +104,7 @@ def _table(comparison: Comparison) -> Table:
     for name in ("", "A", "B", "change", f"{quantity.share(comparison['confidence'])} sure", ""):
         table.add_column(name, justify="right" if name else "left", no_wrap=name in ("A", "B", "change"))
     for found, cells in _rows(comparison):
-        style = _STYLES.get(found["is_now"] or "", "")
+        style = _STYLES.get(found["conclusion"] or "", "")
         table.add_row(*(Text(cell, style=style if cell == cells[-1] else "") for cell in cells))
     return table
 
@@ -116,9 +116,9 @@ def _rows(comparison: Comparison) -> Iterator[tuple[Difference, tuple[str, ...]]
             continue
         change = _signed(found, found["change"])
         interval = _interval(found) if found["change_ci"] else found["no_interval"] or ""
-        is_now = found["is_now"] if found["is_now"] in _STYLES else ""
+        conclusion = found["conclusion"] if found["conclusion"] in _STYLES else ""
         values = (_value(found, found["a"]), _value(found, found["b"]))
-        yield found, (found["figure"].replace("_", " "), *values, change, interval, is_now or "")
+        yield found, (found["figure"].replace("_", " "), *values, change, interval, conclusion or "")
 
 
 def _methods(comparison: Comparison) -> Iterator[str]:
@@ -126,10 +126,10 @@ def _methods(comparison: Comparison) -> Iterator[str]:
         yield "intervals: from those of the two results, taken as independent"
         return
     drawn = "the same requests of both" if comparison["paired"] else "each run by itself"
-    blocks = sorted({found["block"] for found in comparison["figures"]} - {0})
+    blocks = sorted({found["block_length"] for found in comparison["figures"]} - {0})
     longest = f" in blocks of up to {blocks[-1]:,} requests" if blocks else ""
     yield f"intervals: bootstrap{longest}, {drawn}; each figure for itself"
-    wider = max(found["wider"] for found in comparison["figures"])
+    wider = max(found["width_factor"] for found in comparison["figures"])
     if wider > 1:
         yield f"and up to {wider:.2f} times as wide, as it is uncertain how long these series remember"
 

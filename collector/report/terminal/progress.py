@@ -114,7 +114,7 @@ class _Picture:
 
 def pieces(snapshot: Snapshot) -> list[str]:
     """Name the figures of a snapshot, each short enough to stay in one line."""
-    left_s = snapshot["left_s"]
+    remaining_s = snapshot["remaining_s"]
     return [
         f"{snapshot['done']}/{snapshot['planned']} done",
         f"{snapshot['failed']} failed",
@@ -125,16 +125,16 @@ def pieces(snapshot: Snapshot) -> list[str]:
         f"p50 {quantity.seconds(snapshot['p50_s'])}",
         f"p99 {quantity.seconds(snapshot['p99_s'])}",
         f"{_clock(snapshot['elapsed_s'])} gone",
-        f"{quantity.UNKNOWN if left_s is None else _clock(left_s)} left",
+        f"{quantity.UNKNOWN if remaining_s is None else _clock(remaining_s)} left",
     ]
 
 
 def _silent(snapshot: Snapshot) -> list[str]:
     """Name the requests that have had no answer for conspicuously long, if any; that of a job comes at its end."""
-    if not snapshot["silent"]:
+    if not snapshot["unanswered"]:
         return []
-    oldest = f"the oldest (request {snapshot['silent_index']}) since {round(snapshot['silent_s'] or 0)} s"
-    return [f"{snapshot['silent']} unanswered, {oldest}"]
+    oldest = f"the oldest (request {snapshot['unanswered_index']}) since {round(snapshot['unanswered_s'] or 0)} s"
+    return [f"{snapshot['unanswered']} unanswered, {oldest}"]
 
 
 def fill(words: list[str], width: int) -> list[str]:

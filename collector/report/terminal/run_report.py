@@ -62,7 +62,7 @@ def _verdict(result: Result) -> Iterator[RenderableType]:
     meaning = UNTIL_STOP if partial and state == "VALID" else MEANING[state]
     yield Text.assemble((state + partial, STYLES[state]), f": {meaning}")
     for reason in result["verdict"]["reasons"]:
-        yield Padding(Text(printable(f"{reason['by']}: {reason['text']}")), (0, 0, 0, 2))
+        yield Padding(Text(printable(f"{reason['cause']}: {reason['text']}")), (0, 0, 0, 2))
 
 
 def _offered(result: Result) -> Iterator[RenderableType]:
@@ -88,9 +88,9 @@ def _offered(result: Result) -> Iterator[RenderableType]:
 def _arrivals(audit: ArrivalAudit) -> str:
     """Name the verdict of the audit, of gaps that are random, and where the sends were furthest from the plan."""
     parts = []
-    if audit["p"] is not None:
+    if audit["p_value"] is not None:
         found = "not what was asked for" if audit["warning"] else "as asked for"
-        parts.append(f"{audit['gaps']} planned gaps are {found} (Kolmogorov-Smirnov, p = {audit['p']:.2g})")
+        parts.append(f"{audit['gaps']} planned gaps are {found} (Kolmogorov-Smirnov, p = {audit['p_value']:.2g})")
     if audit["per_second"] is not None:
         worst = audit["per_second"]["worst"]
         off = f"second {worst['at_s']}, the furthest off: {worst['planned']} planned, {worst['sent']} sent"
@@ -214,7 +214,7 @@ def _media(result: Result) -> Iterator[RenderableType]:
 def _tool(result: Result) -> Iterator[RenderableType]:
     """Yield what this tool cost, and what it saw of the machine."""
     table = _grid()
-    for name, text in processes.lines(result["self"]):
+    for name, text in processes.lines(result["processes"]):
         _row(table, name, text)
     if table.row_count:
         yield from (Text(), table)
@@ -254,8 +254,8 @@ def _errors(result: Result) -> Iterator[RenderableType]:
 
 def _retry_after(found: RetryAfter) -> str:
     """How many answers asked to come back later, and that nobody did."""
-    span = " to ".join(dict.fromkeys((quantity.seconds(found["least_s"]), quantity.seconds(found["most_s"]))))
-    if found["least_s"] is None:
+    span = " to ".join(dict.fromkeys((quantity.seconds(found["min_s"]), quantity.seconds(found["max_s"]))))
+    if found["min_s"] is None:
         span = f"a date ({found['example']})"
     return f"in {found['count']} answers: {span}; none was sent again"
 

@@ -1,4 +1,4 @@
-"""What the pages of `--server-metrics` said, for people: what is wrong with them first, then the series that moved."""
+"""The server's metrics in the terminal report: failed scrapes first, then the series that changed."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ def rows(result: Result) -> Iterator[RenderableType]:
         return
     yield Text()
     yield from (Text(printable(f"warning: {text}"), style="yellow") for text in warnings(found))
-    if found["moved"]:
+    if found["changed"]:
         yield _table(found)
     else:
-        yield Text(f"server metrics: none of {found['still']} series moved", style="dim")
+        yield Text(f"server metrics: none of {found['unchanged']} series changed", style="dim")
 
 
 def warnings(found: ServerMetrics) -> Iterator[str]:
@@ -40,8 +40,8 @@ def warnings(found: ServerMetrics) -> Iterator[str]:
 def _of_page(page: PageFigures) -> Iterator[str]:
     if page["failed"]:
         counts = f"{page['failed']} of {page['scrapes']} scrapes failed"
-        yield f"--server-metrics {page['url']}: {counts}; the first: {page['problem']}"
-    if page["left_out"]:
+        yield f"--server-metrics {page['url']}: {counts}; the first: {page['error']}"
+    if page["truncated"]:
         limits = "2,000 of names up to 1,000 characters are"
         yield f"--server-metrics {page['url']}: has more series than are kept: {limits}"
 
@@ -51,10 +51,10 @@ def _table(found: ServerMetrics) -> Table:
     table.add_column("server metrics", overflow="fold")
     for name in ("min", "mean", "max"):
         table.add_column(name, justify="right", no_wrap=True)
-    for one, label in list(zip(found["moved"], labels(found["moved"]), strict=True))[:MOST_ROWS]:
+    for one, label in list(zip(found["changed"], labels(found["changed"]), strict=True))[:MOST_ROWS]:
         table.add_row(Text(printable(label)), *(_figure(one, one[key]) for key in ("min", "mean", "max")))
-    if (more := len(found["moved"]) - MOST_ROWS) > 0:
-        table.add_row(Text(f"and {more} more that moved, in the JSON", style="dim"), "", "", "")
+    if (more := len(found["changed"]) - MOST_ROWS) > 0:
+        table.add_row(Text(f"and {more} more that changed, in the JSON", style="dim"), "", "", "")
     return table
 
 
