@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.report import json
-from collector.report.saved_report import page_of
+from collector.report.saved_report import html_page
 from collector.report.terminal import run_report
 from collector.saved.run_folder import read_run
 from loadgen.cli import bench_options, output_files
@@ -52,7 +52,7 @@ def _report(session: Session, measured: CompletedRun, run_dir: Path | None) -> i
     if arguments.html is not None:
         assert run_dir is not None
         saved = read_run(run_dir)
-        output_files.write(arguments.html, page_of(measured.result, saved, saved.info), output_files.PAGE)
+        output_files.write(arguments.html, html_page(measured.result, saved, saved.info), output_files.PAGE)
     return exit_code(measured.result, measured, arguments.strict, arguments.min_slo_attainment)
 
 

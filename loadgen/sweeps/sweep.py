@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
-from collector.report.saved_report import shown_of
+from collector.report.saved_report import damage_reported
 from collector.saved.run_folder import read_run
 from collector.sweeps.knee import Knee, knee
 from collector.sweeps.point import Point, point_of
@@ -127,7 +127,7 @@ def _point(folder: SweepDir, runner: Runner, rate: float, tell: Tell) -> Point |
     """The point of a rate, from a run that was finished before or made now; a run that did not come to its end."""
     if (saved := folder.finished(rate)) is not None:
         tell(f"{rate:g}/s: finished before")
-        with shown_of(saved.folder):
+        with damage_reported(saved.folder):
             return point_of(saved, rate)
     tell(f"{rate:g}/s")
     try:
