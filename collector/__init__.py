@@ -1,1 +1,1 @@
-"""Owns what was measured: the record, the statistics and the reports. Knows nothing of how the load is made."""
+"""Records, statistics and reports of a run; independent of how the load is generated."""

@@ -1,4 +1,4 @@
-"""`python -m collector DIR...` reports saved runs."""
+"""`python -m collector DIR...` prints the reports of saved runs."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""The command line of saved runs: `python -m collector`, and the parser that both packages use."""
+"""The command line for saved runs (`python -m collector`), and the argument parser of both packages."""

@@ -1,1 +1,1 @@
-"""How a summary is shown: on the terminal, as JSON, as a page. It computes no figure of its own."""
+"""Reports of a run summary: terminal, JSON and HTML. Nothing is computed here."""

@@ -1,4 +1,4 @@
-"""The JSON report: figures and circumstances in one document, keys in a fixed order."""
+"""The JSON report: figures and run metadata in one document, keys in the order of KEYS."""
 
 import math
 import re
@@ -9,7 +9,7 @@ import orjson
 
 from collector.summary.result import LAYOUT, Figures, Result, ServerMetrics
 
-# what JSON need not escape and a terminal obeys: DEL, and the controls from U+0080 on
+# control characters that JSON does not escape but a terminal obeys: DEL, and U+0080 to U+009F
 _CONTROLS: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
 KEYS: Final = (
     "layout",
@@ -41,11 +41,11 @@ def assemble(
     task: str,
     server_metrics: ServerMetrics | None = None,
 ) -> Result:
-    """Put figures and circumstances together, JSON-native; `slo` (unit_ms, ...) joins what the figures say of the SLO.
+    """Merge figures and run metadata into JSON-native values; `slo` (unit_ms, ...) is added to the SLO figures.
 
-    Secrets must not be in `config`: nothing is taken out here.
+    `config` must hold no secrets: nothing is removed here.
     """
-    whole: dict[str, object] = {
+    values: dict[str, object] = {
         "layout": LAYOUT,
         **figures,
         "backend": backend,
@@ -60,19 +60,19 @@ def assemble(
         "server_metrics": server_metrics,
         "media": media,
     }
-    return cast("Result", {key: native(whole[key]) for key in KEYS})
+    return cast("Result", {key: native(values[key]) for key in KEYS})
 
 
 def dump(result: Mapping[str, object]) -> bytes:
-    """Write a result as UTF-8 JSON, indented by two, a newline at the end; no character in it drives a terminal."""
-    written = orjson.dumps(native(result), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    return _CONTROLS.sub(lambda found: b"\\u00%02x" % found[0][-1], written)
+    """Write a result as UTF-8 JSON, indented by two, with a final newline and without control characters."""
+    encoded = orjson.dumps(native(result), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return _CONTROLS.sub(lambda match: b"\\u00%02x" % match[0][-1], encoded)
 
 
 def native(value: object) -> object:
-    """Make a value JSON can hold: nan is null, infinity "inf", an unknown type its text.
+    """Convert to a JSON-native value: nan becomes null, infinity "inf", an unknown type its text.
 
-    A run must not be lost to an odd path or server message in its report, so bytes that are no UTF-8 become "?".
+    Text that is not valid UTF-8 becomes "?", so that an odd path or server message cannot lose a report.
     """
     match value:
         case None | bool() | int():

@@ -1,4 +1,4 @@
-"""A saved run reported again, with other questions than it was made with."""
+"""The report of a saved run, computed again, with other settings if wanted."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,25 +26,25 @@ LATENCIES: Final = ("scheduled", "sent")
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A saved run, its facts as they were asked for, and the `result` (the JSON of the report) that comes of them."""
+    """A saved run, its run info with the settings applied, and `result`, the JSON report."""
 
     saved: SavedRun
     info: RunInfo
     result: Result
 
     def page(self) -> bytes:
-        """Write the report as one HTML file in UTF-8 that asks no network."""
-        with shown_of(self.saved.folder):
-            return page_of(self.result, self.saved, self.info)
+        """Return the report as one self-contained HTML file in UTF-8."""
+        with damage_reported(self.saved.folder):
+            return html_page(self.result, self.saved, self.info)
 
     def percentiles(self, shares: Mapping[str, float]) -> Percentiles:
-        """Give further percentiles with their intervals, in seconds, by name: `{"99.5": 0.995}`."""
+        """Return more percentiles and their intervals in seconds; `shares` is {name: fraction}, {"99.5": 0.995}."""
         times = clock.of_run(clock.first_records(self.saved.records, self.info.planned), self.info)
-        return percentiles.of(times, shares, self.info.confidence)
+        return percentiles.compute(times, shares, self.info.confidence)
 
-    def export(self, form: str, place: Path) -> int:
-        """Write a row a planned request to a new file, as csv, jsonl or parquet; return how many rows."""
-        return export.write(self.saved, self.info, form, place)
+    def export(self, file_format: str, path: Path) -> int:
+        """Write one row per planned request to a new csv, jsonl or parquet file; return the number of rows."""
+        return export.write(self.saved, self.info, file_format, path)
 
 
 def report(
@@ -54,10 +54,10 @@ def report(
     slo_ms: float | None = None,
     confidence: float | None = None,
 ) -> Report:
-    """Report a folder of `--run-dir`; None leaves it at what the run was made with.
+    """Report a folder of `--run-dir`; None keeps the setting of the run.
 
     `latency_from` is "scheduled" or "sent", `slo_ms` a target for every request, `confidence` that of every interval
-    (0.5 to 0.9999). Raises RunError, which says what is wrong with the folder or with these.
+    (0.5 to 0.9999). Raises RunError, for a folder that cannot be read or a setting out of range.
     """
     _check(latency_from, slo_ms, confidence)
     saved = read_run(Path(folder))
@@ -72,7 +72,7 @@ def report(
 
 
 def again(saved: SavedRun, info: RunInfo, slo: Mapping[str, object] | None = None) -> Result:
-    """Compute the result of a saved run anew; `slo` says where targets come from, if not from where they did."""
+    """Compute the result of a saved run; `slo` replaces the run's description of its SLO targets."""
     run, figures = saved.run, summarise(saved.records, info, saved.notes)
     return json.assemble(
         figures,
@@ -90,25 +90,25 @@ def again(saved: SavedRun, info: RunInfo, slo: Mapping[str, object] | None = Non
     )
 
 
-def page_of(result: Result, saved: SavedRun, info: RunInfo) -> bytes:
-    """Draw the page of a result from the records that it comes of."""
-    moved = metrics_series.moved(saved.scrapes, info.started_ns)
-    return page(result, Series.of_run(saved.records, info, info.stalls), moved)
+def html_page(result: Result, saved: SavedRun, info: RunInfo) -> bytes:
+    """Return the HTML page of a result and the saved records it was computed from."""
+    changed = metrics_series.moved(saved.scrapes, info.started_ns)
+    return page(result, Series.of_run(saved.records, info, info.stalls), changed)
 
 
 @contextmanager
-def shown_of(folder: Path) -> Iterator[None]:
-    """What a run says of warm-ups and of its processes is drawn as it was saved, if it can be."""
+def damage_reported(folder: Path) -> Iterator[None]:
+    """Raise RunError where a damaged file holds metadata that cannot be shown."""
     try:
         yield
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise RunError(f"{folder}: {RUN} or {SUMMARY} is damaged (what it says cannot be shown: {error})") from None
+        raise RunError(f"{folder}: {RUN} or {SUMMARY} is damaged (its content cannot be shown: {error})") from None
 
 
 def _check(latency_from: str | None, slo_ms: float | None, confidence: float | None) -> None:
     if latency_from is not None and latency_from not in LATENCIES:
-        raise RunError(f"latency_from {latency_from!r:.40}: is {' or '.join(LATENCIES)}")
+        raise RunError(f"latency_from {latency_from!r:.40}: must be {' or '.join(LATENCIES)}")
     if slo_ms is not None and not 0 < slo_ms < 1e12:
-        raise RunError(f"slo_ms {slo_ms:g}: is above 0, and below 1e12")
+        raise RunError(f"slo_ms {slo_ms:g}: must be above 0 and below 1e12")
     if confidence is not None and not 0.5 <= confidence <= 0.9999:
-        raise RunError(f"confidence {confidence:g}: is between 0.5 and 0.9999")
+        raise RunError(f"confidence {confidence:g}: must be between 0.5 and 0.9999")

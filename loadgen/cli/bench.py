@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.report import json
-from collector.report.saved_report import page_of
+from collector.report.saved_report import html_page
 from collector.report.terminal import run_report
 from collector.saved.run_folder import read_run
 from loadgen.cli import bench_options, output_files
@@ -53,7 +53,7 @@ def _report(session: Session, completed: CompletedRun, run_dir: Path | None) -> 
     if arguments.html is not None:
         assert run_dir is not None
         saved = read_run(run_dir)
-        output_files.write(arguments.html, page_of(completed.result, saved, saved.info), output_files.PAGE)
+        output_files.write(arguments.html, html_page(completed.result, saved, saved.info), output_files.PAGE)
     return exit_code(completed.result, completed, arguments.strict, arguments.min_slo_attainment)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
-from collector.report.saved_report import shown_of
+from collector.report.saved_report import damage_reported
 from collector.saved.run_folder import read_run
 from collector.summary.result import LAYOUT
 from collector.sweeps.knee import Knee, knee
@@ -127,7 +127,7 @@ def _point(folder: SweepDir, runner: Runner, rate: float, notify: Notify) -> Poi
     """Return the point of a rate, from an earlier run or a new one; an incomplete new run is returned itself."""
     if (saved := folder.finished(rate)) is not None:
         notify(f"{rate:g}/s: already finished")
-        with shown_of(saved.folder):
+        with damage_reported(saved.folder):
             return point_of(saved, rate)
     notify(f"{rate:g}/s")
     try:

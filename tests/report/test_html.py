@@ -21,10 +21,10 @@ from collector.records.record import RECORD, ErrorKind, Outcome
 from collector.records.stalls import STALL
 from collector.report import json
 from collector.report.html import distribution, plots
+from collector.report.html.downsampling import downsample_points, downsample_steps
 from collector.report.html.page import page
 from collector.report.html.plot import Plot, scatter, significant
 from collector.report.html.series import Series
-from collector.report.html.thinning import scattered, stepped
 from collector.summary.run_info import RunInfo, RunNotes
 from collector.summary.summary import summarise
 from collector.text import quantity
@@ -65,7 +65,7 @@ def capped() -> tuple[NDArray[np.void], RunInfo]:
     return records(*rows), known
 
 
-def page_of(found: NDArray[np.void], known: RunInfo, text: str = "plain") -> str:
+def html_page(found: NDArray[np.void], known: RunInfo, text: str = "plain") -> str:
     return page(result(found, known, text), Series.of_run(found, known, known.stalls)).decode()
 
 
@@ -110,19 +110,21 @@ points = st.lists(st.tuples(st.floats(0, 1e6), st.floats(1e-9, 1e6)), min_size=1
 
 
 @given(points, st.integers(4, 50))
-def test_thinned_points_are_few_and_in_order_and_keep_both_extremes(rows: list[tuple[float, float]], most: int) -> None:
+def test_downsampled_points_are_few_and_in_order_and_keep_both_extremes(
+    rows: list[tuple[float, float]], most: int
+) -> None:
     x, y = np.array(rows, dtype=np.float64).T
-    kept = scattered(x, y, most)
+    kept = downsample_points(x, y, most)
     assert len(kept) <= most
     assert np.all(np.diff(kept) > 0)
     assert (y[kept].min(), y[kept].max()) == (y.min(), y.max())
-    assert np.array_equal(kept, scattered(x, y, most))
+    assert np.array_equal(kept, downsample_points(x, y, most))
 
 
 @given(points, st.integers(1, 10))
-def test_thinned_steps_keep_ends_and_extremes(rows: list[tuple[float, float]], columns: int) -> None:
+def test_downsampled_steps_keep_ends_and_extremes(rows: list[tuple[float, float]], columns: int) -> None:
     x, y = np.array(sorted(rows), dtype=np.float64).T
-    kept = stepped(x, y, columns)
+    kept = downsample_steps(x, y, columns)
     assert len(kept) <= 4 * columns
     assert (kept[0], kept[-1]) == (0, len(x) - 1)
     assert (y[kept].min(), y[kept].max()) == (y.min(), y.max())
@@ -131,7 +133,7 @@ def test_thinned_steps_keep_ends_and_extremes(rows: list[tuple[float, float]], c
 def test_a_level_lasts_until_the_next_step_that_is_drawn() -> None:
     x = np.concatenate([np.linspace(0, 1, 40), [10.0]])
     y = np.concatenate([np.arange(39.0), [7.0, 3.0]])
-    kept = stepped(x, y, 4)
+    kept = downsample_steps(x, y, 4)
     assert y[kept][-2:].tolist() == [7.0, 3.0]
 
 
@@ -183,11 +185,11 @@ def test_requests_in_flight_are_counted_from_instant_to_instant() -> None:
     assert line(plot, "in flight") == [1, 2, 1, 2, 1, 0]
 
 
-def test_hiccups_before_and_after_the_run_are_not_drawn() -> None:
+def test_stalls_before_and_after_the_run_are_not_drawn() -> None:
     found, known = run(20)
     stalls = np.array([(0, START - S, S), (0, START, S // 2), (0, START + 99 * S, S)], STALL)
     plot = plots.lag(Series.of_run(found, known, stalls)).plot
-    shown = np.array(line(plot, "hiccup of the machine: 1"))
+    shown = np.array(line(plot, "machine stall: 1"))
     assert shown[~np.isnan(shown)].tolist() == [0.5]
 
 
@@ -197,10 +199,10 @@ def test_every_missed_request_is_drawn_while_they_are_few() -> None:
     found["done_ns"] = found["sent_ns"] + 100_000_000
     found["done_ns"][[5, 700, 15_000]] += 200_000_000
     shown = plots.latency(series_of(found, known), targets=True)
-    missed = np.array(line(shown.plot, "succeeded, missed its SLO: 3"))
+    missed = np.array(line(shown.plot, "missed the SLO: 3"))
     assert np.count_nonzero(~np.isnan(missed)) == 3
-    assert len(shown.plot.x) <= plots.MOST + 3
-    assert f"of {n:,} are drawn" in shown.note
+    assert len(shown.plot.x) <= plots.MAX_POINTS + 3
+    assert f"of {n:,} points are shown" in shown.note
 
 
 def test_a_distribution_is_of_order_statistics_and_its_band_that_of_the_percentile_table() -> None:
@@ -228,34 +230,34 @@ def test_a_time_that_was_always_zero_is_named_and_not_drawn() -> None:
     found, known = run(40)
     shown = distribution.distribution(series_of(found, known), result(found, known))
     assert "wait" not in [each.label for each in shown.plot.lines]
-    assert "wait is not drawn: it was 0 for all 40." in shown.note
+    assert "wait is not plotted: it was 0 for all 40." in shown.note
 
 
 def test_the_parts_of_the_page_stand_in_order_the_verdict_first() -> None:
-    titles = re.findall(r"<h2>(.*?)</h2>", page_of(*run(60, failed=2)))
+    titles = re.findall(r"<h2>(.*?)</h2>", html_page(*run(60, failed=2)))
     assert titles == [
-        *("VALID", "Headline figures", "ExpectedMedia and achieved rate", "Response over time", "Distributions"),
+        *("VALID", "Key figures", "Requested and achieved rate", "Response over time", "Distributions"),
         *("Requests in flight", "Lag and the machine", "SLO attainment by class", "Errors"),
-        *("What the server says of itself", "Configuration and environment"),
+        *("Server-reported times and memory", "Configuration and environment"),
     ]
 
 
 def test_a_run_whose_rate_changes_has_every_figure_over_time() -> None:
     found, known = run(60, failed=2)
     rising = replace(known, rate_series=((0.0, 10.0), (3.0, 30.0)))
-    text = Reader(page_of(found, rising)).text
+    text = Reader(html_page(found, rising)).text
     rows = result(found, rising)["over_time"]
     assert len(rows) == 3
     assert "Figures over time" in text
     for figure in ("13.3/s", "20.0/s", "26.7/s", "to 3.00 s", quantity.seconds(rows[1]["latency"]["p50"])):
         assert figure in text, figure
     assert "needs n >= 368" in text
-    assert "Figures over time" not in Reader(page_of(found, known)).text
+    assert "Figures over time" not in Reader(html_page(found, known)).text
 
 
 def test_n_and_failures_stand_beside_the_figures() -> None:
     found, known = run(60, failed=2)
-    text = Reader(page_of(found, known)).text
+    text = Reader(html_page(found, known)).text
     told = result(found, known)["response"]
     assert "n = 58, 2 failed" in text
     assert f"needs n >= {told['needs_n']['p99']:,}" in text
@@ -265,23 +267,23 @@ def test_n_and_failures_stand_beside_the_figures() -> None:
 
 @pytest.mark.parametrize(
     ("n", "failed", "why"),
-    [(0, 0, "Nothing was sent, so there is nothing to draw."), (5, 5, "none succeeded"), (1, 0, "have no rate")],
+    [(0, 0, "Nothing was sent, so there is nothing to plot."), (5, 5, "none succeeded"), (1, 0, "have no rate")],
 )
 def test_a_figure_that_is_not_known_says_why(n: int, failed: int, why: str) -> None:
-    assert why in Reader(page_of(*run(n, failed=failed))).text
+    assert why in Reader(html_page(*run(n, failed=failed))).text
 
 
 def test_a_percentile_among_those_that_never_ended_says_so() -> None:
     rows = [(i, float(i), i + 0.5, Outcome.OK if i < 60 else Outcome.TIMEOUT) for i in range(100)]
     known = info([float(i) for i in range(100)], [float(i) for i in range(100)])
-    assert "falls among those that never ended" in Reader(page_of(records(*rows), known)).text
+    assert "falls among requests that did not complete" in Reader(html_page(records(*rows), known)).text
 
 
 def test_reasons_and_warnings_stand_with_the_verdict() -> None:
     found, known = capped()
     told = {**result(found, known), "stationarity": {"warning": "It drifts."}}
     html = page(told, series_of(found, known)).decode()
-    first = html[html.index('<section class="verdict') : html.index("Headline figures")]
+    first = html[html.index('<section class="verdict') : html.index("Key figures")]
     assert "CAPPED" in first
     assert "These figures describe 1 in flight" in first
     assert "It drifts." in first
@@ -289,31 +291,31 @@ def test_reasons_and_warnings_stand_with_the_verdict() -> None:
 
 def test_the_page_says_how_well_completions_are_known_and_what_that_leaves_undecided() -> None:
     known = replace(info([0, 0], [0, 0]), slo_enabled=True, slo_ms=np.array([3500.0, 9000.0]))
-    html = page_of(jobs((0, 1, 2, 4), (0, 1, 1.5, 2)), known)
+    html = html_page(jobs((0, 1, 2, 4), (0, 1, 1.5, 2)), known)
     assert "known to within p50 500 ms, p99 1.00 s, max 1.00 s" in html
-    assert "1 not met are undecided" in html
-    assert "are undecided" not in page_of(*run(8))
+    assert "1 not met are undecided within" in html
+    assert "are undecided" not in html_page(*run(8))
 
 
 def test_text_from_elsewhere_is_never_markup() -> None:
     found, known = run(30, failed=3)
-    plain, hostile = Reader(page_of(found, known)), Reader(page_of(found, known, HOSTILE))
+    plain, hostile = Reader(html_page(found, known)), Reader(html_page(found, known, HOSTILE))
     assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in plain.elements]
     assert HOSTILE in hostile.text
 
 
 def test_odd_characters_do_not_cost_the_page() -> None:
-    assert "a?b" in page_of(*run(3), "a\udcffb")
+    assert "a?b" in html_page(*run(3), "a\udcffb")
 
 
 def test_the_data_end_where_their_element_ends() -> None:
     found, known = run(30, failed=3)
-    names = [each["name"] for each in drawn(page_of(found, known, HOSTILE))]
+    names = [each["name"] for each in drawn(html_page(found, known, HOSTILE))]
     assert names == ["rates", "latency", "attained", "distribution", "in_flight", "lag"]
 
 
 def test_the_page_names_no_address_and_allows_only_what_is_in_it() -> None:
-    html = page_of(*run(30))
+    html = html_page(*run(30))
     elements = Reader(html).elements
     assert [value for _, attrs in elements for name, value in attrs.items() if name in ("src", "href")] == ["data:,"]
     assert not any(name.startswith("on") or name == "style" for _, attrs in elements for name in attrs)
@@ -338,12 +340,12 @@ def test_the_embedded_library_is_that_of_npm_1_6_32_unmodified(name: str, digest
     content = (HTML / name).read_bytes()
     assert hashlib.sha256(content).hexdigest() == digest
     kept = " ".join(content.decode().split())
-    shown = page_of(*run(3))
+    shown = html_page(*run(3))
     assert (kept in " ".join(Reader(shown).text.split())) if name.endswith("LICENSE") else (content.decode() in shown)
 
 
 def test_a_long_run_makes_a_page_no_larger_than_a_short_one() -> None:
-    small, large = (len(page_of(*run(n, failed=n // 100))) for n in (20_000, 100_000))
+    small, large = (len(html_page(*run(n, failed=n // 100))) for n in (20_000, 100_000))
     assert large < 1.1 * small < 1_500_000
 
 
@@ -379,14 +381,14 @@ def test_a_browser_draws_every_plot_offline_and_has_no_complaint(tmp_path: Path)
     many, known = run(600)
     runs["changing"] = many, replace(known, rate_series=((0.0, 10.0), (30.0, 30.0)))
     for name, made in {**runs, "empty": run(0)}.items():
-        (tmp_path / f"{name}.html").write_text(page_of(*made, HOSTILE))
+        (tmp_path / f"{name}.html").write_text(html_page(*made, HOSTILE))
 
     async def look() -> None:
         async with tab() as found:
             for name, made in runs.items():
                 for width, dark in ((1280, False), (360, True)):
                     counts = await looked_at(found, tmp_path / f"{name}.html", width=width, dark=dark)
-                    assert len(counts) == len(drawn(page_of(*made)))
+                    assert len(counts) == len(drawn(html_page(*made)))
                     assert min(counts) >= 5, (name, width, counts)
             assert await looked_at(found, tmp_path / "empty.html", width=360, dark=False) == []
             await found.open(tmp_path / "healthy.html", dark=True)
@@ -401,7 +403,7 @@ def test_a_browser_draws_every_plot_offline_and_has_no_complaint(tmp_path: Path)
 
 
 def test_the_browser_would_tell_of_a_script_that_is_not_allowed(tmp_path: Path) -> None:
-    html = page_of(*run(5)).replace("</body>", "<script>window.hostile = 3</script></body>")
+    html = html_page(*run(5)).replace("</body>", "<script>window.hostile = 3</script></body>")
     (tmp_path / "page.html").write_text(html)
 
     async def look() -> tuple[list[str], object]:

@@ -12,7 +12,7 @@ from collector.records.record import ErrorKind, Outcome
 from collector.report import json
 from collector.report.terminal import processes
 from collector.report.terminal import run_report as terminal
-from collector.report.terminal.progress import fill, pieces, progress
+from collector.report.terminal.progress import figures, progress, wrap
 from collector.summary.result import ArrivalAudit, Figures, Result, SecondCount, SecondCounts, Snapshot
 from collector.summary.summary import RunInfo, RunNotes, summarise
 from collector.text import quantity
@@ -130,9 +130,9 @@ def test_the_table_shows_service_and_response_and_explains_its_gaps() -> None:
     assert re.search(r"response +service +wait +lag", text)
     assert re.search(r"p50 +500 ms +500 ms +0 us +0 us", text)
     assert re.search(r"p99 +- +- +0 us +0 us", text)
-    assert "1 requests never ended and rank as infinity" in text
+    assert "1 requests did not complete and count as infinite latency" in text
     assert "latency_* in the JSON is response" in text
-    assert "8 that succeeded (2 failed)" in text
+    assert "8 successful requests (2 failed)" in text
     assert "latency_* in the JSON is service" in printed(empty_run(), 80)
 
 
@@ -181,9 +181,15 @@ def test_a_percentile_shows_its_interval_or_how_many_requests_it_takes() -> None
 @pytest.mark.parametrize(
     ("arrival", "p", "planned", "sent", "text"),
     [
-        ("constant", None, 3, 3, "arrivals constant: every second has the sends that were planned for it"),
-        ("constant", None, 3, 1, "arrivals constant: second 7, the furthest off: 3 planned, 1 sent"),
-        ("poisson", 0.25, 3, 3, "arrivals poisson: 10 planned gaps are as asked for (Kolmogorov-Smirnov, p = 0.25);"),
+        ("constant", None, 3, 3, "arrivals constant: every second as planned"),
+        ("constant", None, 3, 1, "arrivals constant: largest deviation in second 7: 3 planned, 1 sent"),
+        (
+            "poisson",
+            0.25,
+            3,
+            3,
+            "arrivals poisson: 10 planned gaps fit the requested process (Kolmogorov-Smirnov, p = 0.25);",
+        ),
     ],
 )
 def test_the_arrival_audit_is_told_of_every_planned_process(
@@ -234,20 +240,20 @@ def shown(*elapsed_s: float, enabled: bool = True, terminal: bool = False, width
 
 def test_without_a_terminal_a_line_comes_every_five_seconds_and_at_the_end() -> None:
     lines = shown(0, 1, 4.9, 5.0, 6, 9, 10.5, 11, 12).splitlines()
-    assert [re.findall(r"(\S+) gone", line) for line in lines] == [["0:00"], ["0:05"], ["0:10"], ["0:12"]]
+    assert [re.findall(r"(\S+) elapsed", line) for line in lines] == [["0:00"], ["0:05"], ["0:10"], ["0:12"]]
 
 
 def test_a_line_names_the_requests_that_have_been_silent_for_long() -> None:
     (snapshot,) = snapshots(60)
-    assert not any("silent" in piece for piece in pieces(snapshot))
+    assert not any("without an answer" in piece for piece in figures(snapshot))
     snapshot["unanswered"], snapshot["unanswered_s"], snapshot["unanswered_index"] = 3, 42.4, 17
-    assert "3 unanswered, the oldest (request 17) since 42 s" in pieces(snapshot)
+    assert "3 without an answer, longest 42 s (request 17)" in figures(snapshot)
 
 
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        (["7"], "in 1 answers: 7.00 s; none was sent again"),
+        (["7"], "in 1 answers: 7.00 s; none was retried"),
         (["120", "Wed, 21 Oct 2026 07:28:00 GMT", "0.5", "30"], "in 4 answers: 30.0 s to 120 s; none"),
         (["Wed, 21 Oct 2026 07:28:00 GMT"], "in 1 answers: a date (Wed, 21 Oct 2026 07:28:00 GMT); none"),
         (["9" * 5000, "\x1b[2J"], "in 2 answers: a date (" + "9" * 60),
@@ -272,7 +278,7 @@ def test_the_last_line_is_not_said_twice() -> None:
 
 def test_a_plain_line_is_never_broken_and_holds_every_figure() -> None:
     (line,) = shown(4, width=20).splitlines()
-    for piece in ("1/9 done", "0 failed", "1 in flight", "2 sent", "0.25/s of 1.00/s", "p50 ", "p99 ", "0:04 gone"):
+    for piece in ("1/9 done", "0 failed", "1 in flight", "2 sent", "0.25/s of 1.00/s", "p50 ", "p99 ", "0:04 elapsed"):
         assert piece in line
 
 
@@ -287,8 +293,8 @@ def test_a_live_display_fits_the_narrowest_terminal(width: int) -> None:
     assert width < 40 or "1/9 done  0 failed" in text
 
 
-def test_pieces_are_laid_out_without_breaking_one() -> None:
-    assert fill(["aa", "bbb", "c", "dddddddd"], 7) == ["aa  bbb", "c", "dddddddd"]
+def test_figures_are_laid_out_without_breaking_one() -> None:
+    assert wrap(["aa", "bbb", "c", "dddddddd"], 7) == ["aa  bbb", "c", "dddddddd"]
 
 
 @pytest.mark.parametrize(("undeleted", "shown"), [(0, False), (3, True)])
@@ -301,6 +307,6 @@ def test_jobs_that_are_left_on_the_server_are_told_of(undeleted: int, shown: boo
 def test_the_report_says_how_well_completions_are_known_and_what_that_leaves_undecided() -> None:
     known = replace(info([0, 0], [0, 0]), slo_enabled=True, slo_ms=np.array([3500.0, 9000.0]))
     shown = " ".join(printed(whole(summarise(jobs((0, 1, 2, 4), (0, 1, 1.5, 2)), known, RunNotes())), 300).split())
-    assert "Completion of a job is known to within p50 500 ms, p99 1.00 s, max 1.00 s" in shown
-    assert "1 not met are undecided, for polls cannot tell: 100 % if they all had." in shown
+    assert "Completion of a job is known to within p50 500 ms, p99 1.00 s, max 1.00 s (polling)" in shown
+    assert "1 not met are undecided within the polling interval: attainment is 100 % if all met it." in shown
     assert "Completion" not in printed(small_run(), 300)

@@ -108,7 +108,7 @@ def test_failures_are_counted_and_the_first_is_told() -> None:
     page = PageFigures(url="http://gpu/metrics", scrapes=3, failed=2, error="HTTP 404", truncated=False)
     assert found == {"pages": [page], "changed": [], "unchanged": 1, "warning": None}
     assert list(server_metrics.warnings(found)) == [
-        "--server-metrics http://gpu/metrics: 2 of 3 scrapes failed; the first: HTTP 404"
+        "--server-metrics http://gpu/metrics: 2 of 3 scrapes failed; first error: HTTP 404"
     ]
 
 
@@ -207,7 +207,7 @@ def test_the_terminal_shows_few_rows_with_the_shortest_names_that_tell_them_apar
     assert [line.split()[0] for line in text.splitlines() if "2.50 G" in line] == [
         *("wait", 'run{gpu="0"}', 'run{gpu="1"}', "zeal_0", "zeal_1", "zeal_2", "zeal_3", "zeal_4")
     ]
-    assert "and 4 more that changed, in the JSON" in text
+    assert "and 4 more series that changed are in the JSON" in text
 
 
 def test_text_from_a_page_cannot_drive_the_terminal() -> None:
@@ -258,7 +258,7 @@ def test_the_page_draws_gauges_and_tells_of_pages_that_failed() -> None:
     html = page(known_result, Series.of_run(found, known, known.stalls), metrics_series.moved(scrapes, START)).decode()
     (plot,) = (each for each in drawn(html) if each["name"].startswith("gauges_"))
     assert plot["lines"][0]["values"] == [1.0, 2.0, None]
-    assert "1 of 3 scrapes failed; the first: HTTP 503" in html
+    assert "1 of 3 scrapes failed; first error: HTTP 503" in html
     assert hostile not in html
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from collector.records.record import Outcome
-from collector.report.terminal import stretches
+from collector.report.terminal import over_time as table_module
 from collector.summary import over_time as module
 from collector.summary.over_time import asked_rate, over_time
 from collector.summary.run_info import RunInfo, RunNotes
@@ -73,4 +73,4 @@ def test_there_are_no_more_stretches_than_fit_a_screen_and_each_has_a_row() -> N
     assert len(rows) == module.MAX_INTERVALS
     assert sum(row["requests"] for row in rows) == 4000
     assert rows[0]["attainment"] is None
-    assert stretches.table(rows).row_count == module.MAX_INTERVALS
+    assert table_module.table(rows).row_count == module.MAX_INTERVALS

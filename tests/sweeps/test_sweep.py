@@ -79,7 +79,7 @@ def test_a_chart_has_a_mark_and_a_line_for_the_interval() -> None:
     scale = chart.scale_of([estimate(5, (2.5, 10)), estimate(None)], log=False)
     assert scale == chart.Scale(0, 10, log=False)
     assert scale is not None
-    places = [scale.place(value) for value in (0, 2.5, 5, 10)]
+    places = [scale.column(value) for value in (0, 2.5, 5, 10)]
     assert places == [0, 12, 24, 47]
     assert chart.row(estimate(5, (2.5, 10)), scale) == " " * 12 + "|" + "-" * 11 + "*" + "-" * 22 + "|"
     assert chart.row(estimate(5, (2.5, None)), scale).endswith("->")
@@ -89,7 +89,7 @@ def test_a_chart_has_a_mark_and_a_line_for_the_interval() -> None:
 def test_a_logarithmic_chart_gives_equal_room_to_equal_ratios() -> None:
     scale = chart.scale_of([estimate(1), estimate(100)], log=True)
     assert scale is not None
-    assert scale.place(10) == round(47 / 2)
+    assert scale.column(10) == round(47 / 2)
     assert chart.scale_of([estimate(None)], log=True) is None
 
 

@@ -1,1 +1,1 @@
-"""The report as one page: a self-contained HTML file that needs no network, drawn by an embedded uPlot (MIT)."""
+"""The report as one self-contained HTML file, plotted by an embedded uPlot (MIT)."""

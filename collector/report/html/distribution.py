@@ -1,4 +1,4 @@
-"""The distributions of response, service, wait and lag, with an interval at every share."""
+"""The plot of the quantiles of response, service, wait and lag, with confidence bands."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.report.html.plot import Line, Plot, line
-from collector.report.html.plots import FLOOR_S, Drawn
+from collector.report.html.plots import FLOOR_S, Figure
 from collector.report.html.series import Seconds, Series
 from collector.statistics.intervals import quantile_ranks
 from collector.text import quantity
@@ -18,10 +18,10 @@ TIMES: tuple[TimeName, ...] = ("response", "service", "wait", "lag")
 GRID = np.unique(np.concatenate([np.arange(1, 200) / 200, 1 - np.geomspace(0.005, 0.00001, 40)]))
 
 
-def distribution(series: Series, result: Mapping[str, Any]) -> Drawn:
-    """Draw each kind of time as its quantiles, by rank ceil(p n), over those that `result` has its percentiles of.
+def distribution(series: Series, result: Mapping[str, Any]) -> Figure:
+    """Plot the quantiles (rank ceil(p n)) of each kind of time, over the same requests as the percentiles in `result`.
 
-    The interval at a share is that of the percentile there: binomial ranks in effective observations.
+    The band is the interval of each percentile: binomial ranks in effective observations.
     """
     parts: dict[TimeName, tuple[Seconds, int]] = {
         "response": (series.response_s[series.ok], series.endless),
@@ -29,10 +29,10 @@ def distribution(series: Series, result: Mapping[str, Any]) -> Drawn:
         "wait": (series.wait_s, 0),
         "lag": (series.lag_s, 0),
     }
-    drawn = {name: part for name, part in parts.items() if len(part[0]) and part[0].max() > FLOOR_S}
-    lines = tuple(_line(name, *part, result[name], series.confidence) for name, part in drawn.items())
+    plotted = {name: part for name, part in parts.items() if len(part[0]) and part[0].max() > FLOOR_S}
+    lines = tuple(_line(name, *part, result[name], series.confidence) for name, part in plotted.items())
     plot = Plot("distribution", "share of requests", "share", "s", True, series.end_s, GRID, lines)
-    return Drawn(plot, " ".join(_notes(parts, drawn, result, series.confidence)))
+    return Figure(plot, " ".join(_notes(parts, plotted, result, series.confidence)))
 
 
 def _line(name: TimeName, part_s: Seconds, endless: int, spread: Mapping[str, Any], confidence: float) -> Line:
@@ -46,7 +46,7 @@ def _line(name: TimeName, part_s: Seconds, endless: int, spread: Mapping[str, An
 
 
 def _ends(p: float, n: int, effective: int, confidence: float) -> tuple[float, float]:
-    """Ranks among n values between which the quantile lies; nan where there are too few."""
+    """Return the interval of a quantile as ranks among n values; nan where n is too small."""
     ranks = quantile_ranks(p, effective, confidence) if effective else None
     if ranks is None:
         return math.nan, math.nan
@@ -54,7 +54,7 @@ def _ends(p: float, n: int, effective: int, confidence: float) -> tuple[float, f
 
 
 def _at_ranks(ordered: Seconds, ranks: NDArray[np.float64]) -> Seconds:
-    """Values at ranks from 1; nan where the rank is, or where it falls among those that never ended."""
+    """Return the values at 1-based ranks; nan where the rank is nan or among unfinished requests."""
     known = np.isfinite(ranks) & (ranks <= len(ordered))
     values = np.full(len(ranks), np.nan)
     values[known] = ordered[np.maximum(ranks[known].astype(np.int64), 1) - 1]
@@ -62,16 +62,14 @@ def _at_ranks(ordered: Seconds, ranks: NDArray[np.float64]) -> Seconds:
 
 
 def _notes(
-    parts: Mapping[TimeName, Any], drawn: Mapping[TimeName, Any], result: Mapping[str, Any], confidence: float
+    parts: Mapping[TimeName, Any], plotted: Mapping[TimeName, Any], result: Mapping[str, Any], confidence: float
 ) -> list[str]:
-    bands = (
-        f"Bands: at each share the interval of that percentile, {quantity.share(confidence)} sure for each by itself,"
-    )
-    notes = [f"{bands} from binomial ranks in effective observations; no band where there are too few."]
+    bands = f"Bands: pointwise {quantity.share(confidence)} CI of each percentile,"
+    notes = [f"{bands} from binomial ranks and the effective sample size; none where the sample is too small."]
     notes += [
-        f"{name} is not drawn: it was 0 for all {len(part[0]):,}."
+        f"{name} is not plotted: it was 0 for all {len(part[0]):,}."
         for name, part in parts.items()
-        if name not in drawn and len(part[0])
+        if name not in plotted and len(part[0])
     ]
-    notes += [f"No band for {name}: {result[name]['no_interval']}." for name in drawn if result[name]["no_interval"]]
+    notes += [f"No band for {name}: {result[name]['no_interval']}." for name in plotted if result[name]["no_interval"]]
     return notes

@@ -1,4 +1,4 @@
-"""The file around the page: styles, scripts and data within it, and a policy that lets it reach nothing else."""
+"""The HTML document: inline styles, scripts and data, and a content security policy that allows nothing else."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ _HERE = resources.files(__package__)
 
 
 def document(title: str, state: str, body: str, plots: Sequence[Plot]) -> str:
-    """Wrap `body`, which is markup, into a document that draws `plots` into its elements of their names."""
+    """Return an HTML document; page.js draws each plot into the element of `body` (markup) with its name as id."""
     styles = [_asset("uPlot.min.css"), _asset("page.css")]
     scripts = [_asset("uPlot.iife.min.js"), _asset("page.js")] if plots else []
     return (
@@ -30,7 +30,7 @@ def document(title: str, state: str, body: str, plots: Sequence[Plot]) -> str:
 
 
 def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
-    """Allow what is in the file, by its hash, and nothing from anywhere."""
+    """Allow the inline styles and scripts by hash, and nothing else."""
     allowed = f"style-src {_hashes(styles)}; script-src {_hashes(scripts)}"
     return f"default-src 'none'; {allowed}; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -41,17 +41,17 @@ def _hashes(contents: Sequence[str]) -> str:
 
 
 def _data(plots: Sequence[Plot]) -> str:
-    """Write the plots as JSON that no text in it can end: a `<` is written as its number."""
+    """Return the plots as JSON with `<` escaped, so that no text in it can close the script element."""
     return orjson.dumps(plots, option=orjson.OPT_SERIALIZE_NUMPY).replace(b"<", b"\\u003c").decode()
 
 
 def _footer() -> str:
-    how = "Drag over a plot of time to look closer at all of them; double-click to see the whole again."
+    usage = "Drag over a time plot to zoom in on all time plots; double-click to reset."
     licence = lines(_asset("uPlot.LICENSE"))
     return (
-        f'<footer><p class="note screen">{how}</p>'
-        "<noscript><p>The plots need JavaScript; all figures stand in the text.</p></noscript>"
-        '<details class="screen"><summary class="note">The plots are drawn by uPlot, under this licence</summary>'
+        f'<footer><p class="note screen">{usage}</p>'
+        "<noscript><p>The plots need JavaScript; all figures are in the text.</p></noscript>"
+        '<details class="screen"><summary class="note">Plots by uPlot (MIT licence)</summary>'
         f"<pre>{licence}</pre></details></footer>\n"
     )
 

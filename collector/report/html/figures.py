@@ -1,4 +1,4 @@
-"""The figures of the page as text: the verdict, the headline, and the tables."""
+"""The text of the page: the verdict, the key figures and the tables."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,66 +11,66 @@ from collector.text import quantity
 
 Result = Mapping[str, Any]
 _WHY_VALID = (
-    "Without this tool's lag, or without the wait for the budget, neither p50 nor p99 of response would differ by more "
-    "than 5 %; the sends took as long as planned, no process died, and the books balance."
+    "Without this tool's lag or the wait for the budget, p50 and p99 of response would differ by at most 5 %; sends "
+    "took as long as planned, no process died, and all requests are accounted for."
 )
-_WHY_EMPTY = "Nothing was sent, so there was nothing to judge."
-_WHY_CLOSED = "A closed loop (rate inf) has no planned times to miss; no process died, and the books balance."
+_WHY_EMPTY = "Nothing was sent, so there is no verdict on the load."
+_WHY_CLOSED = "A closed loop (rate inf) has no planned times; no process died, and all requests are accounted for."
 
 
 def verdict(result: Result) -> str:
-    """May these numbers be believed, and why."""
+    """The verdict and its reasons."""
     state, reasons = result["verdict"]["state"], result["verdict"]["reasons"]
     partial = " (partial)" if result["partial"] else ""
     meaning = UNTIL_STOP if partial and state == "VALID" else MEANING.get(state, "")
     items = "".join(f"<li><strong>{text(reason['cause'])}</strong>: {text(reason['text'])}</li>" for reason in reasons)
-    judged = _WHY_CLOSED if result["offered"]["asked_rate"] == "inf" else _WHY_VALID
-    why = f"<ul>{items}</ul>" if items else note(judged if result["offered"]["sent"] else _WHY_EMPTY)
+    valid = _WHY_CLOSED if result["offered"]["asked_rate"] == "inf" else _WHY_VALID
+    why = f"<ul>{items}</ul>" if items else note(valid if result["offered"]["sent"] else _WHY_EMPTY)
     warnings = (result.get(key) or {} for key in ("stationarity", "arrival_audit"))
-    warned = "".join(
+    warning_text = "".join(
         f"<p><strong>warning</strong>: {text(own['warning'])}</p>" for own in warnings if own.get("warning")
     )
     head = f"<h2>{text(state + partial)}</h2><p>{text(meaning[:1].upper() + meaning[1:])}.</p>"
-    return f'<section class="verdict {text(state)}">{head}{why}{warned}</section>\n'
+    return f'<section class="verdict {text(state)}">{head}{why}{warning_text}</section>\n'
 
 
 def headline(result: Result, budget: int) -> str:
-    """The figures that a reader looks for first, n and failures beside each."""
-    return section("Headline figures", cards(_cards(result, budget)))
+    """The key figures, each with n and failures."""
+    return section("Key figures", cards(_cards(result, budget)))
 
 
 def _cards(result: Result, budget: int) -> Iterator[tuple[str, str, str]]:
     offered, failed = result["offered"], result["failed_requests"]
-    why = "" if offered["achieved_rate"] is not None else "fewer than two sends have no rate; "
-    asked = f"{why}{quantity.rate(offered['asked_rate'])} asked; "
+    why = "" if offered["achieved_rate"] is not None else "fewer than two requests have no rate; "
+    requested = f"{why}{quantity.rate(offered['asked_rate'])} requested; "
     due = f", {offered['due']:,} were due" if result["partial"] else ""
     count = f"n = {offered['planned']:,} planned: {offered['sent']:,} sent, {offered['unsent']:,} unsent{due}"
-    yield "offered", quantity.rate(offered["achieved_rate"]), asked + count
+    yield "offered", quantity.rate(offered["achieved_rate"]), requested + count
     over = f"n = {result['completed_requests']:,} over {quantity.seconds(result['duration'])}, {failed:,} failed"
-    yield "succeeded", quantity.rate(result["throughput_qps"]), over
+    yield "throughput", quantity.rate(result["throughput_qps"]), over
     name = latency_name(result)
     for label, key in (("p50", "p50"), ("p95", "p95"), ("p99", "p99")):
         yield f"{label} of {name}", quantity.seconds(result[name][key]), _beside(result, name, key)
     yield "SLO met", quantity.share(result["slo_attainment_rate"]), _attained(result)
-    yield "lag p99, this tool's", quantity.seconds(result["lag"]["p99"]), _beside(result, "lag", "p99")
-    flying = f"of {budget:,} allowed; n = {offered['sent']:,}, {failed:,} failed"
-    yield "in flight, at most", f"{result['max_in_flight']:,}", flying
+    yield "p99 of lag (this tool)", quantity.seconds(result["lag"]["p99"]), _beside(result, "lag", "p99")
+    in_flight = f"of {budget:,} (--max-concurrency); n = {offered['sent']:,}, {failed:,} failed"
+    yield "max in flight", f"{result['max_in_flight']:,}", in_flight
 
 
 def latency_name(result: Result) -> str:
-    """What latency_* and the SLO are about."""
+    """The time that latency_* and the SLO refer to: response or service."""
     return "response" if result["latency_from"] == "scheduled" else "service"
 
 
 def _beside(result: Result, name: str, key: str) -> str:
-    """n, failures, and the interval of a figure or why there is none."""
+    """Return the interval of a figure or why it is missing, then n and failures."""
     spread, failed = result[name], result["failed_requests"]
     beside = _why(result, name, key) or interval(spread, key, result["confidence"])
     return "; ".join([*filter(None, [beside]), f"n = {spread['n']:,}, {failed:,} failed"])
 
 
 def _why(result: Result, name: str, key: str) -> str:
-    """Why a figure is "-"."""
+    """Return why a figure is missing; empty if it is not."""
     spread = result[name]
     if spread[key] is not None:
         return ""
@@ -78,24 +78,26 @@ def _why(result: Result, name: str, key: str) -> str:
         return "nothing was sent"
     if not result["completed_requests"] and name in ("response", "service"):
         return "none succeeded"
-    return "falls among those that never ended"
+    return "falls among requests that did not complete"
 
 
 def interval(spread: Mapping[str, Any], key: str, confidence: float | None = None) -> str:
-    """The interval of a percentile in words, or how many requests it needs."""
+    """Return the interval of a percentile as text, or the sample size that it needs."""
     if ends := spread["ci"].get(key):
         upper = "infinity" if ends[1] is None else quantity.seconds(ends[1])
-        sure = f"{quantity.share(confidence)} sure: " if confidence else ""
-        return f"{sure}{quantity.seconds(ends[0])} to {upper}"
+        level = f"{quantity.share(confidence)} CI: " if confidence else ""
+        return f"{level}{quantity.seconds(ends[0])} to {upper}"
     return f"needs n >= {spread['needs_n'][key]:,}" if key in spread["needs_n"] and spread["n"] else ""
 
 
 def _attained(result: Result) -> str:
     if result["slo_attainment_rate"] is None:
-        return "no request had a target" if result["slo"].get("enabled") else "no SLO was asked for (--slo)"
+        return "no request had a target" if result["slo"].get("enabled") else "no SLO (--slo)"
     ends = result["slo"].get("ci")
-    sure = f"{quantity.share(result['confidence'])} sure: {_shares(ends)}; " if ends else "no interval, too few; "
-    return f"{sure}{result['slo_met_success']:,} of n = {result['slo']['requests']:,} with a target"
+    interval_text = (
+        f"{quantity.share(result['confidence'])} CI: {_shares(ends)}; " if ends else "n is too small for a CI; "
+    )
+    return f"{interval_text}{result['slo_met_success']:,} of n = {result['slo']['requests']:,} with a target"
 
 
 def _shares(ends: Any) -> str:
@@ -103,17 +105,17 @@ def _shares(ends: Any) -> str:
 
 
 def percentiles(result: Result) -> str:
-    """The table of times: what the plots show, in text."""
+    """The table of percentiles."""
     failed = result["failed_requests"]
     heads = [Cell(name, f"n = {result[name]['n']:,}, {failed:,} failed") for name in TIMES]
     rows = ([Cell(label), *(_time(result, name, key) for name in TIMES)] for label, key in ROWS)
-    caption = f"Percentiles by rank ceil(p n), below each its interval, {quantity.share(result['confidence'])} sure"
+    caption = f"Percentiles (rank ceil(p n)), each with its {quantity.share(result['confidence'])} CI"
     parts = "response = wait (budget) + lag (this tool) + service (server)."
-    notes = [f"{parts} Response and service are over those that succeeded and, as infinite, those that never ended."]
+    notes = [f"{parts} Response and service: successful requests and, as infinite, incomplete ones."]
     notes += [
         f"No intervals for {name}: {result[name]['no_interval']}." for name in TIMES if result[name]["no_interval"]
     ]
-    notes += completion.widths(result)
+    notes += completion.resolution(result)
     return table(caption, [Cell("", number=False), *heads], rows) + "".join(map(note, notes))
 
 
@@ -123,20 +125,18 @@ def _time(result: Result, name: str, key: str) -> Cell:
 
 
 def attainment(result: Result) -> str:
-    """How many met their target, overall and by class of shape."""
+    """The table of SLO attainment, overall and by request class."""
     title, slo = "SLO attainment by class", result["slo"]
     if result["slo_attainment_rate"] is None:
         return section(title, note(f"{quantity.UNKNOWN}: {_attained(result)}."))
-    heads = [Cell("class", number=False), Cell("met"), Cell("of n"), Cell("share"), Cell("interval"), Cell("")]
+    heads = [Cell("class", number=False), Cell("met"), Cell("n"), Cell("attainment"), Cell("CI"), Cell("")]
     whole = {"class": "all", "met": result["slo_met_success"], "requests": slo["requests"], "ci": slo.get("ci")}
     classes = slo.get("by_class") or []
     rows = map(_class, [{**whole, "attainment": result["slo_attainment_rate"]}, *classes])
-    caption = f"SLO attainment, {quantity.share(result['confidence'])} sure; n are the planned requests with a target"
-    unknown = "" if classes else "Nobody said the shapes of the requests, so there are no classes. "
-    failed = (
-        f"Of all sent, {result['failed_requests']:,} failed; what failed, never ended or was never sent is not met."
-    )
-    few = "Where the interval is -, there are too few."
+    caption = f"SLO attainment with {quantity.share(result['confidence'])} CI; n = planned requests with a target"
+    unknown = "" if classes else "The shapes of the requests are unknown, so there are no classes. "
+    failed = f"Of all sent, {result['failed_requests']:,} failed; failed, incomplete and unsent requests do not meet the SLO."  # noqa: E501
+    few = "CI -: n is too small."
     return section(
         title, table(caption, heads, rows), note(f"{unknown}{failed} {few}"), *map(note, completion.undecided(slo))
     )
@@ -149,40 +149,40 @@ def _class(own: Mapping[str, Any]) -> list[Cell | str]:
 
 
 def errors(result: Result) -> str:
-    """How requests ended, and what servers and sockets said of those that failed."""
+    """The outcomes of the requests, and the errors with an example each."""
     sent = result["offered"]["sent"]
     ends = ", ".join(f"{count:,} {name}" for name, count in result["outcomes"].items() if count or name == "ok")
-    retried = f" {result['retried']:,} were sent again on a fresh connection." if result["retried"] else ""
-    said = f"<p>{text(f'Of {sent:,} sent: {ends}.{retried}')}</p>"
+    retried = f" {result['retried']:,} were retried on a new connection." if result["retried"] else ""
+    content = f"<p>{text(f'Of {sent:,} sent: {ends}.{retried}')}</p>"
     rows = (
         [Cell(kind), Cell(f"{own['count']:,}"), Cell(quantity.share(own["count"] / max(sent, 1))), _example(own)]
         for kind, own in result["errors"].items()
     )
-    heads = [Cell("kind", number=False), Cell("count"), Cell("of sent"), Cell("an example", number=False)]
-    return section("Errors", said, table("Errors by kind", heads, rows) if result["errors"] else note("No errors."))
+    heads = [Cell("kind", number=False), Cell("count"), Cell("of sent"), Cell("example", number=False)]
+    return section("Errors", content, table("Errors by kind", heads, rows) if result["errors"] else note("No errors."))
 
 
 def _example(own: Mapping[str, Any]) -> Cell:
-    return Cell(shortened(own["example"] or f"{quantity.UNKNOWN} (nothing was said)"), number=False)
+    return Cell(shortened(own["example"] or f"{quantity.UNKNOWN} (no message)"), number=False)
 
 
 def server(result: Result) -> str:
-    """What the server says of itself; nothing where it says nothing."""
-    stages, said = result["stage_durations_p50"], []
+    """The stage times and memory that the server reports; empty if none."""
+    stages, content = result["stage_durations_p50"], []
     if stages:
         heads = [Cell("stage", number=False), Cell("mean"), Cell("p50"), Cell("p99")]
         keys = ("stage_durations_mean", "stage_durations_p50", "stage_durations_p99")
         rows = ([Cell(name), *(Cell(quantity.seconds(result[key].get(name))) for key in keys)] for name in stages)
-        said.append(table("Stages, as the server timed them in those that succeeded", heads, rows))
+        content.append(table("Stage times reported by the server, successful requests", heads, rows))
     if result["peak_memory_mb_max"] is not None:
         parts = (f"{name} {result[f'peak_memory_mb_{name}']:,.0f} MB" for name in ("mean", "median", "max"))
-        said.append(note(f"Peak memory: {', '.join(parts)}."))
+        content.append(note(f"Peak memory: {', '.join(parts)}."))
     n = f"n = {result['completed_requests']:,} succeeded, {result['failed_requests']:,} failed."
-    return section("What the server says of itself", *said, note(n)) if said else ""
+    return section("Server-reported times and memory", *content, note(n)) if content else ""
 
 
 def tool(result: Result) -> str:
-    """What the processes of this tool cost, and what they saw of the machine."""
-    rows = [[Cell(name), Cell(said, number=False)] for name, said in processes.lines(result["processes"])]
-    heads = [Cell("process", number=False), Cell("what it took", number=False)]
-    return table("This tool's own processes, and the machine", heads, rows) if rows else ""
+    """The table of this tool's processes and the machine."""
+    rows = [[Cell(name), Cell(content, number=False)] for name, content in processes.lines(result["processes"])]
+    heads = [Cell("process", number=False), Cell("resources", number=False)]
+    return table("Processes of this tool, and the machine", heads, rows) if rows else ""

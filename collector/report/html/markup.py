@@ -1,4 +1,4 @@
-"""Pieces of HTML in which everything that came from elsewhere is text: it is escaped here, and nowhere else."""
+"""HTML elements; all text is escaped here, and nowhere else."""
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Any
 from collector.text import quantity
 from collector.text.printable import printable
 
-EXAMPLE_LENGTH = 600  # characters of a server's message that are worth a reader's time
+EXAMPLE_LENGTH = 600  # characters of a server's message that are shown
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What stands in a cell: a value, a remark below it in small print, and whether it is a number."""
+    """A table cell: a value, a note below it in small print, and whether it is a number."""
 
     value: str
     note: str = ""
@@ -21,12 +21,12 @@ class Cell:
 
 
 def text(value: object) -> str:
-    """Escape anything: what comes out is text in an element and in a quoted attribute."""
+    """Escape any value for use as element text or in a quoted attribute."""
     return html.escape(printable(str(value).encode(errors="replace").decode()))
 
 
 def lines(value: str) -> str:
-    """Escape text that has lines, and keep them."""
+    """Escape text and keep its line breaks."""
     return "\n".join(map(text, value.splitlines()))
 
 
@@ -41,7 +41,7 @@ def section(title: str, *parts: str) -> str:
 
 
 def note(value: str) -> str:
-    """Make a paragraph in small print; nothing for no text."""
+    """Make a paragraph in small print; empty without text."""
     return f'<p class="note">{text(value)}</p>' if value else ""
 
 
@@ -55,11 +55,11 @@ def cards(rows: Iterable[tuple[str, str, str]]) -> str:
 
 
 def table(caption: str, head: Sequence[Cell], rows: Iterable[Sequence[Cell | str]]) -> str:
-    """Make a table whose first cell of a row is its heading; a plain string in a row is markup already."""
+    """Make a table; the first cell of a row is its heading, a plain string is a finished <td>."""
     heads = "".join(f'<th scope="col"{_kind(cell)}>{_inner(cell)}</th>' for cell in head)
     body = "".join(f"<tr>{_heading(row[0])}{''.join(map(_cell, row[1:]))}</tr>" for row in rows)
     return (
-        f'<p class="note above">{text(caption)}</p>'  # no caption of the table: on a phone the table scrolls
+        f'<p class="note above">{text(caption)}</p>'  # not a <caption>, which would scroll with the table on a phone
         f'<div class="wide" tabindex="0" role="region" aria-label="{text(caption)}"><table class="rows">'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
@@ -74,7 +74,7 @@ def _cell(cell: Cell | str) -> str:
 
 
 def _kind(cell: Cell) -> str:
-    return f' class="{"number" if cell.number else "said"}"'
+    return f' class="{"number" if cell.number else "text"}"'
 
 
 def _inner(cell: Cell) -> str:
@@ -82,7 +82,7 @@ def _inner(cell: Cell) -> str:
 
 
 def bar(share: float | None, ci: Sequence[float] | None) -> str:
-    """Make a cell with a bar of a share of one, its interval a line across."""
+    """Make a cell with a bar from 0 to 1, its interval as a line across."""
     if share is None:
         return '<td class="bar"></td>'
     ends = f'x1="{100 * ci[0]:.2f}" x2="{100 * ci[1]:.2f}" y1="5" y2="5"' if ci else ""
@@ -95,7 +95,7 @@ def bar(share: float | None, ci: Sequence[float] | None) -> str:
 
 
 def info(name: str, tree: Mapping[str, Any]) -> str:
-    """List a nested mapping, a row a leaf, named by its path."""
+    """List a nested mapping, one row per leaf, named by its path."""
     rows = "".join(f"<div><dt>{text(path)}</dt><dd>{text(value)}</dd></div>" for path, value in _leaves("", tree))
     return f"<h3>{text(name)}</h3><dl>{rows}</dl>" if rows else ""
 
@@ -106,8 +106,8 @@ def _leaves(path: str, tree: object) -> Iterable[tuple[str, str]]:
             for key, value in tree.items():
                 yield from _leaves(f"{path}.{key}" if path else str(key), value)
         case list() | tuple() if any(isinstance(value, Mapping | list | tuple) for value in tree):
-            for place, value in enumerate(tree):
-                yield from _leaves(f"{path}[{place}]", value)
+            for index, value in enumerate(tree):
+                yield from _leaves(f"{path}[{index}]", value)
         case list() | tuple():
             yield path, shortened(", ".join(map(_leaf, tree))) or quantity.UNKNOWN
         case _:

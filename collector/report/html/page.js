@@ -1,11 +1,11 @@
 "use strict";
-// Draws the plots that the page carries as data, each into the element that has its name.
+// Draws the plots in the page's data, each into the element with its name as id.
 (function () {
   const plots = JSON.parse(document.getElementById("plots").textContent);
   const HEIGHT = 270;
   const PRINT_WIDTH = 680; // CSS pixels of A4 between its margins
-  const WHOLE = [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power));
-  let drawn = [];
+  const INTEGER_STEPS = [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power));
+  let charts = [];
 
   function color(name) {
     return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
@@ -34,34 +34,34 @@
     s: seconds, "1/s": (value) => digits(value) + "/s", requests: digits, share: share, figure: figure,
   };
 
-  // Each line is one series of uPlot, and two more without a stroke where it has an interval to fill.
+  // Each line is one series of uPlot, and two more without a stroke for its interval band.
   function series(plot, line) {
     const stroke = color(line.color);
     const unit = UNITS[plot.unit];
     const count = line.values.filter((value) => value != null).length;
     const dots = { dots: count > 60 ? 3 : 5, marks: count > 600 ? 4 : 6, rings: count > 600 ? 5 : 7 }[line.style];
-    const whole = {
+    const options = {
       label: line.label,
       stroke: stroke,
       width: dots ? 0 : line.style === "area" ? 1 : 2, // uPlot shifts a stroke of an odd width against its band
       value: (u, value, at, index) => (value == null ? "-" : unit(value) + interval(plot, line, index)),
       points: { show: false },
     };
-    if (plot.kind === "rate") whole.points = { show: true, size: 7, stroke: stroke, fill: stroke };
-    if (line.style === "area" || line.style === "steps") whole.paths = uPlot.paths.stepped({ align: 1 });
-    if (line.style === "area") whole.fill = stroke + "33";
-    if (line.style === "dashed") whole.dash = [6, 5];
+    if (plot.kind === "rate") options.points = { show: true, size: 7, stroke: stroke, fill: stroke };
+    if (line.style === "area" || line.style === "steps") options.paths = uPlot.paths.stepped({ align: 1 });
+    if (line.style === "area") options.fill = stroke + "33";
+    if (line.style === "dashed") options.dash = [6, 5];
     if (dots) {
-      whole.paths = () => null;
+      options.paths = () => null;
       const inner = line.style === "rings" ? "transparent" : stroke;
-      whole.points = { show: true, size: dots, stroke: stroke, fill: inner, width: line.style === "rings" ? 1.5 : 0 };
+      options.points = { show: true, size: dots, stroke: stroke, fill: inner, width: line.style === "rings" ? 1.5 : 0 };
     }
-    return whole;
+    return options;
   }
 
   function interval(plot, line, index) {
     const unit = UNITS[plot.unit];
-    const place = index - (plot.kind === "time" ? 1 : 0); // of the empty point before the first
+    const place = index - (plot.kind === "time" ? 1 : 0); // skips the empty point before the first
     if (index == null || !line.low.length || line.low[place] == null) return "";
     const high = line.high[place];
     return " (" + unit(line.low[place]) + " to " + (high == null ? "infinity" : unit(high)) + ")";
@@ -117,8 +117,8 @@
       return [axis("x", 3, plot.label, percent), axis("y", 2, "time, logarithmic", write, true)];
     }
     const upright = axis("y", 3, plot.label, write, plot.log);
-    if (plot.unit === "requests") upright.incrs = WHOLE;
-    return [axis("x", 2, plot.kind === "rate" ? "asked requests per second" : "seconds since time zero"), upright];
+    if (plot.unit === "requests") upright.incrs = INTEGER_STEPS;
+    return [axis("x", 2, plot.kind === "rate" ? "requested requests per second" : "seconds since time zero"), upright];
   }
 
   function options(plot, width) {
@@ -143,8 +143,8 @@
   }
 
   function draw(width) {
-    for (const old of drawn) old.destroy();
-    drawn = plots.map((plot) => {
+    for (const old of charts) old.destroy();
+    charts = plots.map((plot) => {
       const place = document.getElementById(plot.name);
       place.textContent = "";
       const made = new uPlot(options(plot, width || place.clientWidth), columns(plot), place);
@@ -156,7 +156,7 @@
   }
 
   function fit() {
-    for (const made of drawn) {
+    for (const made of charts) {
       const width = made.root.parentElement.clientWidth;
       if (width && width !== made.width) made.setSize({ width: width, height: HEIGHT });
     }
@@ -166,7 +166,7 @@
   window.addEventListener("resize", fit);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
   window.addEventListener("beforeprint", () => {
-    document.documentElement.classList.add("paper"); // the colours of paper, in which the plots are drawn anew
+    document.documentElement.classList.add("paper"); // the colours of paper, in which the plots are charts anew
     draw(PRINT_WIDTH);
   });
   window.addEventListener("afterprint", () => {

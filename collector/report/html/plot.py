@@ -1,4 +1,4 @@
-"""A plot as data: what page.js draws, and nothing that it would have to compute."""
+"""A plot as data, ready to be drawn by page.js."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,9 +14,9 @@ Color = Literal["response", "service", "wait", "lag", "good", "bad", "failed", "
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series: its values stand at the plot's `x`, nan where it has none.
+    """One series: a value for each `x` of the plot, nan where there is none.
 
-    `low` and `high` are the ends of its interval, empty where it has none. `color` is a CSS variable of page.css.
+    `low` and `high` are its interval, empty if none. `color` is a CSS variable of page.css.
     """
 
     label: str
@@ -29,10 +29,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One plot, of a kind: where its x is, and what.
+    """One plot; `kind` is the meaning of `x`.
 
-    time has seconds from time zero on its x axis, rate asked requests/s, share has x, a share, on its vertical axis.
-    `end_s` is the end of the time axis, the same for all plots of a run; `unit` is that of the values.
+    time: seconds from time zero; rate: requested requests/s; share: a cumulative share, drawn on the vertical axis.
+    `end_s` is the end of the time axis, the same for all plots of a run; `unit` is the unit of the values.
     """
 
     name: str
@@ -52,13 +52,13 @@ def line(
     values: Values,
     ends: tuple[Values, Values] | None = None,
 ) -> Line:
-    """Make a line, its numbers cut to what a screen can show."""
+    """Make a line, rounded to four significant digits."""
     low, high = ends or (np.empty(0), np.empty(0))
     return Line(label, color, style, significant(values), significant(low), significant(high))
 
 
 def significant(values: Values, digits: int = 4) -> Values:
-    """Round to so many significant digits; nan stays."""
+    """Round to `digits` significant digits; nan stays nan."""
     size = np.where(np.isfinite(values) & (values != 0), np.abs(values), 1.0)
     scale = 10.0 ** (digits - 1 - np.floor(np.log10(size)))
     rounded: Values = np.round(values * scale) / scale
@@ -66,9 +66,9 @@ def significant(values: Values, digits: int = 4) -> Values:
 
 
 def scatter(x: Values, groups: list[NDArray[np.int64]], y: Values) -> tuple[Values, list[Values]]:
-    """Put groups of points, each given by places in `x` and `y`, on one ascending x: nan where a point is another's."""
-    places = np.concatenate(groups) if groups else np.empty(0, np.int64)
+    """Merge groups of indices into `x` and `y` onto one ascending x; return it and each group's y, else nan."""
+    indices = np.concatenate(groups) if groups else np.empty(0, np.int64)
     group = np.repeat(np.arange(len(groups)), [len(own) for own in groups])
-    order = np.argsort(x[places], kind="stable")
-    places, group = places[order], group[order]
-    return x[places], [np.where(group == own, y[places], np.nan) for own in range(len(groups))]
+    order = np.argsort(x[indices], kind="stable")
+    indices, group = indices[order], group[order]
+    return x[indices], [np.where(group == own, y[indices], np.nan) for own in range(len(groups))]

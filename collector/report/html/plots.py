@@ -1,4 +1,4 @@
-"""The plots over time: rates, latency, requests in flight, lag beside the machine's hiccups."""
+"""The plots over time: rates, latency, requests in flight, lag and timer stalls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,27 +7,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.report.html.downsampling import downsample_points, downsample_steps
 from collector.report.html.plot import Color, Line, Plot, Style, line, scatter, significant
 from collector.report.html.series import Seconds, Series
-from collector.report.html.thinning import scattered, stepped
 from collector.text import quantity
 
-FLOOR_S = 1e-7  # a logarithmic axis has no zero: what is less is drawn here
-BINS, BIN_REQUESTS = 60, 25  # most bins of a rate, and requests in one below which a rate is mostly noise
-MOST = 4000  # points of one kind on a plot
-COLUMNS = 600  # of a line
-DECADES = 20.0  # ratio of the highest to the lowest from which on a logarithmic axis shows more
+FLOOR_S = 1e-7  # smaller values are drawn here, as a logarithmic axis has no zero
+BINS, BIN_REQUESTS = 60, 25  # maximum bins of a rate, and minimum requests per bin
+MAX_POINTS = 4000  # per group
+COLUMNS = 600  # horizontal resolution of a line
+LOG_RATIO = 20.0  # max/min ratio above which an axis is logarithmic
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """A plot and what has to be said of it."""
+class Figure:
+    """A plot and its caption."""
 
     plot: Plot
     note: str
 
 
-def rates(series: Series) -> Drawn:
+def rates(series: Series) -> Figure:
     """Planned, sent and succeeded requests per second, in bins of equal length."""
     bins = max(1, min(BINS, series.sent // BIN_REQUESTS))
     width_s = series.end_s / bins
@@ -36,14 +36,12 @@ def rates(series: Series) -> Drawn:
         _rate("sent", "response", "steps", series.sent_s, bins, width_s),
         _rate("succeeded", "good", "steps", done_s, bins, width_s),
     ]
-    if not series.closed_loop:  # which plans everything for time zero
+    if not series.closed_loop:  # where every request is scheduled at time zero
         lines.insert(0, _rate("planned", "quiet", "area", series.planned_s, bins, width_s))
     x = np.arange(bins + 1, dtype=np.float64) * width_s
     counted = "one bin" if bins == 1 else f"{bins} bins"
-    note = (
-        f"Requests per second in {counted} of {quantity.seconds(width_s)}; the bin in which the plan ends is not full."
-    )
-    return Drawn(Plot("rates", "requests per second", "time", "1/s", False, series.end_s, x, tuple(lines)), note)
+    note = f"Requests per second in {counted} of {quantity.seconds(width_s)}; the last bin of the plan may be partial."
+    return Figure(Plot("rates", "requests per second", "time", "1/s", False, series.end_s, x, tuple(lines)), note)
 
 
 def _rate(label: str, color: Color, style: Style, at_s: Seconds, bins: int, width_s: float) -> Line:
@@ -52,71 +50,71 @@ def _rate(label: str, color: Color, style: Style, at_s: Seconds, bins: int, widt
     return line(label, color, style, _held(per_s.tolist()))
 
 
-def latency(series: Series, targets: bool) -> Drawn:
-    """Latency of each request where it began: what met its target, what missed it, what failed."""
+def latency(series: Series, targets: bool) -> Figure:
+    """Latency of each request at its start, by outcome: met the SLO, missed it, failed."""
     x, y = series.begun_s, np.maximum(series.latency_s, FLOOR_S)
-    log = bool(len(y)) and float(y.max()) > DECADES * float(y.min())
+    log = bool(len(y)) and float(y.max()) > LOG_RATIO * float(y.min())
     groups = [np.flatnonzero(series.ok & ~series.missed), np.flatnonzero(series.missed), np.flatnonzero(~series.ok)]
-    kept = [_thin(x, y, own, log) for own in groups]
+    kept = [_downsample(x, y, own, log) for own in groups]
     at, values = scatter(x, kept, y)
-    looks: tuple[tuple[str, Color, Style], ...] = (
-        ("met its SLO, or has none" if targets else "succeeded", "response", "dots"),
-        ("succeeded, missed its SLO", "bad", "marks"),
+    groups_style: tuple[tuple[str, Color, Style], ...] = (
+        ("met the SLO or has none" if targets else "succeeded", "response", "dots"),
+        ("missed the SLO", "bad", "marks"),
         ("failed", "failed", "rings"),
     )
     lines = [
         line(f"{name}: {len(own):,}", color, style, held)
-        for (name, color, style), own, held in zip(looks, groups, values, strict=True)
+        for (name, color, style), own, held in zip(groups_style, groups, values, strict=True)
         if len(own) or name == "succeeded"
     ]
     name = "response" if series.latency_from == "scheduled" else "service"
     label = f"{name}{', logarithmic' if log else ''}"
-    return Drawn(
+    return Figure(
         Plot("latency", label, "time", "s", log, series.end_s, significant(at, 6), tuple(lines)),
-        _thinned(sum(map(len, kept)), series.sent),
+        _downsampled(sum(map(len, kept)), series.sent),
     )
 
 
-def _thin(x: Seconds, y: Seconds, places: NDArray[np.int64], log: bool) -> NDArray[np.int64]:
-    height = np.log10(y[places]) if log else y[places]
-    kept: NDArray[np.int64] = places[scattered(x[places], height, MOST)]
+def _downsample(x: Seconds, y: Seconds, indices: NDArray[np.int64], log: bool) -> NDArray[np.int64]:
+    height = np.log10(y[indices]) if log else y[indices]
+    kept: NDArray[np.int64] = indices[downsample_points(x[indices], height, MAX_POINTS)]
     return kept
 
 
-def _thinned(drawn: int, whole: int) -> str:
-    if drawn == whole:
-        return "All of them are drawn."
-    return f"{drawn:,} of {whole:,} are drawn: one of each small area and kind, and all extremes."
+def _downsampled(shown: int, total: int) -> str:
+    if shown == total:
+        return "All points are shown."
+    return f"{shown:,} of {total:,} points are shown (downsampled; extremes are kept)."
 
 
-def attained(series: Series, stretches: Sequence[Mapping[str, Any]]) -> Drawn:
-    """Share of the requests due in each of the result's stretches of time that met their target, with its interval."""
-    first_s, last_s = stretches[0]["from_s"], stretches[-1]["to_s"]
-    edges = [stretch["from_s"] for stretch in stretches] + [last_s if last_s > first_s else series.end_s]
-    shares = [stretch["attainment"] for stretch in stretches]
-    ends = [stretch["ci"] or (None, None) for stretch in stretches]
+def attained(series: Series, intervals: Sequence[Mapping[str, Any]]) -> Figure:
+    """SLO attainment of the requests due in each time interval of the result, with its confidence interval."""
+    first_s, last_s = intervals[0]["from_s"], intervals[-1]["to_s"]
+    edges = [interval["from_s"] for interval in intervals] + [last_s if last_s > first_s else series.end_s]
+    shares = [interval["attainment"] for interval in intervals]
+    ends = [interval["ci"] or (None, None) for interval in intervals]
     share, low, high = (_held(values) for values in (shares, [end[0] for end in ends], [end[1] for end in ends]))
     lines = (line("SLO met", "good", "steps", share, (low, high)),)
     x = np.array(edges, dtype=np.float64)
-    plot = Plot("attained", "share that met its SLO", "time", "share", False, series.end_s, x, lines)
-    without = sum(stretch["ci"] is None for stretch in stretches)
-    lacking = f"; {without} of the {len(stretches)} stretches have too few for an interval" if without else ""
-    targets = sum(stretch["requests"] for stretch in stretches)
-    return Drawn(plot, f"Of {targets:,} with a target, {quantity.share(series.confidence)} sure each{lacking}.")
+    plot = Plot("attained", "SLO attainment", "time", "share", False, series.end_s, x, lines)
+    without = sum(interval["ci"] is None for interval in intervals)
+    lacking = f"; {without} of the {len(intervals)} time intervals are too small for a CI" if without else ""
+    targets = sum(interval["requests"] for interval in intervals)
+    return Figure(plot, f"Of {targets:,} with a target; {quantity.share(series.confidence)} CI each{lacking}.")
 
 
 def _held(values: list[float | None]) -> Seconds:
-    """Values of steps, nan where there is none, the last one held until the last step ends."""
+    """Return step values, nan for None; the last one is repeated for the end of its step."""
     return np.array([*values, values[-1]], dtype=np.float64)
 
 
-def in_flight(series: Series) -> Drawn:
-    """How many requests were in flight, instant by instant; one that ends as another starts makes room for it first."""
+def in_flight(series: Series) -> Figure:
+    """Requests in flight over time; of simultaneous events, completions count first."""
     at_s = np.concatenate([series.done_s, series.sent_s])
     change = np.repeat([-1, 1], series.sent)
     order = np.argsort(at_s, kind="stable")
     at_s, level = at_s[order], np.cumsum(change[order]).astype(np.float64)
-    kept = stepped(at_s, level, COLUMNS)
+    kept = downsample_steps(at_s, level, COLUMNS)
     x, y = at_s[kept], level[kept]
     lines = [line("in flight", "response", "area", y)]
     budget = series.max_concurrency
@@ -126,22 +124,22 @@ def in_flight(series: Series) -> Drawn:
     plot = Plot(
         "in_flight", "requests in flight", "time", "requests", False, series.end_s, significant(x, 6), tuple(lines)
     )
-    return Drawn(plot, note)
+    return Figure(plot, note)
 
 
-def lag(series: Series) -> Drawn:
-    """Lag of each request when it was sent, and the machine's late wake-ups when they were due."""
+def lag(series: Series) -> Figure:
+    """Lag of each request at its send time, and timer stalls of the machine."""
     during = (series.stall_at_s >= 0) & (series.stall_at_s <= series.end_s)
     x = np.concatenate([series.sent_s, series.stall_at_s[during]])
     y = np.maximum(np.concatenate([series.lag_s, series.stall_late_s[during]]), FLOOR_S)
     groups = [np.arange(series.sent), np.arange(series.sent, len(x))]
-    kept = [_thin(x, y, own, True) for own in groups]
+    kept = [_downsample(x, y, own, True) for own in groups]
     at, (late, stalls) = scatter(x, kept, y)
     lines = [
         line(f"lag: {series.sent:,}", "lag", "dots", late),
-        line(f"hiccup of the machine: {len(groups[1]):,}", "bad", "rings", stalls),
+        line(f"machine stall: {len(groups[1]):,}", "bad", "rings", stalls),
     ]
-    plot = Plot("lag", "late by, logarithmic", "time", "s", True, series.end_s, significant(at, 6), tuple(lines))
+    plot = Plot("lag", "lag, logarithmic", "time", "s", True, series.end_s, significant(at, 6), tuple(lines))
     below = int(np.sum(series.lag_s < FLOOR_S))
-    floor = f" Less than {quantity.seconds(FLOOR_S)} ({below:,} requests) stands at {quantity.seconds(FLOOR_S)}."
-    return Drawn(plot, _thinned(sum(map(len, kept)), len(x)) + (floor if below else ""))
+    floor = f" {below:,} requests below {quantity.seconds(FLOOR_S)} are shown there."
+    return Figure(plot, _downsampled(sum(map(len, kept)), len(x)) + (floor if below else ""))

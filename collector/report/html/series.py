@@ -1,4 +1,4 @@
-"""What the page draws of a run: its times request by request, in seconds from time zero."""
+"""The times of each request for the plots, in seconds from time zero."""
 
 import math
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ Flags = NDArray[np.bool_]
 class Series:
     """A run in arrays, in schedule order: `planned_s` has an entry per planned request, the others one per sent one.
 
-    `missed` marks requests that succeeded later than their target, `endless` counts those that never ended; hiccups are
-    as many as the machine had.
+    `missed` marks requests that succeeded later than their target, `endless` counts those that did not complete;
+    stalls have an entry per stall of the machine.
     """
 
     planned_s: Seconds
@@ -45,9 +45,9 @@ class Series:
 
     @classmethod
     def of_run(cls, records: NDArray[np.void], info: RunInfo, stalls: Stalls) -> "Series":
-        """Build the series from all records that came (dtype `record.RECORD`, in any order) and the facts around them.
+        """Build the series from records (dtype `record.RECORD`, in any order) and the run info.
 
-        `stalls` has the dtype `hiccup.HICCUP`.
+        `stalls` has the dtype `stalls.STALL`.
         """
         times = clock.of_run(clock.first_records(records, info.planned), info)
         return cls(
@@ -72,32 +72,32 @@ class Series:
 
     @property
     def sent(self) -> int:
-        """How many requests were sent."""
+        """Number of requests sent."""
         return len(self.sent_s)
 
     @property
     def failed(self) -> int:
-        """How many of them did not succeed."""
+        """Number of sent requests that did not succeed."""
         return int(self.sent - self.ok.sum())
 
     @property
     def closed_loop(self) -> bool:
-        """Whether there are no planned times."""
+        """Whether the run has no planned times."""
         return math.isinf(self.asked_rate)
 
     @property
     def end_s(self) -> float:
-        """When the last thing on the page happened, at least a little after zero."""
+        """End of the time axis: the last event, at least 1 ms."""
         return max(float(self.done_s.max(initial=0)), float(self.planned_s.max(initial=0)), 1e-3)
 
     @property
     def latency_s(self) -> Seconds:
-        """What the SLO is held against: response, or service where latency counts from the send."""
+        """The time that the SLO refers to: response or service."""
         return self.response_s if self.latency_from == "scheduled" else self.service_s
 
     @property
     def begun_s(self) -> Seconds:
-        """Where that latency begins."""
+        """The start of that latency."""
         return self.scheduled_s if self.latency_from == "scheduled" else self.sent_s
 
 

@@ -1,4 +1,4 @@
-"""The page of a sweep: its knee, its figures against the rate with their intervals, and the table of them."""
+"""The HTML page of a sweep: the knee, the figures against the rate with their intervals, and a table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,14 +21,14 @@ _PLOTS: tuple[tuple[str, str, Unit, tuple[Name, ...]], ...] = (
 
 
 def page(sweep: Mapping[str, Any]) -> bytes:
-    """Write a sweep as one HTML file in UTF-8 that asks no network."""
+    """Return a sweep as one self-contained HTML file in UTF-8."""
     points: Sequence[Point] = sweep["points"]
-    drawn = [_plot(points, sweep["knee"]["rate"], *each) for each in _PLOTS]
-    plots = [plot for plot in drawn if plot.lines]
+    candidates = [_plot(points, sweep["knee"]["rate"], *each) for each in _PLOTS]
+    plots = [plot for plot in candidates if plot.lines]
     rate = sweep["knee"]["rate"]
-    state = "no knee seen" if rate is None else f"knee at {quantity.rate(rate)}"
-    sure = f"Bands: intervals, {quantity.share(sweep['confidence'])} sure each; none where there are too few requests."
-    figures = "".join(section(plot.label[:1].upper() + plot.label[1:], _figure(plot, sure)) for plot in plots)
+    state = "no knee found" if rate is None else f"knee at {quantity.rate(rate)}"
+    bands = f"Bands: {quantity.share(sweep['confidence'])} CI of each figure; none where n is too small."
+    figures = "".join(section(plot.label[:1].upper() + plot.label[1:], _figure(plot, bands)) for plot in plots)
     parts = (
         section(state.capitalize(), note(sweep["knee"]["note"]), _table(points, rate)),
         figures,

@@ -1,1 +1,1 @@
-"""Reports and progress as text for a terminal."""
+"""Reports and progress on a terminal."""

@@ -1,4 +1,4 @@
-"""A chart in characters: a row a rate, its figure as a mark and its interval as a line."""
+"""A text chart: one row per rate, the value as a mark and its confidence interval as a line."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ WIDTH = 48  # characters
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where a value stands between `low` and `high`, of which the logarithms count where `log`."""
+    """A linear or logarithmic axis from `low` to `high`."""
 
     low: float
     high: float
     log: bool
 
-    def place(self, value: float) -> int:
-        """Column from 0 to WIDTH - 1."""
+    def column(self, value: float) -> int:
+        """Return the column of a value, 0 to WIDTH - 1."""
         low, high, at = (
             (math.log(v) for v in (self.low, self.high, value)) if self.log else (self.low, self.high, value)
         )
@@ -27,7 +27,7 @@ class Scale:
 
 
 def scale_of(figures: Sequence[Estimate], *, log: bool) -> Scale | None:
-    """Make a scale that all figures and the ends of their intervals fit in; from 0 unless `log`. None for no figure."""
+    """Return the scale that holds all values and intervals, from 0 unless `log`; None without values."""
     values = [v for figure in figures for v in (figure["value"], *(figure["ci"] or ())) if v is not None]
     values = [value for value in values if value > 0] if log else values
     if not values:
@@ -36,15 +36,15 @@ def scale_of(figures: Sequence[Estimate], *, log: bool) -> Scale | None:
 
 
 def row(figure: Estimate, scale: Scale) -> str:
-    """Draw one: `|---*----|`, an arrow where the upper end is infinite; empty where the figure is not known."""
+    """Return a row such as `|---*----|`, with > for an infinite upper end; empty where the value is unknown."""
     if figure["value"] is None or (scale.log and figure["value"] <= 0):
         return ""
     cells = [" "] * WIDTH
     low, high = figure["ci"] or (None, None)
     if low is not None:
-        last = WIDTH - 1 if high is None else scale.place(high)
-        first = scale.place(max(low, scale.low))
+        last = WIDTH - 1 if high is None else scale.column(high)
+        first = scale.column(max(low, scale.low))
         cells[first : last + 1] = "-" * (last + 1 - first)
         cells[first], cells[last] = "|", ">" if high is None else "|"
-    cells[scale.place(figure["value"])] = "*"
+    cells[scale.column(figure["value"])] = "*"
     return "".join(cells).rstrip()

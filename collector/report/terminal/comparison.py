@@ -1,4 +1,4 @@
-"""Comparisons as people read them: verdicts first, then what differs; in a terminal, or as Markdown."""
+"""Comparisons of two runs, on a terminal or as Markdown: verdicts, then the differences."""
 
 import math
 import re
@@ -22,7 +22,7 @@ _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
 def render(comparison: Comparison, console: Console) -> None:
-    """Print one comparison; what runs say is shown as text, never as markup."""
+    """Print one comparison; text from the runs is never markup."""
     parts: list[RenderableType] = []
     if comparison["rate"] is not None:
         parts.append(Text(f"at {_rate(comparison['rate'])}", style="bold underline"))
@@ -40,7 +40,7 @@ def markdown(comparison: Comparison) -> str:
         lines.append(f"- **{name}** {escaped(side['path'])}: **{_state(side)}**, {_meaning(side)}")
         lines += [f"  - {escaped(text)}" for text in _reasons(side)]
     lines += [f"- {escaped(text)}" for text in _warnings(comparison)]
-    head = ("figure", "A", "B", "difference", "change", f"{quantity.share(comparison['confidence'])} sure", "")
+    head = ("figure", "A", "B", "difference", "change", f"{quantity.share(comparison['confidence'])} CI", "")
     rows = [(*cells[:3], _difference(found), *cells[3:]) for found, cells in _rows(comparison)]
     return "\n".join(
         [*lines, "", *_pipes(head, rows), "", *(f"_{escaped(text)}_" for text in _methods(comparison)), ""]
@@ -48,11 +48,11 @@ def markdown(comparison: Comparison) -> str:
 
 
 def gate(comparisons: Iterable[Comparison], limit: float) -> list[tuple[str, bool]]:
-    """Sentences on what became worse by more than `limit` (0.05 is 5 %, or of a share 5 points), in order.
+    """Return sentences on the figures that are worse by more than `limit` (0.05 is 5 %, or 5 points of a share).
 
-    With each, whether the interval supports it: where not even its near end is beyond the limit, it may be chance.
+    Each comes with whether its whole interval is beyond the limit; if not, the change may be chance.
     """
-    told = []
+    sentences = []
     for comparison in comparisons:
         at = "" if comparison["rate"] is None else f" at {_rate(comparison['rate'])}"
         for found in comparison["figures"]:
@@ -61,11 +61,11 @@ def gate(comparisons: Iterable[Comparison], limit: float) -> list[tuple[str, boo
             name = found["figure"].replace("_", " ") + at
             if least > limit:
                 text = f"{name} {_signed(found, sign * much)}, at least {_signed(found, sign * least)}"
-                told.append((text, True))
+                sentences.append((text, True))
             elif much > limit:
                 why = f"interval {_interval(found)}" if found["change_ci"] else found["no_interval"]
-                told.append((f"{name} {_signed(found, sign * much)} ({why})", False))
-    return told
+                sentences.append((f"{name} {_signed(found, sign * much)} ({why})", False))
+    return sentences
 
 
 def _sides(comparison: Comparison) -> tuple[tuple[str, Side], tuple[str, Side]]:
@@ -101,7 +101,7 @@ def _warnings(comparison: Comparison) -> list[str]:
 
 def _table(comparison: Comparison) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("", "A", "B", "change", f"{quantity.share(comparison['confidence'])} sure", ""):
+    for name in ("", "A", "B", "change", f"{quantity.share(comparison['confidence'])} CI", ""):
         table.add_column(name, justify="right" if name else "left", no_wrap=name in ("A", "B", "change"))
     for found, cells in _rows(comparison):
         style = _STYLES.get(found["conclusion"] or "", "")
@@ -110,7 +110,7 @@ def _table(comparison: Comparison) -> Table:
 
 
 def _rows(comparison: Comparison) -> Iterator[tuple[Difference, tuple[str, ...]]]:
-    """Cells of every figure that either run has: name, A, B, change, interval, and what became of it."""
+    """Yield each figure that either run has, and its cells: name, A, B, change, interval, better or worse."""
     for found in comparison["figures"]:
         if math.isnan(found["a"]) and math.isnan(found["b"]):
             continue
@@ -123,15 +123,15 @@ def _rows(comparison: Comparison) -> Iterator[tuple[Difference, tuple[str, ...]]
 
 def _methods(comparison: Comparison) -> Iterator[str]:
     if comparison["method"] == "intervals":
-        yield "intervals: from those of the two results, taken as independent"
+        yield "CI: from the intervals of the two results, assumed independent"
         return
-    drawn = "the same requests of both" if comparison["paired"] else "each run by itself"
+    resampling = "paired" if comparison["paired"] else "unpaired"
     blocks = sorted({found["block_length"] for found in comparison["figures"]} - {0})
     longest = f" in blocks of up to {blocks[-1]:,} requests" if blocks else ""
-    yield f"intervals: bootstrap{longest}, {drawn}; each figure for itself"
+    yield f"CI: {resampling} bootstrap{longest}; per figure, not joint"
     wider = max(found["width_factor"] for found in comparison["figures"])
     if wider > 1:
-        yield f"and up to {wider:.2f} times as wide, as it is uncertain how long these series remember"
+        yield f"widened by up to {wider:.2f} times for the uncertain autocorrelation of these series"
 
 
 def _value(found: Difference, value: float) -> str:
@@ -142,7 +142,7 @@ def _value(found: Difference, value: float) -> str:
 
 
 def _difference(found: Difference) -> str:
-    """The difference in its own unit, with its interval; of a share the change says it all."""
+    """Return the difference and its interval in the figure's unit; empty for a share (see its change)."""
     if found["unit"] == "share":
         return ""
     ends = found["difference_ci"]
@@ -151,7 +151,7 @@ def _difference(found: Difference) -> str:
 
 
 def _signed(found: Difference, change: float) -> str:
-    """A change in per cent, or of a share in points."""
+    """Format a change in percent, or in points for a share."""
     return f"{_number(100 * change)} {_points(found)}"
 
 
@@ -165,7 +165,7 @@ def _points(found: Difference) -> str:
 
 
 def _number(value: float) -> str:
-    """A sign and three digits or so; a nan is unknown."""
+    """Format with a sign and about three digits; nan is unknown."""
     if math.isnan(value):
         return quantity.UNKNOWN
     size = abs(value)
@@ -182,7 +182,7 @@ def _line(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """One line of `text` that Markdown leaves as it is."""
+    """Return `text` as one line, escaped for Markdown."""
     return _MARKDOWN.sub(r"\\\1", _line(text))
 
 

@@ -1,4 +1,4 @@
-"""Completion of jobs in words: how well polling knows it, and what it leaves undecided."""
+"""Sentences on the resolution of polled completion times, and the SLO results that it leaves undecided."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,15 +8,18 @@ from collector.text import quantity
 _SHOWN = (("p50", "p50"), ("p99", "p99"), ("max", "max"))
 
 
-def widths(result: Mapping[str, Any]) -> Iterator[str]:
-    """Give a sentence on the widths of what is known; none where nothing was polled."""
+def resolution(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence on the resolution; none where nothing was polled."""
     if width := result.get("completion_width"):
         parts = ", ".join(f"{label} {quantity.seconds(width[key])}" for label, key in _SHOWN)
-        yield f"Completion of a job is known to within {parts}; response and service are the late end."
+        yield f"Completion of a job is known to within {parts} (polling); response and service use the upper bound."
 
 
 def undecided(slo: Mapping[str, Any]) -> Iterator[str]:
-    """Give a sentence on the targets that lie inside what is known; none where that decides them all."""
+    """Yield a sentence on the targets within the resolution; none where all are decided."""
     if slo.get("undecided"):
         upper = quantity.share(slo["attainment_upper"])
-        yield f"{slo['undecided']:,} not met are undecided, for polls cannot tell: {upper} if they all had."
+        yield (
+            f"{slo['undecided']:,} not met are undecided within the polling interval: "
+            f"attainment is {upper} if all met it."
+        )

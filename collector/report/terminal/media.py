@@ -1,4 +1,4 @@
-"""The media's part of the report: how many answers were looked at, what that cost, and what could not be saved."""
+"""The media section of the report: answers verified, decoded and saved."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,12 +7,12 @@ from collector.text import quantity
 
 
 def lines(media: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give (name, text) of what there is to tell."""
+    """Yield (name, text) rows."""
     if media.get("verified"):
-        cost = f"{quantity.seconds(media['verify_s'])} in all, {quantity.seconds(media['longest_verify_s'])} at most"
+        cost = f"{quantity.seconds(media['verify_s'])} total, {quantity.seconds(media['longest_verify_s'])} max"
         yield "verified", f"headers of {media['verified']} answers: {cost}"
     if media.get("decoded") or media.get("undecoded"):
-        rest = f"; {media['undecoded']} were not, and count as they came" if media["undecoded"] else ""
+        rest = f"; {media['undecoded']} were not decoded and keep their outcome" if media["undecoded"] else ""
         yield "decoded", f"{media['decoded']} answers, after the run, in {quantity.seconds(media['develop_s'])}{rest}"
     if media.get("save_dir") is not None:
         yield "saved", f"{media['saved_files']} files in {media['save_dir']}"
@@ -21,6 +21,6 @@ def lines(media: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _lost(lost: Mapping[str, Any]) -> str:
-    named = ", ".join(map(str, lost["requests"]))
+    indices = ", ".join(map(str, lost["requests"]))
     more = ", ..." if lost["count"] > len(lost["requests"]) else ""
-    return f"{lost['count']} answers ({lost['example']}): requests {named}{more}"
+    return f"{lost['count']} answers ({lost['example']}): requests {indices}{more}"

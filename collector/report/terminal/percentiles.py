@@ -1,4 +1,4 @@
-"""Further percentiles: those that a contract names and the report does not have."""
+"""Additional percentiles, with their confidence intervals."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,22 +14,22 @@ KINDS: Final = ("response", "service", "wait", "lag")
 Percentiles = Mapping[str, Mapping[str, Any]]
 
 
-def of(times: Times, shares: Mapping[str, float], confidence: float) -> Percentiles:
-    """Give the percentiles of each kind of time in seconds, by the text that they were asked with (such as "99.5").
+def compute(times: Times, shares: Mapping[str, float], confidence: float) -> Percentiles:
+    """Return the percentiles of each kind of time in seconds, by name (such as "99.5").
 
-    As in the report: response and service of what succeeded, with what never ended as infinite; wait and lag of all
-    that was sent. `ci` has the ends of their intervals, `needs_n` how many it takes where n is too small. `shares` are
+    As in the report: response and service of successful requests, with unfinished ones as infinite; wait and lag of all
+    sent. `ci` holds the interval bounds, `needs_n` the sample size needed where n is too small. `shares` are fractions
     in (0, 1].
     """
-    known = {
+    samples = {
         "response": (times.response_ns[times.ok], times.endless),
         "service": (times.service_ns[times.ok], times.endless),
         "wait": (times.wait_ns, 0),
         "lag": (times.lag_ns, 0),
     }
-    found = {
-        kind: order_statistics.quantiles(order_statistics.seconds(ns), shares, more, confidence)
-        for kind, (ns, more) in known.items()
+    by_kind = {
+        kind: order_statistics.quantiles(order_statistics.seconds(ns), shares, endless, confidence)
+        for kind, (ns, endless) in samples.items()
     }
     return {
         kind: {
@@ -37,19 +37,19 @@ def of(times: Times, shares: Mapping[str, float], confidence: float) -> Percenti
             "ci": {text: each.ci for text, each in own.items()},
             "needs_n": {text: each.needs_n for text, each in own.items() if each.needs_n is not None},
         }
-        for kind, own in found.items()
+        for kind, own in by_kind.items()
     }
 
 
-def table(found: Percentiles, confidence: float) -> Table:
-    """Lay them out as the report does its own, each above its interval."""
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    drawn.add_column(f"{quantity.share(confidence)} sure", min_width=5)
+def table(by_kind: Percentiles, confidence: float) -> Table:
+    """Lay out the percentiles, each above its interval."""
+    rows = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    rows.add_column(f"{quantity.share(confidence)} CI", min_width=5)
     for kind in KINDS:
-        drawn.add_column(kind, justify="right")
-    for text in found[KINDS[0]]["ci"]:
-        drawn.add_row(f"p{text}", *(_cell(found[kind], text) for kind in KINDS))
-    return drawn
+        rows.add_column(kind, justify="right")
+    for text in by_kind[KINDS[0]]["ci"]:
+        rows.add_row(f"p{text}", *(_cell(by_kind[kind], text) for kind in KINDS))
+    return rows
 
 
 def _cell(own: Mapping[str, Any], text: str) -> str:

@@ -1,4 +1,4 @@
-"""The tool's own part of the report: what its processes cost, and what they saw of the machine."""
+"""The tool's own section of the report: CPU and memory of its processes, and the machine's scheduling delays."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from collector.text import quantity
 
 
 def lines(processes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Give (name, text) of each process that measured itself, the machine last."""
+    """Yield (name, text) of each measured process, the machine last."""
     for name, own in processes.items():
         if "cpu_share" in own:
             yield name, ", ".join(_parts(own))
@@ -17,23 +17,23 @@ def lines(processes: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str
 
 
 def _parts(own: Mapping[str, Any]) -> Iterator[str]:
-    awake = own["cpu_share"] - own.get("busy_share", own["cpu_share"])
+    polling = own["cpu_share"] - own.get("busy_share", own["cpu_share"])
     yield f"{quantity.share(own.get('busy_share', own['cpu_share']))} of a core"
-    if awake > 0.005:
-        yield f"{quantity.share(awake)} waiting awake"
+    if polling > 0.005:
+        yield f"{quantity.share(polling)} busy-polling"
     if own.get("stalls"):
-        yield f"{own['stalls']} stalls, up to {quantity.seconds(own['longest_stall_s'])}"
+        yield f"{own['stalls']} stalls, max {quantity.seconds(own['longest_stall_s'])}"
     yield f"{own['peak_memory_mb']:.0f} MB"
     if own.get("transport"):
         yield f"{own['transport']}, {own['timer']}"
     if own.get("undeleted"):
         yield f"{own['undeleted']} jobs could not be deleted on the server"
     if own.get("cores"):
-        yield f"core {', '.join(map(str, own['cores']))}, put off it {own['involuntary_switches']} times"
+        yield f"core {', '.join(map(str, own['cores']))}, {own['involuntary_switches']} involuntary context switches"
     if own.get("realtime"):
         yield f"real-time: {own['realtime']}"
 
 
 def _machine(sampler: Mapping[str, Any]) -> str:
     times = f"p50 {quantity.seconds(sampler['p50'])}, p99 {quantity.seconds(sampler['p99'])}"
-    return f"woke a sleeper late by {times}, max {quantity.seconds(sampler['max'])}; {sampler['stalls']} hiccup(s)"
+    return f"timer wake-up delay {times}, max {quantity.seconds(sampler['max'])}; {sampler['stalls']} stalls"

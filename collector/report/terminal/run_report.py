@@ -1,4 +1,4 @@
-"""The report for people: the verdict first, then what was offered, what came of it and how long it took."""
+"""The terminal report of a run: the verdict, the load, the outcomes and the latencies."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from collector.report.terminal import completion, media, processes, server_metrics, stretches
+from collector.report.terminal import completion, media, over_time, processes, server_metrics
 from collector.statistics.order_statistics import Spread
 from collector.summary.result import ArrivalAudit, Result, RetryAfter
 from collector.text import quantity
@@ -17,14 +17,14 @@ from collector.text.printable import printable
 
 STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
 MEANING = {
-    "VALID": "the load that was asked for is the load that was sent",
-    "CAPPED": "the concurrency budget shaped the load",
-    "INVALID": "do not believe these figures",
+    "VALID": "the requested load was sent as scheduled",
+    "CAPPED": "the concurrency budget limited the load",
+    "INVALID": "these figures are not reliable",
 }
-UNTIL_STOP = "until the stop, the load that was asked for is the load that was sent"
-EXAMPLE_LENGTH = 300  # characters of a server's message that are worth a reader's time
+UNTIL_STOP = "until the stop, the requested load was sent as scheduled"
+EXAMPLE_LENGTH = 300  # characters of a server's message that are shown
 SHOWN_CLASSES = 6
-OWN_TIME = "server's own time"  # X-Inference-Time-S
+OWN_TIME = "server-reported time"  # X-Inference-Time-S
 TimeName = Literal["response", "service", "wait", "lag"]
 TIMES: tuple[TimeName, ...] = ("response", "service", "wait", "lag")
 ROWS: tuple[tuple[str, Literal["mean", "p50", "p90", "p95", "p99", "p99_9", "max"]], ...] = (
@@ -35,11 +35,11 @@ ROWS: tuple[tuple[str, Literal["mean", "p50", "p90", "p95", "p99", "p99_9", "max
 
 def render(result: Result, console: Console) -> None:
     """Print the whole report."""
-    console.print(drawn(result), highlight=False)
+    console.print(layout(result), highlight=False)
 
 
-def drawn(result: Result) -> Group:
-    """Draw the whole report, without printing it; text from the server is shown as text, never as markup."""
+def layout(result: Result) -> Group:
+    """Lay out the whole report; text from the server is shown as text, never as markup."""
     sections = (
         _verdict,
         _offered,
@@ -69,38 +69,42 @@ def _offered(result: Result) -> Iterator[RenderableType]:
     offered, outcomes = result["offered"], result["outcomes"]
     table = _grid()
     _row(table, "target", f"{result['backend']}, {result['model']}, {result['task']}, {result['dataset']}")
-    _row(table, "offered", f"{quantity.rate(offered['achieved_rate'])} of {quantity.rate(offered['asked_rate'])} asked")
+    _row(
+        table,
+        "offered",
+        f"{quantity.rate(offered['achieved_rate'])} of {quantity.rate(offered['asked_rate'])} requested",
+    )
     due = f" ({offered['due']} were due)" if result["partial"] else ""
     _row(table, "requests", f"{offered['planned']} planned, {offered['sent']} sent, {offered['unsent']} unsent{due}")
     ended = {name: count for name, count in outcomes.items() if count or name == "ok"}
-    retried = f" ({result['retried']} sent again on a fresh connection)" if result["retried"] else ""
+    retried = f" ({result['retried']} retried on a new connection)" if result["retried"] else ""
     _row(table, "outcomes", ", ".join(f"{count} {name}" for name, count in ended.items()) + retried)
     throughput = quantity.rate(result["throughput_qps"])
-    _row(table, "throughput", f"{throughput} succeeded, over {quantity.seconds(result['duration'])}")
-    _row(table, "in flight", f"{result['max_in_flight']} at most")
-    if audited := _arrivals(result["arrival_audit"]):
-        _row(table, "arrivals", audited)
+    _row(table, "throughput", f"{throughput} successful, over {quantity.seconds(result['duration'])}")
+    _row(table, "max in flight", str(result["max_in_flight"]))
+    if arrivals := _arrivals(result["arrival_audit"]):
+        _row(table, "arrivals", arrivals)
     if result["warmup"].get("requests"):
         _row(table, "warm-up", _warmup(result["warmup"]))
     yield from (Text(), table)
 
 
 def _arrivals(audit: ArrivalAudit) -> str:
-    """Name the verdict of the audit, of gaps that are random, and where the sends were furthest from the plan."""
+    """Describe the arrival audit: the test of random gaps, and the second furthest from the plan."""
     parts = []
     if audit["p_value"] is not None:
-        found = "not what was asked for" if audit["warning"] else "as asked for"
-        parts.append(f"{audit['gaps']} planned gaps are {found} (Kolmogorov-Smirnov, p = {audit['p_value']:.2g})")
+        fit = "do not fit the requested process" if audit["warning"] else "fit the requested process"
+        parts.append(f"{audit['gaps']} planned gaps {fit} (Kolmogorov-Smirnov, p = {audit['p_value']:.2g})")
     if audit["per_second"] is not None:
         worst = audit["per_second"]["worst"]
-        off = f"second {worst['at_s']}, the furthest off: {worst['planned']} planned, {worst['sent']} sent"
+        deviation = f"largest deviation in second {worst['at_s']}: {worst['planned']} planned, {worst['sent']} sent"
         same = worst["planned"] == worst["sent"]
-        parts.append("every second has the sends that were planned for it" if same else off)
+        parts.append("every second as planned" if same else deviation)
     return f"{audit['process']}: {'; '.join(parts)}" if parts else ""
 
 
 def _warmup(warmup: Mapping[str, Any]) -> str:
-    """Warm-ups apart: they are in no other figure."""
+    """Describe the warm-up requests, which are in no other figure."""
     times = ", ".join(quantity.seconds(latency_s) for latency_s in warmup["latency_s"][:5])
     failure = f"; {str(warmup['errors'][0])[:EXAMPLE_LENGTH]}" if warmup["errors"] else ""
     return f"{warmup['ok']} of {warmup['requests']} succeeded: {times}{failure}"
@@ -112,41 +116,41 @@ def _times(result: Result) -> Iterator[RenderableType]:
     for name in TIMES:
         table.add_column(name, justify="right", no_wrap=True)
     latency: TimeName = "response" if result["latency_from"] == "scheduled" else "service"
-    held = _spread(result, latency)
-    table.add_column(f"{latency}, {quantity.share(result['confidence'])} sure", justify="right")
+    spread = _spread(result, latency)
+    table.add_column(f"{latency}, {quantity.share(result['confidence'])} CI", justify="right")
     for label, key in ROWS:
         cells = (quantity.seconds(_spread(result, name)[key]) for name in TIMES)
-        table.add_row(label, *cells, _interval(held, key))
+        table.add_row(label, *cells, _interval(spread, key))
     succeeded, failed = result["completed_requests"], result["failed_requests"]
     notes = (
         f"latency_* in the JSON is {latency}. response = wait (budget) + lag (this tool) + service (server).",
-        f"response and service of {succeeded} that succeeded ({failed} failed); wait and lag of all sent.",
+        f"response and service of {succeeded} successful requests ({failed} failed); wait and lag of all sent.",
     )
     yield from (Text(), table)
     yield from (Text(note, style="dim") for note in notes)
-    yield from (Text(sentence, style="dim") for sentence in completion.widths(result))
-    if held["no_interval"]:
-        yield Text(printable(f"no intervals for {latency}: {held['no_interval']}"), style="dim")
-    elif held["tau"] > 1:
-        text = f"{latency}: neighbours resemble each other; {held['n']:,} are worth {held['n_effective']:,.0f}."
+    yield from (Text(sentence, style="dim") for sentence in completion.resolution(result))
+    if spread["no_interval"]:
+        yield Text(printable(f"no confidence intervals for {latency}: {spread['no_interval']}"), style="dim")
+    elif spread["tau"] > 1:
+        text = f"{latency}: requests are correlated (effective n = {spread['n_effective']:,.0f} of {spread['n']:,})."
         yield Text(text, style="dim")
     outcomes = result["outcomes"]
     endless = outcomes["timeout"] + outcomes["cancelled"] + outcomes["unfinished"] + outcomes["lost"]
     if endless:
-        text = f'{endless} requests never ended and rank as infinity: "-" is a percentile that falls among them.'
+        text = f'{endless} requests did not complete and count as infinite latency: "-" is a percentile among them.'
         yield Text(text, style="dim")
     warnings = (result["stationarity"]["warning"], result["arrival_audit"]["warning"])
     yield from (Text(warning, style="yellow") for warning in warnings if warning)
 
 
 def _urls(result: Result) -> Iterator[RenderableType]:
-    """Yield a row for each base URL, where there are several."""
+    """Yield a table with one row per base URL, where there are several."""
     if not result["by_url"]:
         return
     latency: TimeName = "response" if result["latency_from"] == "scheduled" else "service"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    held = any(own["slo_met_success"] is not None for own in result["by_url"])
-    names = ("sent", "ok", "in flight", f"{latency} p50", "p95", "p99", *(["SLO met"] if held else []))
+    has_slo = any(own["slo_met_success"] is not None for own in result["by_url"])
+    names = ("sent", "ok", "max in flight", f"{latency} p50", "p95", "p99", *(["SLO met"] if has_slo else []))
     table.add_column("base URL", overflow="fold", min_width=24)
     for name in names:
         table.add_column(name, justify="right", overflow="fold")
@@ -154,15 +158,15 @@ def _urls(result: Result) -> Iterator[RenderableType]:
         times = own["response"] if latency == "response" else own["service"]
         counts = (str(own["sent"]), str(own["completed_requests"]), str(own["max_in_flight"]))
         spread = (quantity.seconds(times[key]) for key in ("p50", "p95", "p99"))
-        met = [quantity.share(own["slo_attainment_rate"])] if held else []
+        met = [quantity.share(own["slo_attainment_rate"])] if has_slo else []
         table.add_row(Text(_printable(own["url"])), *counts, *spread, *met)
     yield from (Text(), table)
 
 
 def _over_time(result: Result) -> Iterator[RenderableType]:
-    """Yield the figures over time, of a run whose rate changes."""
+    """Yield the figures per time interval of a run whose rate changes."""
     if result["over_time"]:
-        yield from (Text(), stretches.table(result["over_time"]))
+        yield from (Text(), over_time.table(result["over_time"]))
 
 
 def _spread(result: Result, name: TimeName) -> Spread:
@@ -195,7 +199,7 @@ def _ends(share: Mapping[str, Any]) -> str:
 
 
 def _interval(spread: Spread, key: str) -> str:
-    """Both ends of a percentile's interval, or how many requests it would take."""
+    """Return the confidence interval of a percentile, or the sample size that one needs."""
     if ends := spread["ci"].get(key):
         upper = "inf" if ends[1] is None else quantity.seconds(ends[1])
         return f"{quantity.seconds(ends[0])} - {upper}"
@@ -203,7 +207,7 @@ def _interval(spread: Spread, key: str) -> str:
 
 
 def _media(result: Result) -> Iterator[RenderableType]:
-    """Yield what was verified and saved."""
+    """Yield the table of verified and saved media."""
     table = _grid()
     for name, text in media.lines(result["media"]):
         _row(table, name, text)
@@ -212,7 +216,7 @@ def _media(result: Result) -> Iterator[RenderableType]:
 
 
 def _tool(result: Result) -> Iterator[RenderableType]:
-    """Yield what this tool cost, and what it saw of the machine."""
+    """Yield the table of this tool's processes and the machine."""
     table = _grid()
     for name, text in processes.lines(result["processes"]):
         _row(table, name, text)
@@ -221,7 +225,7 @@ def _tool(result: Result) -> Iterator[RenderableType]:
 
 
 def _server(result: Result) -> Iterator[RenderableType]:
-    """Yield what the server says of itself: stages and memory."""
+    """Yield the stage times and peak memory that the server reports."""
     table = _grid()
     for stage, p50_s in result["stage_durations_p50"].items():
         mean, p99 = result["stage_durations_mean"][stage], result["stage_durations_p99"][stage]
@@ -249,15 +253,15 @@ def _errors(result: Result) -> Iterator[RenderableType]:
         _row(table, f"{error['count']} x {kind}", error["example"] or "")
     if result["retry_after"]:
         _row(table, "Retry-After", _retry_after(result["retry_after"]))
-    yield from (Text(), Text("errors, with an example each", style="bold red"), table)
+    yield from (Text(), Text("errors, with one example each", style="bold red"), table)
 
 
-def _retry_after(found: RetryAfter) -> str:
-    """How many answers asked to come back later, and that nobody did."""
-    span = " to ".join(dict.fromkeys((quantity.seconds(found["min_s"]), quantity.seconds(found["max_s"]))))
-    if found["min_s"] is None:
-        span = f"a date ({found['example']})"
-    return f"in {found['count']} answers: {span}; none was sent again"
+def _retry_after(counts: RetryAfter) -> str:
+    """Summarise the Retry-After headers."""
+    span = " to ".join(dict.fromkeys((quantity.seconds(counts["min_s"]), quantity.seconds(counts["max_s"]))))
+    if counts["min_s"] is None:
+        span = f"a date ({counts['example']})"
+    return f"in {counts['count']} answers: {span}; none was retried"
 
 
 def _grid() -> Table:
@@ -272,6 +276,6 @@ def _row(table: Table, label: str, value: str) -> None:
 
 
 def _printable(text: str) -> str:
-    """One line of `text` without control characters, which could drive the terminal; a long one is cut."""
+    """One line of `text` without control characters, cut to EXAMPLE_LENGTH."""
     line = " ".join(printable(text).split())
     return line if len(line) <= EXAMPLE_LENGTH else line[: EXAMPLE_LENGTH - 3] + "..."

@@ -1,4 +1,4 @@
-"""The report of a search for people: the bracket first, then what each rate showed."""
+"""The terminal report of a capacity search: the bracket, then the decision on each rate."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,26 +13,26 @@ from collector.text import quantity
 
 STYLES: Final = {"holds": "bold green", "fails": "bold red", "open": "yellow"}
 ENDED: Final = {
-    "budget": "the budget was used up",
-    "precision": "the bracket is as narrow as was asked",
-    "rates": "as many rates were visited as the confidence is shared among",
+    "budget": "the time limit (--budget) was reached",
+    "precision": "the requested precision was reached",
+    "rates": "the maximum number of rates was measured",
     "interrupted": "interrupted",
-    "fault": "a fault on our side ended it",
+    "fault": "an error of this tool",
 }
 
 
 def render(found: Mapping[str, Any], console: Console) -> None:
-    """Print what a search found; its keys are in docs/search.md."""
+    """Print the result of a search (keys: docs/search.md)."""
     console.print(Group(*_bracket(found), *_looks(found), *_notes(found)), highlight=False)
 
 
 def _bracket(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     holds, fails = found["bracket"]
     met = f"at least {quantity.share(found['min_attainment'])} met"
-    low = "no rate was shown to hold" if holds is None else f"{quantity.rate(holds)} holds"
-    high = "none was shown to fail" if fails is None else f"{quantity.rate(fails)} fails"
+    low = "no rate is shown to hold" if holds is None else f"{quantity.rate(holds)} holds"
+    high = "none is shown to fail" if fails is None else f"{quantity.rate(fails)} fails"
     sure = quantity.share(found["confidence"])
-    yield Text.assemble((f"{low}, {high}", "bold"), f" ({met}; {sure} sure of both together)")
+    yield Text.assemble((f"{low}, {high}", "bold"), f" ({met}; joint confidence {sure})")
     ended = (
         f"{ENDED[found['ended']]}, after {quantity.seconds(found['took_s'])} of {quantity.seconds(found['budget_s'])}"
     )
@@ -56,14 +56,12 @@ def _looks(found: Mapping[str, Any]) -> Iterator[RenderableType]:
 def _notes(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     if found["bracket"][0] is None and found["needs_n"] is not None:
         text = (
-            f"to be shown to hold, a rate needs n >= {found['needs_n']:,} requests that all meet their target, and more"
+            f"to show that a rate holds takes n >= {found['needs_n']:,} requests that all meet their target, more"
             " where responses queue or some miss: give a larger --budget, or a lower --start-rate"
         )
         yield Text(text, style="yellow")
     states = Counter(state for look in found["looks"] for state in look["runs"])
     if states["INVALID"]:
-        yield Text(
-            f"{states['INVALID']} INVALID runs decided nothing: this machine or the tool was late", style="yellow"
-        )
+        yield Text(f"{states['INVALID']} INVALID runs were not used: this machine or the tool was late", style="yellow")
     if states["CAPPED"]:
-        yield Text("a CAPPED rate decides nothing: raise --max-concurrency to go beyond it", style="yellow")
+        yield Text("CAPPED runs were not used: raise --max-concurrency to test higher rates", style="yellow")

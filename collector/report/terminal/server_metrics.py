@@ -1,4 +1,4 @@
-"""The server's metrics in the terminal report: failed scrapes first, then the series that changed."""
+"""The server metrics section (`--server-metrics`): scrape warnings, then the series that changed."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from collector.summary.result import MetricSpread, PageFigures, Result, ServerMe
 from collector.text import quantity
 from collector.text.printable import printable
 
-MOST_ROWS: Final = 8
+MAX_ROWS: Final = 8
 
 
 def rows(result: Result) -> Iterator[RenderableType]:
-    """Yield the part of the report; nothing without `--server-metrics`."""
+    """Yield the section; nothing without `--server-metrics`."""
     found = result["server_metrics"]
     if found is None:
         return
@@ -30,7 +30,7 @@ def rows(result: Result) -> Iterator[RenderableType]:
 
 
 def warnings(found: ServerMetrics) -> Iterator[str]:
-    """Say what is wrong with the pages, a sentence each."""
+    """Yield one sentence per problem of a scraped page."""
     for page in found["pages"]:
         yield from _of_page(page)
     if found["warning"]:
@@ -40,10 +40,10 @@ def warnings(found: ServerMetrics) -> Iterator[str]:
 def _of_page(page: PageFigures) -> Iterator[str]:
     if page["failed"]:
         counts = f"{page['failed']} of {page['scrapes']} scrapes failed"
-        yield f"--server-metrics {page['url']}: {counts}; the first: {page['error']}"
+        yield f"--server-metrics {page['url']}: {counts}; first error: {page['error']}"
     if page["truncated"]:
-        limits = "2,000 of names up to 1,000 characters are"
-        yield f"--server-metrics {page['url']}: has more series than are kept: {limits}"
+        limits = "2,000 series with names of up to 1,000 characters are kept"
+        yield f"--server-metrics {page['url']}: has more series than the limit: {limits}"
 
 
 def _table(found: ServerMetrics) -> Table:
@@ -51,15 +51,15 @@ def _table(found: ServerMetrics) -> Table:
     table.add_column("server metrics", overflow="fold")
     for name in ("min", "mean", "max"):
         table.add_column(name, justify="right", no_wrap=True)
-    for one, label in list(zip(found["changed"], labels(found["changed"]), strict=True))[:MOST_ROWS]:
+    for one, label in list(zip(found["changed"], labels(found["changed"]), strict=True))[:MAX_ROWS]:
         table.add_row(Text(printable(label)), *(_figure(one, one[key]) for key in ("min", "mean", "max")))
-    if (more := len(found["changed"]) - MOST_ROWS) > 0:
-        table.add_row(Text(f"and {more} more that changed, in the JSON", style="dim"), "", "", "")
+    if (more := len(found["changed"]) - MAX_ROWS) > 0:
+        table.add_row(Text(f"and {more} more series that changed are in the JSON", style="dim"), "", "", "")
     return table
 
 
 def labels(found: list[MetricSpread]) -> list[str]:
-    """Name each series as shortly as tells it apart: without labels, with them, with the number of its page."""
+    """Return the shortest unique name of each series: without labels, with labels, or with the page number."""
     bare = [one["name"].partition("{")[0] for one in found]
     whole = Counter(one["name"] for one in found)
     alike = Counter(bare)

@@ -1,4 +1,4 @@
-"""The report of a sweep for people: the knee first, a table, and a chart of each figure against the rate."""
+"""The terminal report of a sweep: the knee, a table, and a chart of each figure against the rate."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
@@ -23,19 +23,20 @@ FIGURES: Final[tuple[tuple[Name, str, Callable[[float | None], str], bool], ...]
 
 
 def render(sweep: Mapping[str, Any], console: Console) -> None:
-    """Print a sweep; what it is, is said in sweep.json (docs/search.md)."""
+    """Print a sweep (keys: docs/search.md)."""
     parts = [*_knee(sweep), *_table(sweep), *(part for figure in FIGURES for part in _chart(sweep, *figure))]
     console.print(Group(*parts), highlight=False)
 
 
 def _knee(sweep: Mapping[str, Any]) -> Iterator[RenderableType]:
     knee = sweep["knee"]
-    at = "not seen" if knee["rate"] is None else f"at {quantity.rate(knee['rate'])}"
+    at = "not found" if knee["rate"] is None else f"at {quantity.rate(knee['rate'])}"
     yield Text.assemble(("knee " + at, "bold"), f": {knee['note']}")
     missing = len(sweep["rates"]) - len(sweep["points"])
     if missing:
         yield Text(
-            f"{missing} of {len(sweep['rates'])} rates are still to be run: the same command goes on", style="yellow"
+            f"{missing} of {len(sweep['rates'])} rates are not measured yet: run the same command to continue",
+            style="yellow",
         )
     for point in sweep["points"]:
         for reason in point["reasons"]:
@@ -44,7 +45,7 @@ def _knee(sweep: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 def _table(sweep: Mapping[str, Any]) -> Iterator[RenderableType]:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("asked", no_wrap=True)
+    table.add_column("rate", no_wrap=True)
     for name in ("verdict", "requests", *(label for _, label, _, _ in FIGURES)):
         table.add_column(name, justify="left" if name == "verdict" else "right")
     for point in sweep["points"]:
@@ -55,8 +56,8 @@ def _table(sweep: Mapping[str, Any]) -> Iterator[RenderableType]:
         table.add_row(quantity.rate(point["rate"]) + mark, state, f"{point['requests']:,}{failed}", *figures)
     yield from (Text(), table)
     latency = "response" if sweep["latency_from"] == "scheduled" else "service"
-    sure = quantity.share(sweep["confidence"])
-    yield Text(f"p50 and p99 of {latency}; below each figure its interval, {sure} sure, where it has one", style="dim")
+    level = quantity.share(sweep["confidence"])
+    yield Text(f"p50 and p99 of {latency}; {level} CI below each figure, where available", style="dim")
 
 
 def _figure(figure: Estimate, write: Callable[[float | None], str]) -> str:
@@ -64,7 +65,7 @@ def _figure(figure: Estimate, write: Callable[[float | None], str]) -> str:
 
 
 def ends(figure: Estimate, write: Callable[[float | None], str]) -> str:
-    """Both ends of an interval in words."""
+    """Return an interval as text."""
     low, high = figure["ci"] or (None, None)
     return f"{write(low)} - {'inf' if high is None else write(high)}"
 

@@ -1,4 +1,4 @@
-"""Every figure over time, as a table of the page: a row a stretch of a run whose rate changes."""
+"""The table of figures per time interval, for a run whose rate changes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,17 +8,24 @@ from collector.report.html.markup import Cell, section, table
 from collector.text import quantity
 
 
-def stretches(result: Mapping[str, Any]) -> str:
-    """Lay the stretches out; nothing for a run of one rate."""
+def over_time(result: Mapping[str, Any]) -> str:
+    """Return the section; empty for a run of one rate."""
     if not result["over_time"]:
         return ""
     latency = latency_name(result)
-    heads = [Cell("from"), Cell("asked"), Cell("sent"), Cell("done"), Cell("p50", latency), Cell("p99", latency)]
-    heads += [Cell("p50", "service"), Cell("p99", "wait; lag"), Cell("SLO met"), Cell("in flight", "most"), Cell("n")]
-    sure = quantity.share(result["confidence"])
+    heads = [
+        Cell("from"),
+        Cell("requested"),
+        Cell("sent"),
+        Cell("succeeded"),
+        Cell("p50", latency),
+        Cell("p99", latency),
+    ]
+    heads += [Cell("p50", "service"), Cell("p99", "wait; lag"), Cell("SLO met"), Cell("in flight", "max"), Cell("n")]
+    level = quantity.share(result["confidence"])
     caption = (
-        "Equal stretches of time: requests due in each, and of sent, done (succeeded) and in flight what happened in"
-        f" it; below p50 and p99 their intervals, {sure} sure"
+        "Equal time intervals; latency and SLO of the requests due in each, sent, succeeded and in flight by time of"
+        f" event; below p50 and p99 their {level} CI"
     )
     return section("Figures over time", table(caption, heads, map(_row, result["over_time"])))
 

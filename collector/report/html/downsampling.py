@@ -13,7 +13,7 @@ _COLUMNS, _ROWS = 1024, 256  # of the finest grid, about what a screen resolves
 _COARSER = 0.8
 
 
-def scattered(x: Values, y: Values, most: int) -> Indices:
+def downsample_points(x: Values, y: Values, most: int) -> Indices:
     """Pick at most `most` points, in their order: one of each cell of a grid, and the extremes of each column.
 
     The grid is the finest of those tried that leaves few enough: no cluster vanishes, and the highest and the lowest
@@ -40,7 +40,7 @@ def _grid(x: Values, y: Values, most: int) -> tuple[Indices, Indices]:
         columns, rows = max(int(columns * _COARSER), 1), max(int(rows * _COARSER), 1)
 
 
-def stepped(x: Values, y: Values, columns: int) -> Indices:
+def downsample_steps(x: Values, y: Values, columns: int) -> Indices:
     """Pick at most four points a column of a line of steps: the first, the lowest, the highest and the last.
 
     The last one carries the level into the columns that follow. `x` ascends.
