@@ -3,11 +3,28 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-TASKS = ("t2i", "i2i", "ti2i", "t2v", "i2v", "ti2v")
-IMAGE_INPUT_TASKS = frozenset({"i2i", "ti2i", "i2v", "ti2v"})
+TASKS = ("t2i", "i2i", "ti2i", "it2i", "t2v", "i2v", "ti2v", "v2v")
+IMAGE_INPUT_TASKS = frozenset({"i2i", "ti2i", "it2i", "i2v", "ti2v"})
+VIDEO_TASKS = frozenset({"t2v", "i2v", "ti2v", "v2v"})
 MAX_BODY_BYTES = 1 << 30
-VIDEO_TASKS = frozenset({"t2v", "i2v", "ti2v"})
+AUTO = "auto"
+
+# Every spelling of a task, in lower case with dashes, and the task.
+TASK_SPELLINGS: Mapping[str, str] = MappingProxyType(
+    {
+        **{task: task for task in TASKS},
+        "text-to-image": "t2i",
+        "image-to-image": "i2i",
+        "text-image-to-image": "ti2i",
+        "image-text-to-image": "it2i",
+        "text-to-video": "t2v",
+        "image-to-video": "i2v",
+        "text-image-to-video": "ti2v",
+        "video-to-video": "v2v",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +86,20 @@ class TargetOptions:
     backend: str = "vllm-omni"
     model: str = "default"
     extra_body: Mapping[str, object] = field(default_factory=dict)
+    endpoint: str | None = None  # a path that replaces the backend's own
     n: int = 1
+    response_format: str | None = None  # "b64_json" or "url"; None is the backend's choice
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_s: float | None = None
     ca_file: str | None = None
+    cert_file: str | None = None  # of the client
+    key_file: str | None = None
     insecure: bool = False
+    unix_socket: str | None = None
     proxy: str | None = field(default=None, repr=False)
     max_body_bytes: int = MAX_BODY_BYTES
-    server_metrics: tuple[str, ...] = field(
-        default=(), repr=False
-    )  # URLs of metrics endpoints, or paths on the first server
+    server_metrics: tuple[str, ...] = field(default=(), repr=False)  # URLs, or paths on the first server
 
     @property
     def base_urls(self) -> tuple[str, ...]:
@@ -95,6 +115,7 @@ class JobOptions:
     timeout_s: float | None = None
     download: bool = True
     delete: bool = True
+    poll_retries: int = 5  # failed polls in a row that are repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +130,7 @@ class WarmupOptions:
     num_inference_steps: int | None = 2
     num_frames: int | None = None
     spanning: bool = False
+    concurrency: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +163,7 @@ class TrafficOptions:
     latency_from: str = "auto"
     save_dir: str | None = None
     verify: str = "header"
+    verify_size: str = "any"
     drain_s: float | None = None
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-# 88 bytes, little endian, no padding; all times are CLOCK_MONOTONIC nanoseconds of one host.
+# 112 bytes, little endian, no padding; all times are CLOCK_MONOTONIC nanoseconds of one host.
 RECORD: Final = np.dtype(
     [
         ("index", "<u4"),  # plan index, from 0, in schedule order
@@ -22,13 +22,20 @@ RECORD: Final = np.dtype(
         ("received_bytes", "<i8"),  # size of the answer body
         # only of jobs, 0 if not reached; see `Times.width_ns` for what they bound
         ("accepted_ns", "<i8"),  # the answer to its creation was received
+        ("started_ns", "<i8"),  # the first answer "in progress" was received
         ("pending_ns", "<i8"),  # the last poll answered "not yet" was sent; before that, the creation
         ("completed_ns", "<i8"),  # the first answer "completed" was received
         ("content_ns", "<i8"),  # its content was received
+        ("outputs", "<u2"),  # images or videos in the answer
+        ("width", "<u2"),  # of the first of them, in pixels; 0 if unknown
+        ("height", "<u2"),
+        ("failed_polls", "<u2"),  # of a job: polls that failed and were repeated
+        ("frames", "<u4"),  # of the first video, 0 if unknown
+        ("inference_s", "<f4"),  # as the server reports it, nan if it does not
     ]
 )
 
-JOB_TIMES: Final = ("accepted_ns", "pending_ns", "completed_ns", "content_ns")
+JOB_TIMES: Final = ("accepted_ns", "started_ns", "pending_ns", "completed_ns", "content_ns")
 RETRIED: Final = 1  # flag: sent again because the server had just closed the kept-alive connection
 
 

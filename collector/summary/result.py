@@ -12,9 +12,8 @@ from collector.statistics.stationarity import Stationarity
 
 Rate = float | Literal["inf"]
 
-LAYOUT: Final = (
-    5  # of result JSON, run folders, sweeps and searches; raised whenever a key or a file changes its meaning
-)
+# Of result JSON, run folders, sweeps and searches; raised whenever a key or a file changes its meaning.
+LAYOUT: Final = 6
 
 
 class SecondCount(TypedDict):

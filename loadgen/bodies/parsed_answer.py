@@ -11,7 +11,8 @@ from loadgen.media.mp4_atoms import Readable
 class ParsedAnswer:
     """A parsed 200 answer. `error` is NONE for a success; otherwise `detail` says what is wrong.
 
-    `stage_durations` maps server stages to seconds; `peak_memory_mb` is nan if the server does not report it.
+    `stage_durations` maps server stages to seconds; `peak_memory_mb` and `inference_s` are nan if the server does not
+    report them.
     `media` are the requested images or video, decoded on access, valid as long as the body is.
     """
 
@@ -19,4 +20,5 @@ class ParsedAnswer:
     detail: str = ""
     stage_durations: Mapping[str, float] = field(default_factory=dict)
     peak_memory_mb: float = float("nan")
+    inference_s: float = float("nan")
     media: tuple[Readable, ...] = ()

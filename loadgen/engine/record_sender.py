@@ -10,11 +10,12 @@ import zmq
 
 from collector.records.messages import RECORDS, Note, pack_notes
 from collector.records.record import RECORD, ErrorKind, Outcome
+from loadgen.media.headers import NO_MEDIA_INFO, MediaInfo
 from loadgen.transport.interface import NO_JOB, Milestones
 
 FLUSH_S: Final = 0.02
 EXAMPLE_CHARS: Final = 300  # of a server's error text
-_ROW: Final = struct.Struct("<IHHBBHfqqqqqqqqq")
+_ROW: Final = struct.Struct("<IHHBBHfqqqqqqqqqqHHHHIf")
 assert _ROW.size == RECORD.itemsize
 
 
@@ -47,10 +48,16 @@ class RecordSender:
         peak_memory_mb: float = float("nan"),
         received: int = 0,
         milestones: Milestones = NO_JOB,
+        failed_polls: int = 0,
+        media: MediaInfo = NO_MEDIA_INFO,
+        inference_s: float = float("nan"),
     ) -> None:
         """Add the row of one request; `times` are scheduled, sent, first byte, done (ns)."""
         ending = (self._sender, status, outcome, error, flags, peak_memory_mb)
-        row = _ROW.pack(index, *ending, *times, received, *milestones)
+        outputs, width, height, frames = media
+        row = _ROW.pack(
+            *(index, *ending, *times, received, *milestones, outputs, width, height, failed_polls, frames, inference_s)
+        )
         self._rows.append(row)
         self._arm()
 

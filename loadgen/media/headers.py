@@ -2,12 +2,24 @@
 
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from loadgen.media.mp4_atoms import MAX_STEPS, Readable, Walk
 
 _JPEG_SIZES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOFn; the three others are DHT, JPG, DAC
 _JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xDA)})  # TEM, RSTn, SOI, EOI, which have no length
+
+
+class MediaInfo(NamedTuple):
+    """What a record keeps of media: their number, and size (pixels) and frames of the first; 0 if unknown."""
+
+    outputs: int = 0
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+
+
+NO_MEDIA_INFO: Final = MediaInfo()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class Milestones(NamedTuple):
     """When a job reached its states, CLOCK_MONOTONIC ns as in `collector.records.record.RECORD`; 0: not reached."""
 
     accepted_ns: int = 0
+    started_ns: int = 0
     pending_ns: int = 0
     completed_ns: int = 0
     content_ns: int = 0

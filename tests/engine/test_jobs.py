@@ -122,21 +122,21 @@ def test_a_job_is_created_polled_until_it_is_completed_fetched_and_deleted_and_p
 
 def test_a_job_that_the_first_poll_finds_completed_was_not_before_it_was_created() -> None:
     (answer,) = follow(Script(QUEUED, DONE, CONTENT), to_its_end)
-    assert answer.milestones == Milestones(12, 10, 22, 32)
+    assert answer.milestones == Milestones(12, 0, 10, 22, 32)
 
 
 def test_a_job_that_is_completed_at_its_creation_is_not_polled() -> None:
     script = Script(DONE, CONTENT)
     (answer,) = follow(script, to_its_end)
     assert script.asked == ["POST", "GET /v1/content", "DELETE /v1"]
-    assert (ending(answer)[0], answer.milestones) == ("ok", Milestones(12, 10, 12, 22))
+    assert (ending(answer)[0], answer.milestones) == ("ok", Milestones(12, 0, 10, 12, 22))
 
 
 def test_without_download_a_job_ends_when_it_is_completed() -> None:
     script = Script(says("queued", 202), RUNNING, DONE)
     (answer,) = follow(script, to_its_end, download=False)
     assert script.asked == ["POST", "GET /v1", "GET /v1", "DELETE /v1"]
-    assert (ending(answer)[0], answer.done_ns, answer.milestones) == ("ok", 32, Milestones(12, 20, 32, 0))
+    assert (ending(answer)[0], answer.done_ns, answer.milestones) == ("ok", 32, Milestones(12, 0, 20, 32, 0))
 
 
 def test_without_delete_nothing_follows_the_content() -> None:
@@ -232,9 +232,9 @@ def test_a_job_of_which_one_request_was_sent_again_counts_as_sent_again() -> Non
     ("answers", "deleted", "milestones"),
     [
         ((), False, Milestones()),
-        ((QUEUED,), True, Milestones(12, 10)),
-        ((QUEUED, RUNNING), True, Milestones(12, 20)),
-        ((QUEUED, RUNNING, DONE), True, Milestones(12, 20, 32)),
+        ((QUEUED,), True, Milestones(12, 0, 10)),
+        ((QUEUED, RUNNING), True, Milestones(12, 0, 20)),
+        ((QUEUED, RUNNING, DONE), True, Milestones(12, 0, 20, 32)),
     ],
 )
 def test_a_job_that_is_given_up_is_never_answered_but_deleted_where_its_id_is_known(

@@ -2,17 +2,19 @@
 
 import os
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
 
 from collector.records import shared_memory
 from collector.records.control_channel import Channel, Closed, Message, readable
-from collector.records.record import RECORD, ErrorKind, Outcome, error_name, error_names
+from collector.records.record import JOB_TIMES, RECORD, ErrorKind, Outcome, error_name, error_names
 from collector.records.record_file import RecordFile
 from loadgen.bodies.request import Request
 from loadgen.engine.record_sender import RecordSender
 from loadgen.engine.tokens import CHUNK, TOKEN, TokenQueue
+from loadgen.media.headers import MediaInfo
 from loadgen.planning.request_store import RequestStore, RequestStoreWriter
 from loadgen.system.file_descriptors import raise_limit
 from loadgen.transport.interface import Milestones
@@ -163,16 +165,17 @@ class Timers:
 def test_the_record_sender_packs_rows_as_the_record_is_laid_out() -> None:
     sink, timers = Sink(), Timers()
     record_sender = RecordSender(timers, sink, 3)  # type: ignore[arg-type]
-    record_sender.record(9, Outcome.OK, (1, 2, 3, 4), status=200, flags=1, peak_memory_mb=5.0, received=6)
+    measured: dict[str, Any] = {"peak_memory_mb": 5.0, "inference_s": 0.5, "media": MediaInfo(2, 64, 32, 17)}
+    record_sender.record(9, Outcome.OK, (1, 2, 3, 4), status=200, flags=1, received=6, failed_polls=3, **measured)
     record_sender.record(10, Outcome.TIMEOUT, (1, 2, 0, 4))
-    record_sender.record(11, Outcome.OK, (1, 2, 3, 10), milestones=Milestones(6, 7, 8, 9))
+    record_sender.record(11, Outcome.OK, (1, 2, 3, 10), milestones=Milestones(6, 5, 7, 8, 9))
     assert sink.sent == []
     assert len(timers.waiting) == 1
     record_sender.flush()
     (message,) = sink.sent
     first, second, job = np.frombuffer(message, RECORD, offset=1)
-    assert first.tolist() == (9, 3, 200, 0, 0, 1, 5.0, 1, 2, 3, 4, 6, 0, 0, 0, 0)
-    assert [int(job[name]) for name in ("accepted_ns", "pending_ns", "completed_ns", "content_ns")] == [6, 7, 8, 9]
+    assert first.tolist() == (9, 3, 200, 0, 0, 1, 5.0, 1, 2, 3, 4, 6, 0, 0, 0, 0, 0, 2, 64, 32, 3, 17, 0.5)
+    assert [int(job[name]) for name in JOB_TIMES] == [6, 5, 7, 8, 9]
     assert second["outcome"] == Outcome.TIMEOUT
     assert np.isnan(second["peak_memory_mb"])
 
@@ -191,8 +194,8 @@ def test_an_error_is_explained_once_for_each_kind_and_never_at_length() -> None:
     assert len(message) < 1000
 
 
-def test_a_record_is_88_bytes_and_its_errors_have_names() -> None:
-    assert RECORD.itemsize == struct.calcsize("<IHHBBHfqqqqqqqqq") == 88
+def test_a_record_is_112_bytes_and_its_errors_have_names() -> None:
+    assert RECORD.itemsize == struct.calcsize("<IHHBBHfqqqqqqqqqqHHHHIf") == 112
     assert [error_name(7, 503), error_name(10, 200), error_name(99, 0)] == ["http_503", "no_media", "kind_99"]
 
 
