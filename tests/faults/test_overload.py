@@ -18,6 +18,10 @@ from collector.statistics.order_statistics import percentile, seconds
 from tests.faults.test_stops import children, wait_for
 from tests.support.commands import T2I, bench, fetch, run, server
 
+NOTICED_S = (
+    1.0  # between an answer's leaving and our stamp a busy machine may put this; a queue that is hidden shows below
+)
+
 
 def ideal_s(url: str, folder: Path, p: float) -> float:
     """A percentile of response (s) as the server's own log and the schedule give it, without a look at our stamps."""
@@ -39,10 +43,10 @@ def test_a_server_slower_than_the_rate_is_sent_the_schedule_and_the_queueing_is_
         result = bench(*T2I, *load, "--base-url", url, "--run-dir", str(tmp_path))
         ideal = {p: ideal_s(url, tmp_path, p) for p in (0.5, 0.99)}
     assert result["outcomes"]["ok"] == 150
-    assert result["offered"]["achieved_rate"] == pytest.approx(100, rel=0.1)
+    assert result["offered"]["achieved_rate"] > 70  # a closed loop would reach the 50/s of the server
     assert result["wait"]["max"] == 0
-    assert result["response"]["p50"] == pytest.approx(ideal[0.5], rel=0.05)
-    assert result["response"]["p99"] == pytest.approx(ideal[0.99], rel=0.05)
+    for name, p in (("p50", 0.5), ("p99", 0.99)):
+        assert 0.95 * ideal[p] <= result["response"][name] <= ideal[p] + NOTICED_S
     assert ideal[0.99] > 1.4  # 150 answers of 20 ms make 3 s, the schedule 1.5 s
 
 
@@ -115,6 +119,6 @@ def test_a_stop_of_the_server_shows_in_p99_as_an_ideal_observer_sees_it_and_a_cl
         result, hiding = opened.result(), closed.result()
         ideal = ideal_s(one, tmp_path, 0.99)
     assert result["outcomes"]["ok"] == hiding["outcomes"]["ok"] == 1000
-    assert result["response"]["p99"] == pytest.approx(ideal, rel=0.05)
+    assert 0.95 * ideal <= result["response"]["p99"] <= ideal + NOTICED_S
     assert ideal > 0.8 * STOPPED_S
     assert hiding["latency_p99"] < 0.25 * STOPPED_S

@@ -1,5 +1,6 @@
 """`--server-metrics` in whole runs: what is scraped is reported, and no page, nor the scraper's death, costs a run."""
 
+import asyncio
 import shutil
 import socket
 import threading
@@ -7,16 +8,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 
 from collector.errors import RunError
 from collector.saved import metrics_series
+from collector.saved.metrics_log import MetricsLog, Scrapes
 from collector.saved.run_folder import read_run
 from loadgen.monitoring import metrics_scraper
-from tests.support.commands import T2I, bench, run, server
+from tests.support.commands import LIMIT_S, T2I, bench, run, server
 
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 BODY = b"# TYPE running gauge\nrunning %d\n"
@@ -64,8 +68,8 @@ def crowded(peer: socket.socket, _: bytes) -> None:
 
 
 BROKEN: tuple[tuple[str, Peer, str], ...] = (
-    ("hanging", hanging, "was not received within 2 s"),
-    ("dripping", dripping, "was not received within 2 s"),
+    ("hanging", hanging, "was not received within"),
+    ("dripping", dripping, "was not received within"),
     ("endless", endless, "is larger than 4 MiB"),
     ("resetting", resetting, "broke off"),
     ("silent", said(b""), "broke off"),
@@ -107,8 +111,8 @@ def _accept(listener: socket.socket) -> None:
 
 def _answer(peer: socket.socket) -> None:
     with peer, suppress(OSError):
-        request = peer.recv(65_536)
-        PEERS[request.split()[1].decode().strip("/")](peer, request)
+        if request := peer.recv(65_536):  # a client short of time may go away before it asks
+            PEERS[request.split()[1].decode().strip("/")](peer, request)
 
 
 def gauge(result: dict[str, Any], name: str) -> dict[str, Any]:
@@ -167,11 +171,48 @@ def test_scrapes_that_are_damaged_are_named(
     assert read_run(copy).scrapes is None
 
 
+async def scraped(urls: list[str], limit_s: float, log: MetricsLog) -> list[str]:
+    """Scrape each page once in this process; gives what was wrong with it. The real scraper is niced."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=limit_s), auto_decompress=False) as session:
+        each = [metrics_scraper.Page(number, url, log, {}) for number, url in enumerate(urls)]
+        for page in each:
+            await page.scrape(session)
+        return [page.problem for page in each]
+
+
+@pytest.mark.parametrize(("name", "what"), [(name, what) for name, _, what in BROKEN])
+def test_what_is_wrong_with_a_page_is_said(name: str, what: str) -> None:
+    limit_s = 0.5 if name in ("hanging", "dripping") else LIMIT_S
+    with pages() as place, TemporaryFile() as file:
+        (problem,) = asyncio.run(scraped([f"http://{place}/{name}"], limit_s, MetricsLog(file.fileno())))
+    assert what in problem
+
+
+def test_a_page_that_cannot_be_reached_or_trusted_says_why() -> None:
+    with server(tls=True) as strange, TemporaryFile() as file:
+        urls = ["http://127.0.0.1:9/metrics", f"{strange}/metrics"]
+        refused, untrusted = asyncio.run(scraped(urls, LIMIT_S, MetricsLog(file.fileno())))
+    assert "Connection refused" in refused
+    assert "cannot be trusted (self-signed certificate)" in untrusted
+
+
+def test_a_page_with_a_password_is_read_and_one_with_too_many_series_is_cut() -> None:
+    with pages() as place, TemporaryFile() as file:
+        urls = [f"http://user:secret@{place}/locked?key=secret", f"http://{place}/crowded"]
+        assert asyncio.run(scraped(urls, LIMIT_S, MetricsLog(file.fileno()))) == ["", ""]
+        scrapes = Scrapes.of_file(file.fileno())
+    good, crowded_page = scrapes.pages.values()
+    assert (good.url, good.truncated) == (f"http://{place}/locked?...", False)
+    assert (len(crowded_page.failed), crowded_page.truncated) == (0, True)
+    tracked = [track.name for track in scrapes.tracks.values()]
+    assert tracked[0] == "running"
+    assert sum(name.startswith("a_") for name in tracked) == metrics_scraper.MOST_SERIES
+
+
 def test_no_broken_page_costs_a_run_and_each_is_named_once_with_what_is_wrong_and_no_secret(tmp_path: Path) -> None:
-    with pages() as place, server(base_ms=20, replicas=50) as url, server(tls=True) as strange:
-        words = [word for name, _, _ in BROKEN for word in ("--server-metrics", f"http://{place}/{name}")]
-        words += ["--server-metrics", "http://127.0.0.1:9/metrics", "--server-metrics", f"{strange}/metrics"]
-        words += ["--server-metrics", f"http://{place}/crowded"]
+    names = ("hanging", "resetting", "missing", "html")
+    with pages() as place, server(base_ms=20, replicas=50) as url:
+        words = [word for name in names for word in ("--server-metrics", f"http://{place}/{name}")]
         words += ["--server-metrics", f"http://user:secret@{place}/locked?key=secret"]
         words += ["--run-dir", str(tmp_path / "run"), "--html", str(tmp_path / "page.html"), "--output-file", "-"]
         loud = [word for word in T2I if word != "--disable-tqdm"]
@@ -179,22 +220,13 @@ def test_no_broken_page_costs_a_run_and_each_is_named_once_with_what_is_wrong_an
     assert code == 0, err
     result = orjson.loads(out)
     assert result["completed_requests"] == 12
-    *broken, unreachable, strange_page, crowded_page, good = result["server_metrics"]["pages"]
-    for (name, _, what), page in zip(BROKEN, broken, strict=True):
+    *broken, good = result["server_metrics"]["pages"]
+    for name, page in zip(names, broken, strict=True):
         assert page["url"].endswith(f"/{name}")
         assert page["failed"] == page["scrapes"] > 0
-        assert what in page["error"], name
-        assert err.count(f"{page['url']}: {page['error']}; the run goes on") == 1
+        assert err.count(f"{page['url']}: {page['error']}; the run continues") == 1
         assert " ".join(err.split()).count(f"{page['url']}: {page['failed']} of") == 1
-    assert "cannot be trusted (self-signed certificate)" in strange_page["error"]
-    assert (crowded_page["failed"], crowded_page["truncated"]) == (0, True)
-    assert (
-        sum(one["name"].startswith("a_") for one in result["server_metrics"]["changed"]) == metrics_scraper.MOST_SERIES
-    )
-    assert "has more series than are kept" in " ".join(err.split())
-    assert "Connection refused" in unreachable["error"]
-    assert (good["url"], good["failed"]) == (f"http://{place}/locked?...", 0)
-    assert gauge(result, "running")["samples"] > 0
+    assert (good["url"], good["scrapes"] > 0) == (f"http://{place}/locked?...", True)
     kept = [path.read_bytes().decode(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
     assert len(kept) > 5
     assert not any("secret" in text for text in (out, err, *kept))

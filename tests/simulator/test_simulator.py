@@ -70,7 +70,7 @@ async def get(client: aiohttp.ClientSession, path: str) -> Any:
 
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> bool:
     """Whether something comes true within ten seconds."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not await holds() and time.monotonic() < deadline:
         await asyncio.sleep(0.01)
     return await holds()
