@@ -20,7 +20,7 @@ LAYERS = (
     *("loadgen", "loadgen.clock", "loadgen.errors", "loadgen.options", "loadgen.secrets", "loadgen.system"),
     *("loadgen.media", "loadgen.datasets", "loadgen.bodies", "loadgen.backends", "loadgen.planning"),
     *("loadgen.transport", "loadgen.capture", "loadgen.engine", "loadgen.monitoring"),
-    *("loadgen.simulator.engine", "loadgen.simulator.dialects", "loadgen.simulator"),
+    *("loadgen.simulator.engine", "loadgen.simulator.servers", "loadgen.simulator.dialects", "loadgen.simulator"),
     *("loadgen.processes", "loadgen.runs", "loadgen.sweeps", "loadgen.search"),
     *("loadgen.api", "loadgen.cli", "loadgen.__main__"),
 )

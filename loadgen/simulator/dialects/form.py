@@ -9,7 +9,9 @@ from aiohttp import BodyPartReader, web
 
 from loadgen.simulator.engine.generation import RefusalError, image_problem, require
 
-_INTEGERS: Final = frozenset({"n", "width", "height", "num_frames", "num_inference_steps", "seed"})
+_INTEGERS: Final = frozenset(
+    {"n", "width", "height", "num_frames", "num_inference_steps", "seed", "seconds", "num_outputs_per_prompt"}
+)
 _NUMBERS: Final = frozenset({"fps", "guidance_scale", "true_cfg_scale"})
 
 
