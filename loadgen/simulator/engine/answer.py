@@ -120,6 +120,12 @@ def bare_video(generation: Generation, options: SimulatorOptions) -> PayloadBuil
     return build
 
 
+def refusal(message: str, status: int) -> Payload:
+    """Return an error in the format of the OpenAI API."""
+    kind = "invalid_request_error" if status < 500 else "internal_error"
+    return Payload(orjson.dumps({"error": {"message": message, "type": kind, "code": status}}), status)
+
+
 def video(generation: Generation, options: SimulatorOptions) -> bytes:
     """Return the MP4 of a generation."""
     return _video(generation.width, generation.height, generation.frames, options.media_bytes)

@@ -68,7 +68,7 @@ class Engine:
         refused = self.profile.error(message, status)
         return replace(refused, headers={"Retry-After": _RETRY_AFTER_S}) if status in _BUSY else refused
 
-    async def read(self, entry: LogEntry, request: web.Request, receive: Receive, route: str) -> Generation:
+    async def read(self, entry: LogEntry, request: web.Request, receive: Receive, route: str = "") -> Generation:
         """Parse a request and log its prompt and the size that the server makes of it; raises RefusalError."""
         asked = await receive(request)
         self.profile.check(route, asked.fields, self.options)

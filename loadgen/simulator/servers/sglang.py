@@ -36,7 +36,8 @@ def images(generation: Generation, options: SimulatorOptions) -> PayloadBuilder:
     kind = str(generation.fields.get("output_format") or "jpeg")
     encoded = answer.text("", answer.image(generation, options, kind))
     by_url = generation.fields["response_format"] == "url"
-    common = {"revised_prompt": generation.prompt, "resize": None}
+    path = f"/outputs/{answer.image_name(generation, kind)}"
+    common = {"revised_prompt": generation.prompt, "file_path": path, "resize": None}
 
     def build(timings: Timings) -> Payload:
         name = answer.image_name(generation, kind)
@@ -66,7 +67,7 @@ def job(status: JobStatus, options: SimulatorOptions) -> dict[str, object]:
         "size": f"{fields.get('width')}x{fields.get('height')}",
         "seconds": str(round(generation.frames / fps)) if isinstance(fps, int | float) else None,
         "quality": "standard",
-        "url": None,
+        **dict.fromkeys(("url", "remixed_from_video_id", "expires_at", "revised_prompt", "action", "lidar")),
         "urls": [None] * generation.n if made else None,
         "completed_at": status.created_s + round(status.timings.total_s) if made and status.timings else None,
         "error": {"message": status.error[1]} if status.error else None,

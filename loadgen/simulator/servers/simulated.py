@@ -3,18 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-import orjson
-
 from loadgen.simulator.engine import answer
-from loadgen.simulator.engine.answer import Payload
 from loadgen.simulator.engine.options import SimulatorOptions
 from loadgen.simulator.engine.profile import JobStatus, Profile
-
-
-def error(message: str, status: int) -> Payload:
-    """Return an error in the format of the OpenAI API."""
-    kind = "invalid_request_error" if status < 500 else "internal_error"
-    return Payload(orjson.dumps({"error": {"message": message, "type": kind, "code": status}}), status)
 
 
 def model_entry(options: SimulatorOptions) -> dict[str, object]:
@@ -43,7 +34,7 @@ def deleted(status: JobStatus, _: SimulatorOptions) -> Mapping[str, object]:
 ANY: Final = Profile(
     name="any",
     dialects=("models", "chat", "images", "videos", "jobs"),
-    error=error,
+    error=answer.refusal,
     model_entry=model_entry,
     completion=answer.completion,
     images=answer.images,

@@ -24,8 +24,10 @@ _NO_CHAT: Final = (500, "Image generation failed: 'bytes' object has no attribut
 def error(message: str, status: int) -> Payload:
     """Return an error; every one is an `error` object, also those of the engine."""
     kind = "InternalServerError" if status == HTTPStatus.INTERNAL_SERVER_ERROR else HTTPStatus(status).phrase
-    body = {"error": {"message": message, "type": kind, "param": None, "code": status}}
-    return Payload(orjson.dumps(body), status)
+    body: dict[str, object] = {"message": message, "type": kind, "param": None, "code": status}
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        body |= {"request_id": "simulated", "error_stage_id": None}
+    return Payload(orjson.dumps({"error": body}), status)
 
 
 def model_entry(options: SimulatorOptions) -> dict[str, object]:
@@ -89,7 +91,9 @@ def job(status: JobStatus, options: SimulatorOptions) -> dict[str, object]:
         "created_at": status.created_s,
         "completed_at": status.created_s + round(status.timings.total_s) if status.timings else None,
         "error": {"code": status.error[0], "message": status.error[1]} if status.error else None,
+        "remixed_from_video_id": None,
         "media_type": "video/mp4",
+        "expires_at": None,
         "file_name": f"{status.id}.mp4" if made else None,
         "inference_time_s": status.timings.service_s if status.timings else None,
         "fps": fps,
