@@ -97,8 +97,8 @@ def test_a_secret_of_a_file_is_used_and_not_shown(tmp_path: Path) -> None:
     ("content", "says"),
     [
         (None, "No such file"),
-        (b"", "no key"),
-        (b"\nkey", "no key"),
+        (b"", "the first line is empty"),
+        (b"\nkey", "the first line is empty"),
         (b"k\xffy\n", "cannot hold"),
         (b"k\x1by", "cannot hold"),
     ],
