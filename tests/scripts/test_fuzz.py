@@ -12,7 +12,7 @@ from loadgen.cli.main import main
 from loadgen.errors import UsageError
 from loadgen.options import TargetOptions
 from loadgen.processes.simulated_server import parse_simulator
-from loadgen.transport.target import resolve
+from loadgen.server.target import resolve
 from scripts.fuzzing.__main__ import TARGETS
 from scripts.fuzzing.command_outcome import outcome, run_captured
 from scripts.fuzzing.run_files import RUN_FILES, saved_run
