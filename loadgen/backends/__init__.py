@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final, Protocol, cast, runtime_checkable
 
 from loadgen.backends import chat_completions, image_edits, image_generations, plugins, videos, videos_sync
-from loadgen.backends.videos import Job, State
+from loadgen.bodies.job_status import Job, State
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
 from loadgen.datasets.sample import Sample
@@ -88,7 +88,7 @@ def backend_for(name: str, task: str, n: int = 1) -> Backend:
         raise UsageError(f"--task {task}: not supported by --backend {name}; choose one of {', '.join(backend.tasks)}")
     if n > 1 and not backend.takes_n:
         able = ", ".join(each.name for each in BACKENDS.values() if each.takes_n)
-        raise UsageError(f"--n {n}: --backend {name} makes one image a request; drop --n, or choose one of {able}")
+        raise UsageError(f"--n {n}: --backend {name} makes one output a request; drop --n, or choose one of {able}")
     return backend
 
 

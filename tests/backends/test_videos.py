@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from collector.records.record import ErrorKind
 from loadgen.backends import Backend, videos, videos_sync
-from loadgen.backends.videos import Job, State, read_job
+from loadgen.backends.videos import read_job
+from loadgen.bodies.job_status import Job, State
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.server_figures import with_headers
 from loadgen.datasets.input_images import synthetic_png

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from PIL import Image
 
-from loadgen.backends import BACKENDS, Backend, JobBackend, videos
+from loadgen.backends import BACKENDS, Backend, JobBackend, State, videos
 from loadgen.bodies import multipart
 from loadgen.bodies.extra_fields import with_extra_fields
 from loadgen.bodies.request import Request
@@ -232,7 +232,7 @@ def test_a_job_is_inside_until_its_client_learns_of_its_end_or_deletes_it() -> N
             assert (await get(client, "/sim/stats"))["in_flight"] == 3
 
             async def completed() -> bool:
-                return videos.read_job((await send(client, videos.poll(ids[0])))[1]).state is videos.State.COMPLETED
+                return videos.read_job((await send(client, videos.poll(ids[0])))[1]).state is State.COMPLETED
 
             assert await eventually(completed)
             await send(client, videos.delete(ids[0]))
@@ -251,9 +251,9 @@ def test_a_job_that_fails_says_so_at_its_end_and_has_no_content() -> None:
         async with simulator(base_ms=0, unit_ms=0, fail_rate=1) as client:
             status, body, _ = await send(client, create())
             job = videos.read_job(body)
-            assert (status, job.state) == (200, videos.State.PENDING)
+            assert (status, job.state) == (200, State.PENDING)
             found = videos.read_job((await send(client, videos.poll(job.id)))[1], job.id)
-            assert (found.state, found.parsed.detail) == (videos.State.FAILED, "injected by --fail-rate")
+            assert (found.state, found.parsed.detail) == (State.FAILED, "injected by --fail-rate")
             assert (await send(client, videos.content(job.id)))[0] == 409
             assert [row["status"] for row in await get(client, "/sim/log")] == [500]
 
