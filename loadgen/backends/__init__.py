@@ -4,7 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol, cast, runtime_checkable
 
-from loadgen.backends import chat_completions, image_edits, image_generations, plugins, videos, videos_sync
+from loadgen.backends import (
+    chat_completions,
+    dynamo_videos,
+    image_edits,
+    image_generations,
+    lightx2v_image,
+    lightx2v_video,
+    plugins,
+    videos,
+    videos_sync,
+)
 from loadgen.bodies.job_status import Job, State
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
@@ -56,7 +66,11 @@ class Backend(Protocol):
 
 @runtime_checkable
 class JobBackend(Protocol):
-    """The further interface of a backend whose requests create jobs; its `read` and `media` parse a job's content."""
+    """The further interface of a backend whose requests create jobs; its `read` and `media` parse a job's content.
+
+    A further attribute `delete_stops_work` may say whether a DELETE ends the work of an unfinished job; without it, the
+    answers to DELETEs show that (`bodies/job_status.py`).
+    """
 
     def read_job(self, body: bytes | bytearray | memoryview, expected: str | None = None) -> Job:
         """Parse the answer to a job creation, or to a poll of the job `expected`; never raises."""
@@ -75,7 +89,11 @@ BACKENDS: Final[Mapping[str, Backend]] = MappingProxyType(
     {
         found.name: found
         for found in cast(
-            "tuple[Backend, ...]", (chat_completions, image_generations, image_edits, videos, videos_sync)
+            "tuple[Backend, ...]",
+            (
+                *(chat_completions, image_generations, image_edits, videos, videos_sync),
+                *(dynamo_videos, lightx2v_image, lightx2v_video),
+            ),
         )
     }
 )

@@ -15,7 +15,7 @@ from loadgen.bodies.json_body import DETAIL_CHARS, short, success_object
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
 from loadgen.bodies.server_figures import success
-from loadgen.datasets.input_images import read_image
+from loadgen.datasets.input_images import data_url
 from loadgen.datasets.sample import Sample
 from loadgen.options import IMAGE_INPUT_TASKS, TASKS, VIDEO_TASKS
 
@@ -49,12 +49,7 @@ def encode(sample: Sample, model: str, task: str) -> Request:
 
 def _parts(prompt: str, images: tuple[Path | bytes, ...]) -> list[dict[str, object]]:
     text: list[dict[str, object]] = [{"type": "text", "text": prompt}] if prompt else []
-    return text + [{"type": "image_url", "image_url": {"url": _data_url(image)}} for image in images]
-
-
-def _data_url(image: Path | bytes) -> str:
-    found = read_image(image)
-    return f"data:{found.mime};base64,{base64.b64encode(found.data).decode()}"
+    return text + [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in images]
 
 
 def read(body: Body, task: str, n: int = 1) -> ParsedAnswer:

@@ -64,13 +64,17 @@ def read(
         return _invalid(expected or "", f"{id_key} is {found!r}, not {expected or 'a text for a path'}")
     if not isinstance(status, str):
         return _server_error(found, answer) or _invalid(found, f"{status_key} is {status!r}, not a text")
-    word = status.strip().lower()  # some servers write COMPLETED
-    state = _WORDS.get(word.replace("-", "_").replace(" ", "_"), State.UNKNOWN)
+    word, state = status.strip().lower(), state_of(status)
     if state is State.FAILED:
         return Job(found, state, ParsedAnswer(ErrorKind.JOB_FAILED, _reason(answer, word)), word)
     if state is State.COMPLETED:
         return Job(found, state, success((answer, answer.get("metrics"), answer.get("usage"))), word)
     return Job(found, state, word=word)
+
+
+def state_of(word: str) -> State:
+    """Return the state that a server's word means, in any case."""
+    return _WORDS.get(word.strip().lower().replace("-", "_").replace(" ", "_"), State.UNKNOWN)
 
 
 def stops_work(body: bytes | bytearray | memoryview) -> bool | None:

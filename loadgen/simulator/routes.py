@@ -9,8 +9,9 @@ import orjson
 from aiohttp import web
 
 from loadgen.simulator import metrics
-from loadgen.simulator.dialects import chat, images, videos
-from loadgen.simulator.dialects.jobs import Jobs
+from loadgen.simulator.dialects import chat, dynamo, images, videos
+from loadgen.simulator.dialects.jobs import Handler, Jobs
+from loadgen.simulator.dialects.lightx2v import Tasks
 from loadgen.simulator.engine import answer
 from loadgen.simulator.engine.answer import Payload, PayloadBuilder
 from loadgen.simulator.engine.engine import Engine, Receive, timings
@@ -36,6 +37,7 @@ DIALECTS: Final = (
     Dialect(images.edits, images.receive_edit, answer.images),
     Dialect(videos.sync, videos.receive, answer.bare_video),
 )
+DYNAMO: Final = Dialect(dynamo.path, dynamo.receive, dynamo.prepare)  # JSON at the path of the jobs, which take forms
 
 
 class Simulator:
@@ -55,18 +57,19 @@ class Simulator:
         app.router.add_get("/sim/stats", self._stats)
         app.router.add_get("/sim/faults", self._faults)
         for dialect in DIALECTS:
-            self._add(app.router, dialect)
-        Jobs(self._engine).add_routes(app.router)
+            app.router.add_post(dialect.path, self._handler(dialect))
+        Jobs(self._engine, self._handler(DYNAMO)).add_routes(app.router)
+        Tasks(self._engine).add_routes(app.router)
         return app
 
-    def _add(self, router: web.UrlDispatcher, dialect: Dialect) -> None:
+    def _handler(self, dialect: Dialect) -> Handler:
         async def work(entry: LogEntry, request: web.Request) -> Payload | None:
             return await self._answer(dialect, entry, request)
 
         async def handle(request: web.Request) -> web.StreamResponse:
             return await self._engine.handle(request, work)
 
-        router.add_post(dialect.path, handle)
+        return handle
 
     async def _health(self, _: web.Request) -> web.Response:
         return _json(b"{}")
@@ -93,6 +96,8 @@ class Simulator:
         match self._engine.faults.draw():
             case int(status):
                 raise RefusalError("injected by --http-errors", status)
+            case Fault.FAIL if dialect is DYNAMO:
+                return dynamo.failure(self._options)
             case Fault.FAIL:
                 raise RefusalError("injected by --fail-rate", 500)
             case Fault.STALL:

@@ -41,10 +41,11 @@ def parse_edit(form: Form) -> Generation:
 
 def _generation(fields: Mapping[str, object]) -> Generation:
     require(fields.get("response_format", "b64_json") == "b64_json", "response_format must be b64_json")
-    return generation(fields.get("prompt"), {**fields, **_sides(fields.get("size"))})
+    return generation(fields.get("prompt"), {**fields, **sides(fields.get("size"))})
 
 
-def _sides(size: object) -> dict[str, int]:
+def sides(size: object) -> dict[str, int]:
+    """Return width and height of a size as text; nothing for None. Raises RefusalError."""
     if size is None:
         return {}
     match = _SIZE.fullmatch(size) if isinstance(size, str) else None

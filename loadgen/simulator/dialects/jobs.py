@@ -16,6 +16,7 @@ from loadgen.simulator.engine.faults import Fault, inject
 from loadgen.simulator.engine.generation import Generation, RefusalError
 from loadgen.simulator.engine.request_log import LogEntry
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _MAX_JOBS: Final = 100_000  # the oldest one is dropped beyond that
 
 
@@ -56,10 +57,10 @@ class Job:
 
 
 class Jobs:
-    """The jobs of one server, and the routes to them."""
+    """The jobs of one server, and the routes to them; `on_json` takes the creations that are not forms."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, on_json: Handler) -> None:
+        self._engine, self._on_json = engine, on_json
         self._jobs: dict[str, Job] = {}
         self._count = 0
 
@@ -72,6 +73,8 @@ class Jobs:
         router.add_delete(path, self._with_job(self._delete))
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
+        if request.content_type == "application/json":
+            return await self._on_json(request)
         return await self._engine.handle(request, self._create)
 
     async def _create(self, entry: LogEntry, request: web.Request) -> Payload | None:
@@ -118,7 +121,12 @@ class Jobs:
         return Payload(answer.video(job.generation, self._engine.options), content_type="video/mp4")
 
     def _delete(self, job: Job) -> Payload:
+        state = job.state
         self._drop(job)
+        if self._engine.options.delete == "forgets":
+            return Payload(orjson.dumps(job.to_json("deleted")))
+        if state in ("queued", "in_progress"):
+            self._engine.abort(job.entry)
         return Payload(orjson.dumps({"id": job.id, "object": "video.deleted", "deleted": True}))
 
     def _drop(self, job: Job) -> None:

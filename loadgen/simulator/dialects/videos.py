@@ -1,4 +1,4 @@
-"""The OpenAI videos dialect: a form, with at most one input image."""
+"""The OpenAI videos dialect: a form, with at most one input image or video."""
 
 from typing import Final
 
@@ -18,8 +18,10 @@ async def receive(request: web.Request) -> Generation:
 
 def parse(form: Form) -> Generation:
     """Parse a form; raises RefusalError if it is invalid."""
-    form.require_images(("input_reference",), least=0, most=1)
+    if any(upload.field == "video_reference" for upload in form.uploads):
+        form.require_video("video_reference")
+    else:
+        form.require_images(("input_reference",), least=0, most=1)
     fields = form.typed_fields()
     require("prompt" in fields, "prompt is missing")
-    require("n" not in fields, "n is not supported: a request makes one video")
     return generation(fields["prompt"], fields)

@@ -79,15 +79,15 @@ def media_urls(generation: Generation, options: SimulatorOptions) -> tuple[orjso
     """
     if options.media == "video" or (options.media == "auto" and generation.frames > 1):
         return (_text("data:video/mp4;base64,", video(generation, options)),)
-    image = _text("data:image/png;base64,", _image(generation, options))
+    picture = _text("data:image/png;base64,", image(generation, options))
     if options.media == "image":
-        return (image,)
-    return (image, _text("data:video/mp4;base64,", _video(generation.width, generation.height, 1, 0)))
+        return (picture,)
+    return (picture, _text("data:video/mp4;base64,", _video(generation.width, generation.height, 1, 0)))
 
 
 def images(generation: Generation, options: SimulatorOptions) -> PayloadBuilder:
     """Prepare the answer to a generation or an edit of images."""
-    data = [{"b64_json": _text("", _image(generation, options))}] * generation.n
+    data = [{"b64_json": _text("", image(generation, options))}] * generation.n
 
     def build(timings: Timings) -> Payload:
         usage = {"peak_memory_mb": peak_memory_mb(generation)}
@@ -128,9 +128,15 @@ def video(generation: Generation, options: SimulatorOptions) -> bytes:
 _video: Final = lru_cache(maxsize=16)(mp4)
 
 
-def _image(generation: Generation, options: SimulatorOptions) -> bytes:
+def image(generation: Generation, options: SimulatorOptions) -> bytes:
+    """Return the PNG of a generation."""
     size = max(options.media_bytes, int(options.bytes_per_pixel * generation.width * generation.height))
     return _png(generation.width, generation.height, size)
+
+
+def base64_text(data: bytes) -> orjson.Fragment:
+    """Return data as base64, as a JSON string."""
+    return _text("", data)
 
 
 _png: Final = lru_cache(maxsize=16)(png)

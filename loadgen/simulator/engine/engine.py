@@ -69,6 +69,13 @@ class Engine:
         service_ns = self._service.draw_ns(generation.units)
         entry.started_ns, entry.finished_ns = self._queue.admit(time.monotonic_ns(), service_ns)
 
+    def abort(self, entry: LogEntry) -> None:
+        """Stop the work of a queued generation now; those that wait behind it start as planned."""
+        end_ns = max(time.monotonic_ns(), entry.started_ns)
+        if end_ns < entry.finished_ns:
+            self._queue.shorten(entry.finished_ns, end_ns)
+            entry.finished_ns = end_ns
+
     def occupancy(self) -> tuple[int, int]:
         """Return how many generations run now and how many wait."""
         return self._queue.occupancy(time.monotonic_ns())

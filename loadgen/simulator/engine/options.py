@@ -11,7 +11,8 @@ from loadgen.errors import UsageError
 SERVICES: Final = ("constant", "exponential", "lognormal")
 MEDIA: Final = ("auto", "image", "video")
 FRAMINGS: Final = ("length", "chunked", "close")
-_CHOICES: Final = {"service": SERVICES, "media": MEDIA, "framing": FRAMINGS}
+DELETES: Final = ("aborts", "forgets")
+_CHOICES: Final = {"service": SERVICES, "media": MEDIA, "framing": FRAMINGS, "delete": DELETES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class SimulatorOptions:
     bytes_per_pixel: float = 0.0
     framing: str = "length"
     http_errors: str = ""
+    delete: str = "aborts"
     tls: bool = False
     tls_cert: str = ""
     tls_key: str = ""
@@ -64,6 +66,7 @@ class SimulatorOptions:
         _require("--model", repr(self.model), bool(self.model), "a non-empty name")
         _require("--bytes-per-pixel", self.bytes_per_pixel, 0 <= self.bytes_per_pixel <= 8, "0 to 8")
         _require("--framing", self.framing, self.framing in FRAMINGS, f"one of {', '.join(FRAMINGS)}")
+        _require("--delete", self.delete, self.delete in DELETES, f"one of {', '.join(DELETES)}")
         _require("--tls-key", self.tls_key, not self.tls_key or bool(self.tls_cert), "given with --tls-cert")
 
     @property
@@ -112,6 +115,7 @@ _HELP: Final = {
     "bytes_per_pixel": "image size in bytes per pixel, if larger than --media-bytes; photographs take about 1.5",
     "framing": "message framing of answers: Content-Length, chunked, or until the connection closes",
     "http_errors": "share of requests answered by each status, such as 503:0.1,429:0.05",
+    "delete": "DELETE of a job: aborts its work as vLLM-Omni does, or forgets the job and works on as SGLang does",
     "tls": "serve https with a new self-signed certificate; clients must skip verification (bench --insecure)",
     "tls_cert": "serve https with this PEM certificate",
     "tls_key": "private key of --tls-cert, unless it is in the same file",

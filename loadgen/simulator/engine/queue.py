@@ -27,6 +27,13 @@ class ReplicaQueue:
         heapq.heappush(self._finishes_ns, start_ns + service_ns)
         return start_ns, start_ns + service_ns
 
+    def shorten(self, finish_ns: int, end_ns: int) -> None:
+        """Let the generation that would end at `finish_ns` end earlier; its replica is free if nothing is queued there."""
+        for times_ns in (self._free_ns, self._finishes_ns):
+            if finish_ns in times_ns:
+                times_ns[times_ns.index(finish_ns)] = end_ns
+                heapq.heapify(times_ns)
+
     def occupancy(self, now_ns: int) -> tuple[int, int]:
         """Return how many generations run and how many wait."""
         self._expire(now_ns)
