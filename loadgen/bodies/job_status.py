@@ -1,6 +1,6 @@
 """The status of a job as servers report it: an id, a word for the state, and an error or figures."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final, TypeGuard
 
@@ -10,6 +10,7 @@ from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.server_figures import success
 
 _ID_CHARS: Final = 256  # longer ids are rejected
+_MOST_OUTPUTS: Final = 1000  # of one job
 _ERRORS: Final = ("error", "error_message", "message", "detail", "reason")  # where a failed job says why
 
 
@@ -68,7 +69,8 @@ def read(
     if state is State.FAILED:
         return Job(found, state, ParsedAnswer(ErrorKind.JOB_FAILED, _reason(answer, word)), word)
     if state is State.COMPLETED:
-        return Job(found, state, success((answer, answer.get("metrics"), answer.get("usage"))), word)
+        figures = success((answer, answer.get("metrics"), answer.get("usage")))
+        return Job(found, state, replace(figures, outputs=_outputs(answer)), word)
     return Job(found, state, word=word)
 
 
@@ -100,6 +102,14 @@ def _is_id(found: object) -> TypeGuard[str]:
 def _reason(answer: dict[str, Any], word: str) -> str:
     reasons = (answer.get(key) for key in _ERRORS)
     return next((error_text(reason) for reason in reasons if reason), f"the job is {word}, and no error says why")
+
+
+def _outputs(answer: dict[str, Any]) -> int:
+    """The number of videos that a completed job has: SGLang says it, of which only the first is fetched; at least 1."""
+    count, files = answer.get("num_outputs"), answer.get("file_paths")
+    if type(count) is int and 0 < count < _MOST_OUTPUTS:
+        return count
+    return min(max(len(files), 1), _MOST_OUTPUTS) if isinstance(files, list) else 1
 
 
 def _invalid(job_id: str, problem: str) -> Job:

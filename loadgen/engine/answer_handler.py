@@ -10,6 +10,7 @@ from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.server_figures import with_headers
 from loadgen.capture.answer_capture import AnswerCapture
 from loadgen.engine.record_sender import RecordSender
+from loadgen.media.headers import NO_MEDIA_INFO, MediaInfo
 from loadgen.media.verification import HeaderVerifier
 from loadgen.transport.answer_headers import header, is_encoded
 from loadgen.transport.interface import Answer, Exchange
@@ -88,6 +89,7 @@ class AnswerHandler:
             received=len(answer.body),
             milestones=answer.milestones,
             failed_polls=answer.failed_polls,
+            media=NO_MEDIA_INFO if parsed.error else MediaInfo(parsed.outputs or len(parsed.media)),
         )
         if answer.status in RETRY_LATER and (after := header(answer.head, RETRY_AFTER)):
             self._record_sender.note(index, {"retry_after": after})
@@ -128,7 +130,12 @@ def error_of(parsed: ParsedAnswer, answer: Answer) -> str:
 
 def _with_figures(parsed: ParsedAnswer, polled: ParsedAnswer) -> ParsedAnswer:
     """Add the figures from the job's last poll: the content is the video and nothing else."""
-    return replace(parsed, stage_durations=polled.stage_durations, peak_memory_mb=polled.peak_memory_mb)
+    return replace(
+        parsed,
+        stage_durations=polled.stage_durations,
+        peak_memory_mb=polled.peak_memory_mb,
+        outputs=polled.outputs,
+    )
 
 
 def _http_error_detail(answer: Answer) -> str:

@@ -36,7 +36,7 @@ def parse(body: bytes) -> Generation:
     extra = {} if extra is None else extra
     if not isinstance(extra, dict):
         raise RefusalError("extra_body must be an object")
-    return generation(prompt, extra, "extra_body.")
+    return generation(prompt, {**extra, "n": extra.get("num_outputs_per_prompt")}, "extra_body.")
 
 
 def _prompt(messages: object) -> str:

@@ -78,11 +78,11 @@ def media_urls(generation: Generation, options: SimulatorOptions) -> tuple[orjso
     from an image or a video task: its answer holds both the image and a video of one frame.
     """
     if options.media == "video" or (options.media == "auto" and generation.frames > 1):
-        return (_text("data:video/mp4;base64,", video(generation, options)),)
+        return (_text("data:video/mp4;base64,", video(generation, options)),) * generation.n
     picture = _text("data:image/png;base64,", image(generation, options))
     if options.media == "image":
-        return (picture,)
-    return (picture, _text("data:video/mp4;base64,", _video(generation.width, generation.height, 1, 0)))
+        return (picture,) * generation.n
+    return (picture, _text("data:video/mp4;base64,", _video(generation.width, generation.height, 1, 0))) * generation.n
 
 
 def images(generation: Generation, options: SimulatorOptions) -> PayloadBuilder:

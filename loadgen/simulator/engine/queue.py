@@ -28,7 +28,7 @@ class ReplicaQueue:
         return start_ns, start_ns + service_ns
 
     def shorten(self, finish_ns: int, end_ns: int) -> None:
-        """Let the generation that would end at `finish_ns` end earlier; its replica is free if nothing is queued there."""
+        """Let the generation that would end at `finish_ns` end earlier; what is queued behind it starts as planned."""
         for times_ns in (self._free_ns, self._finishes_ns):
             if finish_ns in times_ns:
                 times_ns[times_ns.index(finish_ns)] = end_ns
