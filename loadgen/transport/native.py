@@ -12,14 +12,14 @@ from typing import Final
 from collector.records.record import RETRIED
 from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
+from loadgen.server.target import Target
+from loadgen.server.tls import tls_context
 from loadgen.transport.answer_reader import SCRATCH, AnswerReader
 from loadgen.transport.buffer_pool import BufferPool
 from loadgen.transport.connection import Connection, NativeExchange
 from loadgen.transport.error_kinds import connect_kind
 from loadgen.transport.interface import Answer
 from loadgen.transport.request_head import RequestHeads
-from loadgen.transport.target import Target
-from loadgen.transport.tls import tls_context
 
 _OPEN_AT_ONCE: Final = 32  # a listen backlog holds 100 or more
 _OPENING_S: Final = 10.0
@@ -121,13 +121,14 @@ class NativeTransport:
                 )
 
     async def _connect(self) -> Connection:
-        target = self._target
+        target, name = self._target, self._target.host if self._tls else None
+        if target.unix_socket:
+            _, connection = await self._loop.create_unix_connection(
+                self._make_connection, target.unix_socket, ssl=self._tls, server_hostname=name
+            )
+            return connection
         _, connection = await self._loop.create_connection(
-            self._make_connection,
-            target.address,
-            target.port,
-            ssl=self._tls,
-            server_hostname=target.host if self._tls else None,
+            self._make_connection, target.address, target.port, ssl=self._tls, server_hostname=name
         )
         return connection
 

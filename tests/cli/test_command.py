@@ -14,7 +14,7 @@ from PIL import Image
 from loadgen.cli.main import main
 from loadgen.cli.output_files import check_writable, write
 from loadgen.errors import UsageError
-from loadgen.transport.target import redacted
+from loadgen.server.target import redacted
 from tests.support.commands import LIMIT_S, ROOT, T2I, bench, run, server
 
 TRACE = ("--task", "t2i", "--dataset", "trace", "--dataset-path")
@@ -48,10 +48,10 @@ TRACE = ("--task", "t2i", "--dataset", "trace", "--dataset-path")
         (("--slo-model", "affine", "--slo-ms", "9"), ("--slo-model affine", "--slo-ms")),
         (("--slo", "--slo-model", "affine", "--warmup-requests", "3"), ("--slo-model affine", "1 distinct sizes")),
         (("--slo-ms", "0"), ("--slo-ms", "0")),
-        (("--poll-interval", "2"), ("--poll-interval", "--backend vllm-omni", "v1/videos")),
-        (("--no-download",), ("--no-download", "--backend vllm-omni")),
-        (("--no-delete",), ("--no-delete", "--backend vllm-omni")),
-        (("--video-timeout", "9"), ("--video-timeout", "--backend vllm-omni")),
+        (("--poll-interval", "2"), ("--poll-interval", "--backend openai", "v1/videos")),
+        (("--no-download",), ("--no-download", "--backend openai")),
+        (("--no-delete",), ("--no-delete", "--backend openai")),
+        (("--video-timeout", "9"), ("--video-timeout", "--backend openai")),
         (("--backend", "v1/videos", "--task", "t2v", "--poll-interval", "0"), ("--poll-interval", "0")),
         (
             ("--backend", "v1/videos", "--task", "t2v", "--no-download", "--save-dir", "x"),
