@@ -8,6 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
+from loadgen.simulator.engine.engine import Engine
 from loadgen.simulator.engine.generation import (
     Generation,
     RefusalError,
@@ -16,10 +17,17 @@ from loadgen.simulator.engine.generation import (
     json_fields,
     require,
 )
+from loadgen.simulator.engine.profile import Profile
+from loadgen.simulator.engine.synchronous import synchronous
 
-path: Final = "/v1/chat/completions"
+_PATH: Final = "/v1/chat/completions"
 _ROLES: Final = ("system", "user", "assistant")
 _DATA_URL: Final = re.compile(r"data:(image/[\w.+-]+);base64,")
+
+
+def add_routes(router: web.UrlDispatcher, engine: Engine, profile: Profile) -> None:
+    """Add the route of chat completions."""
+    router.add_post(_PATH, synchronous(engine, "chat", receive, profile.completion))
 
 
 async def receive(request: web.Request) -> Generation:
@@ -36,7 +44,8 @@ def parse(body: bytes) -> Generation:
     extra = {} if extra is None else extra
     if not isinstance(extra, dict):
         raise RefusalError("extra_body must be an object")
-    return generation(prompt, {**extra, "n": extra.get("num_outputs_per_prompt")}, "extra_body.")
+    outputs = extra.get("num_outputs_per_prompt")
+    return generation(prompt, extra if outputs is None else {**extra, "n": outputs}, "extra_body.")
 
 
 def _prompt(messages: object) -> str:

@@ -4,21 +4,33 @@ As there, unknown top-level fields are kept, whole numbers must fit 32 or 64 bit
 `status: failed`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
 from aiohttp import web
 
-from loadgen.simulator.dialects import images
 from loadgen.simulator.engine import answer
 from loadgen.simulator.engine.answer import Payload, PayloadBuilder, Timings
-from loadgen.simulator.engine.generation import Generation, generation, json_fields, require
+from loadgen.simulator.engine.engine import Engine
+from loadgen.simulator.engine.generation import Generation, generation, json_fields, require, sides
 from loadgen.simulator.engine.options import SimulatorOptions
+from loadgen.simulator.engine.profile import Profile
+from loadgen.simulator.engine.synchronous import synchronous
 
 path: Final = "/v1/videos"
 _FORMATS: Final = ("url", "b64_json")
 _INTEGERS: Final = {"fps": 31, "num_frames": 31, "num_inference_steps": 31, "seed": 63}  # and their bits
+
+
+def add_routes(router: web.UrlDispatcher, engine: Engine, _: Profile) -> None:
+    """Add the route of videos."""
+    router.add_post(path, handler(engine))
+
+
+def handler(engine: Engine) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the handler of the route."""
+    return synchronous(engine, "videos", receive, prepare, failure)
 
 
 async def receive(request: web.Request) -> Generation:
@@ -49,12 +61,12 @@ def _merged(fields: Mapping[str, Any], nvext: Mapping[str, Any]) -> dict[str, An
     frames = nvext.get("num_frames")
     if frames is None and isinstance(seconds := fields.get("seconds"), int):
         frames = seconds * (nvext.get("fps") or 24)
-    return {**nvext, **images.sides(fields.get("size")), "num_frames": frames}
+    return {**nvext, **sides(fields.get("size")), "num_frames": frames, "model": fields.get("model")}
 
 
 def prepare(generation: Generation, options: SimulatorOptions) -> PayloadBuilder:
     """Prepare the answer: the video as base64."""
-    video = answer.base64_text(answer.video(generation, options))
+    video = answer.text("", answer.video(generation, options))
 
     def build(timings: Timings) -> Payload:
         item = {"output_format": "mp4", "b64_json": video}

@@ -11,7 +11,7 @@ from loadgen.media import headers
 from loadgen.simulator.engine.generation import RefusalError, image_problem, require
 
 _INTEGERS: Final = frozenset(
-    {"n", "num_outputs_per_prompt", "width", "height", "num_frames", "num_inference_steps", "seed"}
+    {"n", "width", "height", "num_frames", "num_inference_steps", "seed", "seconds", "num_outputs_per_prompt"}
 )
 _NUMBERS: Final = frozenset({"fps", "guidance_scale", "true_cfg_scale"})
 

@@ -16,6 +16,7 @@ from loadgen.simulator.engine.answer import Payload
 from loadgen.simulator.engine.engine import Engine
 from loadgen.simulator.engine.faults import Fault, inject
 from loadgen.simulator.engine.generation import Generation, RefusalError, generation, json_fields, require
+from loadgen.simulator.engine.profile import Profile
 from loadgen.simulator.engine.request_log import LogEntry
 
 VIDEO, IMAGE = "/v1/tasks/video/", "/v1/tasks/image/"
@@ -74,21 +75,14 @@ class Tasks:
         self._engine = engine
         self._tasks: dict[str, Task] = {}
 
-    def add_routes(self, router: web.UrlDispatcher) -> None:
-        """Add POST of both kinds of task, and GET and DELETE of one."""
-        for path in (VIDEO, IMAGE):
-            router.add_post(path, self._post)
-        router.add_get(_TASK + "/status", self._with_task(self._status))
-        router.add_get(_TASK + "/result", self._with_task(self._result))
-        router.add_delete(_TASK, self._with_task(self._delete))
-
-    async def _post(self, request: web.Request) -> web.StreamResponse:
+    async def post(self, request: web.Request) -> web.StreamResponse:
+        """Create a task."""
         return await self._engine.handle(request, self._create)
 
     async def _create(self, entry: LogEntry, request: web.Request) -> Payload | None:
-        generation, fields = parse(await request.read(), request.path)
-        await self._engine.read(entry, request, lambda _: _ready(generation))
-        fault = self._engine.faults.draw()
+        asked, fields = parse(await request.read(), request.path)
+        generation = await self._engine.read(entry, request, lambda _: _ready(asked))
+        fault = self._engine.faults.draw(generation.prompt)
         if isinstance(fault, int):
             raise RefusalError("injected by --http-errors", fault)
         if fault in (Fault.RESET, Fault.CUT, Fault.GARBAGE):
@@ -101,7 +95,9 @@ class Tasks:
         created = {"task_id": task.id, "task_status": "pending", "save_result_path": saved_as}
         return Payload(orjson.dumps(created), in_progress=True)
 
-    def _with_task(self, work: Callable[[Task], Payload]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def with_task(self, work: Callable[[Task], Payload]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Return the handler of a route to one task; it answers 404 if there is no such task."""
+
         async def handle(request: web.Request) -> web.StreamResponse:
             task = self._tasks.get(request.match_info["id"])
             if task is None:
@@ -112,7 +108,8 @@ class Tasks:
 
         return handle
 
-    def _status(self, task: Task) -> Payload:
+    def status(self, task: Task) -> Payload:
+        """Return the status; a client that sees the end takes the task off the requests in flight."""
         task.entry.polls += 1
         state = task.state
         if state in ("completed", "failed"):
@@ -122,7 +119,8 @@ class Tasks:
             orjson.dumps({"task_id": task.id, "status": state, "error": error, "save_result_path": task.saved_as})
         )
 
-    def _result(self, task: Task) -> Payload:
+    def result(self, task: Task) -> Payload:
+        """Return the file of a completed task."""
         if task.state != "completed":
             return _refusal("Task not completed", 404)
         if not task.saved_as:
@@ -132,7 +130,8 @@ class Tasks:
             return Payload(answer.video(task.generation, options), content_type="video/mp4")
         return Payload(answer.image(task.generation, options), content_type="image/png")
 
-    def _delete(self, task: Task) -> Payload:
+    def delete(self, task: Task) -> Payload:
+        """Cancel a task that has not ended."""
         if task.state not in ("pending", "processing"):
             told = {"stop_status": "do_nothing", "reason": "Task not found or already completed."}
             return Payload(orjson.dumps(told))
@@ -141,11 +140,28 @@ class Tasks:
         self._finish(task.entry, 499)
         return Payload(orjson.dumps({"stop_status": "success", "reason": "Task stopped successfully."}))
 
+    async def service(self, _: web.Request) -> web.Response:
+        """Return the status of the server."""
+        running, waiting = self._engine.occupancy()
+        told = {"service_status": "busy" if running else "idle", "active_tasks": running, "pending_tasks": waiting}
+        return web.Response(body=orjson.dumps(told), content_type="application/json")
+
     def _finish(self, entry: LogEntry, status: int) -> None:
         """Take a task off the requests in flight, once."""
         if not entry.replied_ns:
             entry.mark_answered(status)
             self._engine.request_log.leave()
+
+
+def add_routes(router: web.UrlDispatcher, engine: Engine, _: Profile) -> None:
+    """Add POST of both kinds of task, GET and DELETE of one, and the status of the server."""
+    tasks = Tasks(engine)
+    for path in (VIDEO, IMAGE):
+        router.add_post(path, tasks.post)
+    router.add_get(_TASK + "/status", tasks.with_task(tasks.status))
+    router.add_get(_TASK + "/result", tasks.with_task(tasks.result))
+    router.add_delete(_TASK, tasks.with_task(tasks.delete))
+    router.add_get("/v1/service/status", tasks.service)
 
 
 async def _ready(generation: Generation) -> Generation:

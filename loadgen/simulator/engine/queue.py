@@ -3,9 +3,11 @@
 import heapq
 import random
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 from loadgen.simulator.engine.options import SimulatorOptions
+from loadgen.simulator.engine.request_log import LogEntry
 
 _LONGEST_NS: Final = 10**16  # 115 days, so that times stay within 64 bits
 
@@ -27,12 +29,17 @@ class ReplicaQueue:
         heapq.heappush(self._finishes_ns, start_ns + service_ns)
         return start_ns, start_ns + service_ns
 
-    def shorten(self, finish_ns: int, end_ns: int) -> None:
-        """Let the generation that would end at `finish_ns` end earlier; what is queued behind it starts as planned."""
-        for times_ns in (self._free_ns, self._finishes_ns):
-            if finish_ns in times_ns:
-                times_ns[times_ns.index(finish_ns)] = end_ns
-                heapq.heapify(times_ns)
+    def replan(self, now_ns: int, entries: Iterable[LogEntry]) -> None:
+        """Forget all generations but `entries`: those that run go on, the others start in order as soon as they can."""
+        running: list[LogEntry] = []
+        waiting: list[LogEntry] = []
+        for entry in entries:
+            (running if entry.started_ns <= now_ns else waiting).append(entry)
+        self._finishes_ns = sorted(entry.finished_ns for entry in running)  # a sorted list is a heap
+        self._free_ns = [now_ns] * (len(self._free_ns) - len(running)) + self._finishes_ns
+        self._starts_ns.clear()
+        for entry in waiting:
+            entry.started_ns, entry.finished_ns = self.admit(now_ns, entry.finished_ns - entry.started_ns)
 
     def occupancy(self, now_ns: int) -> tuple[int, int]:
         """Return how many generations run and how many wait."""
