@@ -16,12 +16,13 @@ from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
 from loadgen.bodies.server_figures import success
 from loadgen.datasets.input_images import data_url
+from loadgen.datasets.input_videos import read_video
 from loadgen.datasets.sample import Sample
 from loadgen.options import IMAGE_INPUT_TASKS, TASKS, VIDEO_TASKS
 
 name: Final = "vllm-omni"
 path: Final = "/v1/chat/completions"
-tasks: Final = tuple(task for task in TASKS if task != "v2v")
+tasks: Final = TASKS
 needs_authorization: Final = False
 takes_n: Final = True
 headers: Final[tuple[str, ...]] = ()
@@ -34,12 +35,17 @@ _MARK: Final = ";base64,"
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:
-    """Write one user message; input images are included only if `task` takes them.
+    """Write one user message; input images and videos are included only if `task` takes them.
 
-    Raises InputError for an image that cannot be read and UsageError for a value that JSON cannot hold.
+    Raises InputError for a file that cannot be read and UsageError for a value that JSON cannot hold.
     """
     images = sample.images if task in IMAGE_INPUT_TASKS else ()
-    message = {"role": "user", "content": _parts(sample.prompt, images) if images else sample.prompt}
+    videos = sample.videos if task == "v2v" else ()
+    parts = [_part("image_url", data_url(image)) for image in images] + [
+        _part("video_url", _url(one)) for one in videos
+    ]
+    text = [{"type": "text", "text": sample.prompt}] if sample.prompt else []
+    message = {"role": "user", "content": [*text, *parts] if parts else sample.prompt}
     payload: dict[str, object] = {"model": model, "messages": [message]}
     extra = with_count(sample.extra, "num_outputs_per_prompt")
     if extra_body := without_nulls({**generation_fields(sample), **extra}):
@@ -47,9 +53,15 @@ def encode(sample: Sample, model: str, task: str) -> Request:
     return Request("POST", path, "application/json", dumps(payload, sample))
 
 
-def _parts(prompt: str, images: tuple[Path | bytes, ...]) -> list[dict[str, object]]:
-    text: list[dict[str, object]] = [{"type": "text", "text": prompt}] if prompt else []
-    return text + [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in images]
+def _part(kind: str, url: str) -> dict[str, object]:
+    return {"type": kind, kind: {"url": url}}
+
+
+def _url(video: Path | str) -> str:
+    if isinstance(video, str):
+        return video
+    found = read_video(video)
+    return f"data:{found.mime};base64,{base64.b64encode(found.data).decode()}"
 
 
 def read(body: Body, task: str, n: int = 1) -> ParsedAnswer:

@@ -42,7 +42,7 @@ NO_WORD = "the job is {}, and no error says why"
         (Sample("a cat", width=64, height=32, extra={"size": "720p"}),
          {"size": "720p", "width": "64", "height": "32"}),
     ],
-    ids=["bare", "width alone", "all fields", "extras win, never over the prompt", "n, and the size of an extra", "size"],
+    ids=["bare", "width alone", "all fields", "extras win, never over the prompt", "n", "size"],
 )  # fmt: skip
 def test_a_form_holds_exactly_what_the_sample_says(backend: object, sample: Sample, expected: dict[str, str]) -> None:
     made = (videos if backend is videos else videos_sync).encode(sample, "wan", "t2v")

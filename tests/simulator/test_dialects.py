@@ -48,7 +48,9 @@ def test_what_an_endpoint_sends_is_understood_and_what_comes_back_is_a_success(
     one: Backend, task: str, framing: str
 ) -> None:
     images = (PICTURE,) if task in IMAGE_INPUT_TASKS else ()
-    sample = Sample("a cat", "r1", 64, 32, 3 if task.endswith("v") else None, 4, 5, 6, images=images)
+    videos = ("http://127.0.0.1/a.mp4",) if task == "v2v" else ()
+    frames = 3 if task.endswith("v") else None
+    sample = Sample("a cat", "r1", 64, 32, frames, 4, 5, 6, images=images, videos=videos)
 
     async def scene() -> None:
         async with simulator(base_ms=1, unit_ms=0, framing=framing) as client:
