@@ -81,6 +81,8 @@ def _part(part: object, place: str) -> str:
             if problem := _url_problem(url):
                 raise RefusalError(f"{place}.image_url.url {problem}")
             return ""
+        case {"type": "video_url", "video_url": {"url": str()}}:
+            return ""
         case _:
             raise RefusalError(f"{place} must be a text part with its text or an image_url part with its url")
 

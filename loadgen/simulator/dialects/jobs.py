@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from loadgen.simulator.dialects import videos
+from loadgen.simulator.dialects import dynamo, videos
 from loadgen.simulator.engine import answer
 from loadgen.simulator.engine.answer import Payload
 from loadgen.simulator.engine.engine import Engine, timings
@@ -17,7 +17,9 @@ from loadgen.simulator.engine.faults import Fault, inject
 from loadgen.simulator.engine.generation import Generation, RefusalError
 from loadgen.simulator.engine.profile import JobStatus, Profile
 from loadgen.simulator.engine.request_log import LogEntry
+from loadgen.simulator.servers.simulated import ANY
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _PATH: Final = "/v1/videos"
 _MAX_JOBS: Final = 100_000  # the oldest one is dropped beyond that
 
@@ -149,10 +151,19 @@ class Jobs:
             self._engine.request_log.leave()
 
 
+def _by_content_type(on_form: Handler, on_json: Handler) -> Handler:
+    """Return a handler of both: a form creates a job, and JSON is answered once the video is ready, as by Dynamo."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await (on_json if request.content_type == "application/json" else on_form)(request)
+
+    return handle
+
+
 def add_routes(router: web.UrlDispatcher, engine: Engine, profile: Profile) -> None:
     """Add POST, GET and DELETE of jobs, and GET of their content."""
     jobs, path = Jobs(engine, profile), _PATH + "/{id}"
-    router.add_post(_PATH, jobs.post)
+    router.add_post(_PATH, _by_content_type(jobs.post, dynamo.handler(engine)) if profile is ANY else jobs.post)
     router.add_get(path, jobs.with_job(jobs.poll))
     router.add_get(path + "/content", jobs.with_job(jobs.content))
     router.add_delete(path, jobs.with_job(jobs.delete))

@@ -13,6 +13,7 @@ from loadgen.simulator.engine.profile import Profile
 from loadgen.simulator.engine.synchronous import synchronous
 from loadgen.simulator.servers.simulated import ANY
 
+_VIDEO: Final = "video_reference"
 _SYNC: Final = "/v1/videos/sync"
 _FPS: Final = 24
 _SECONDS: Final = 4
@@ -37,7 +38,12 @@ async def receive(request: web.Request, profile: Profile) -> Generation:
 
 def parse(form: Form, profile: Profile = ANY) -> Generation:
     """Parse a form; raises RefusalError if it is invalid."""
-    form.require_images(("input_reference",), least=0, most=1)
+    if profile.video_files and any(upload.field == _VIDEO for upload in form.uploads):
+        form.require_video(_VIDEO)
+    else:
+        form.require_images(("input_reference",), least=0, most=1)
+    if not profile.video_files and (reference := form.fields.get(_VIDEO)):
+        require(isinstance(json_fields(reference.encode()).get("video_url"), str), f"{_VIDEO} must hold a video_url")
     return _generation(form.typed_fields(), profile)
 
 

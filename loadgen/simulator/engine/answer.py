@@ -66,9 +66,7 @@ def completion(generation: Generation, options: SimulatorOptions) -> PayloadBuil
     urls = media_urls(generation, options) * generation.n
 
     def build(timings: Timings) -> Payload:
-        items: list[dict[str, object]] = [
-            {"type": "image_url", "image_url": {"url": url}} for url in urls * generation.n
-        ]
+        items: list[dict[str, object]] = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
         items[0] |= {"stage_durations": timings.stages(), "peak_memory_mb": peak_memory_mb(generation)}
         message = {"role": "assistant", "content": items}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]

@@ -56,6 +56,7 @@ class Profile:
     generations_format: str = "b64_json"  # where the request names none
     most_images: int = 16
     clamps_images: bool = False  # a larger n is most_images; else it is refused
+    video_files: bool = False  # whether `video_reference` is a file; else it is JSON with a URL
     json_jobs: bool = False  # whether jobs may be created by JSON
     video_outputs: bool = True  # whether a job makes n videos; else n is ignored
     shows_progress: bool = True  # whether a running job is `in_progress`; else it stays `queued`

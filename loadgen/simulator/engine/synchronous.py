@@ -17,11 +17,16 @@ Prepare = Callable[[Generation, SimulatorOptions], PayloadBuilder]
 
 
 def synchronous(
-    engine: Engine, route: str, receive: Receive, prepare: Prepare
+    engine: Engine,
+    route: str,
+    receive: Receive,
+    prepare: Prepare,
+    failed: Callable[[SimulatorOptions], Payload] | None = None,
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return the handler of a route: `receive` parses its requests, `prepare` returns the builder of its answers.
 
     `route` is the name under which the profile may refuse it; media are encoded before the service time starts.
+    `failed` is the answer to a generation that fails, without it a refusal with status 500.
     """
 
     async def work(entry: LogEntry, request: web.Request) -> Payload | None:
@@ -32,6 +37,8 @@ def synchronous(
             return None
         if isinstance(fault, int):
             raise RefusalError("injected by --http-errors", fault)
+        if fault is Fault.FAIL and failed:
+            return failed(engine.options)
         if fault is Fault.FAIL:
             raise RefusalError("injected by --fail-rate", 500)
         if fault is Fault.STALL:

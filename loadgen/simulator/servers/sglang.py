@@ -111,6 +111,7 @@ SGLANG: Final = Profile(
     generations_format="url",
     most_images=10,
     clamps_images=True,
+    video_files=True,
     json_jobs=True,
     shows_progress=False,
     pending_content=(404, "Generation is still in-progress"),

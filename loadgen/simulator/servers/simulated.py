@@ -33,7 +33,7 @@ def deleted(status: JobStatus, _: SimulatorOptions) -> Mapping[str, object]:
 
 ANY: Final = Profile(
     name="any",
-    dialects=("models", "chat", "images", "videos", "jobs"),
+    dialects=("models", "chat", "images", "videos", "jobs", "lightx2v"),
     error=answer.refusal,
     model_entry=model_entry,
     completion=answer.completion,
@@ -41,4 +41,5 @@ ANY: Final = Profile(
     job=job,
     job_id="video_{:08d}".format,
     deleted=deleted,
+    video_files=True,
 )
