@@ -118,6 +118,7 @@ class JobOptions:
     download: bool = True
     delete: bool = True
     poll_retries: int = 5  # failed polls in a row that are repeated
+    wait_for_jobs: bool = False  # whether a run ends only when its unfinished jobs have ended on the server
 
 
 @dataclass(frozen=True, slots=True)

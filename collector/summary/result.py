@@ -239,6 +239,7 @@ class Figures(Headline, ServerFigures, SloFigures):
     confidence: float  # of every interval
     retry_after: RetryAfter | None
     retried: int  # sent again because the server had just closed the kept-alive connection
+    failed_polls: int  # polls of jobs that failed and were repeated
     max_in_flight: int
     stationarity: Stationarity
     arrival_audit: ArrivalAudit

@@ -48,6 +48,7 @@ def summarise(records: NDArray[np.void], info: RunInfo, notes: RunNotes) -> Figu
         "confidence": info.confidence,
         "retry_after": notes.retry_after.figures(),
         "retried": int(np.count_nonzero(kept["flags"] & RETRIED)),
+        "failed_polls": int(kept["failed_polls"].sum(dtype=np.int64)),
         "max_in_flight": times.max_in_flight,
         "stationarity": stationarity.judge(
             order_statistics.seconds(times.latency_ns(info.latency_from)[times.ok]), changing=bool(info.rate_series)

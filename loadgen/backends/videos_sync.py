@@ -13,7 +13,7 @@ name: Final = "v1/videos/sync"
 path: Final = "/v1/videos/sync"
 tasks: Final = videos.tasks
 needs_authorization: Final = False
-takes_n: Final = False
+takes_n: Final = True
 headers: Final = server_figures.HEADERS
 requested_size = videos.requested_size
 

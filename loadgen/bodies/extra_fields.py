@@ -1,4 +1,4 @@
-"""Applies the extra request fields of `--extra-body` and `--n` to every sample."""
+"""Applies the extra request fields of `--extra-body` and `--num-outputs-per-prompt` to every sample."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ def check(extra: Mapping[str, object]) -> None:
     for key in extra.keys() & _RESERVED.keys():
         raise UsageError(f"--extra-body: {key} comes from {_RESERVED[key]}; drop it")
     if "n" in extra:
-        raise UsageError("--extra-body: n cannot be set here; use --n")
+        raise UsageError("--extra-body: n cannot be set here; use --num-outputs-per-prompt (or --n)")
 
 
 def _merged(sample: Sample, extra: Mapping[str, object]) -> Sample:

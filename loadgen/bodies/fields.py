@@ -13,6 +13,11 @@ def without_nulls(fields: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in fields.items() if value is not None}
 
 
+def with_count(extra: Mapping[str, object], key: str) -> dict[str, object]:
+    """Return the extra fields with the number of outputs, which is `n` there, under the key that the API wants."""
+    return {key if field == "n" else field: value for field, value in extra.items()}
+
+
 def generation_fields(sample: Sample) -> dict[str, object]:
     """Return size, frames, steps, seed and fps; height and width are None unless both are known."""
     has_size = sample.width is not None and sample.height is not None

@@ -53,7 +53,13 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
         help="JSON object of more fields for each request; overrides samples and flags, null removes a field",
     )
     group.add_argument(
-        "--n", type=count, default=1, metavar="N", help="images to generate per request (default: %(default)s)"
+        "--num-outputs-per-prompt",
+        "--n",
+        dest="n",
+        type=count,
+        default=1,
+        metavar="N",
+        help="images or videos to generate per request (default: %(default)s)",
     )
     group.add_argument(
         "--api-key",

@@ -1,5 +1,6 @@
 """Input images of a request: read from files and checked, or synthetic."""
 
+import base64
 import struct
 import zlib
 from dataclasses import dataclass
@@ -40,6 +41,12 @@ def read_image(source: Path | bytes) -> InputImage:
         where = name if isinstance(source, bytes) else source
         raise InputError(where, None, "not a readable image; give a JPEG, PNG or WebP file")
     return InputImage(name, data, media.mime, media.width, media.height)
+
+
+def data_url(source: Path | bytes) -> str:
+    """Return an image of a sample as a data URL; raises as `read_image` does."""
+    image = read_image(source)
+    return f"data:{image.mime};base64,{base64.b64encode(image.data).decode()}"
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -10,7 +10,8 @@ class Sample:
     """What is asked of the server; None leaves a value to the flags or the server.
 
     `timestamp_s` counts from the start of the trace; `slo_ms` is the sample's own target; `images` are files, or the
-    bytes of synthetic images; `extra` goes into the request unchanged (negative_prompt, ...).
+    bytes of synthetic images; `videos` are files, or URLs as text; `extra` goes into the request unchanged
+    (negative_prompt, ...).
     """
 
     prompt: str
@@ -24,4 +25,5 @@ class Sample:
     slo_ms: float | None = None
     timestamp_s: float | None = None
     images: tuple[Path | bytes, ...] = ()
+    videos: tuple[Path | str, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)

@@ -9,13 +9,15 @@ from loadgen.backends import Backend
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.server_figures import with_headers
 from loadgen.capture.answer_capture import AnswerCapture
-from loadgen.engine.record_sender import EXAMPLE_CHARS, RecordSender
+from loadgen.engine.record_sender import RecordSender
+from loadgen.media.headers import NO_MEDIA_INFO, MediaInfo
 from loadgen.media.verification import HeaderVerifier
 from loadgen.transport.answer_headers import header, is_encoded
-from loadgen.transport.interface import NO_JOB, Answer, Milestones
+from loadgen.transport.interface import Answer, Exchange
 
 RETRY_LATER: Final = (429, 503)  # Too Many Requests, Service Unavailable
 RETRY_AFTER: Final = "Retry-After"
+BODY_CHARS: Final = 300  # that are shown of a body which is not understood
 Size = tuple[int, int]
 
 
@@ -71,7 +73,7 @@ class AnswerHandler:
         """Judge the answer to request `index` and record the outcome; never raises because of its content."""
         stamps = (scheduled_ns, answer.sent_ns, answer.first_byte_ns, answer.done_ns)
         if answer.overdue:
-            return self.give_up(index, Outcome.TIMEOUT, stamps, answer.milestones, answer.flags)
+            return self.give_up(index, Outcome.TIMEOUT, stamps, answer)
         try:
             parsed = self.judge(answer, self._expected.size(index))
         except Exception as error:
@@ -86,6 +88,8 @@ class AnswerHandler:
             peak_memory_mb=parsed.peak_memory_mb,
             received=len(answer.body),
             milestones=answer.milestones,
+            failed_polls=answer.failed_polls,
+            media=NO_MEDIA_INFO if parsed.error else MediaInfo(parsed.outputs or len(parsed.media)),
         )
         if answer.status in RETRY_LATER and (after := header(answer.head, RETRY_AFTER)):
             self._record_sender.note(index, {"retry_after": after})
@@ -99,15 +103,17 @@ class AnswerHandler:
         return None
 
     def give_up(
-        self,
-        index: int,
-        outcome: Outcome,
-        stamps: tuple[int, int, int, int],
-        milestones: Milestones = NO_JOB,
-        flags: int = 0,
+        self, index: int, outcome: Outcome, stamps: tuple[int, int, int, int], progress: Exchange | Answer
     ) -> None:
         """Record a request without an answer; `stamps` are scheduled, sent, first byte, done (ns)."""
-        self._record_sender.record(index, outcome, stamps, milestones=milestones, flags=flags)
+        self._record_sender.record(
+            index,
+            outcome,
+            stamps,
+            milestones=progress.milestones,
+            flags=progress.flags,
+            failed_polls=progress.failed_polls,
+        )
 
     def close(self) -> dict[str, Any]:
         """Send the remaining records; return the capture errors and the cost of verification."""
@@ -124,7 +130,12 @@ def error_of(parsed: ParsedAnswer, answer: Answer) -> str:
 
 def _with_figures(parsed: ParsedAnswer, polled: ParsedAnswer) -> ParsedAnswer:
     """Add the figures from the job's last poll: the content is the video and nothing else."""
-    return replace(parsed, stage_durations=polled.stage_durations, peak_memory_mb=polled.peak_memory_mb)
+    return replace(
+        parsed,
+        stage_durations=polled.stage_durations,
+        peak_memory_mb=polled.peak_memory_mb,
+        outputs=polled.outputs,
+    )
 
 
 def _http_error_detail(answer: Answer) -> str:
@@ -133,7 +144,7 @@ def _http_error_detail(answer: Answer) -> str:
     parts = [f"{name}: {value}" for name, value in headers if value]
     if 300 <= answer.status < 400:
         parts.insert(0, "redirects are not followed")
-    parts.append(bytes(answer.body[:EXAMPLE_CHARS]).decode(errors="replace"))
+    parts.append(bytes(answer.body[:BODY_CHARS]).decode(errors="replace"))
     return "; ".join(filter(None, parts))
 
 

@@ -14,7 +14,7 @@ from loadgen.media.headers import NO_MEDIA_INFO, MediaInfo
 from loadgen.transport.interface import NO_JOB, Milestones
 
 FLUSH_S: Final = 0.02
-EXAMPLE_CHARS: Final = 300  # of a server's error text
+EXAMPLE_CHARS: Final = 1000  # of a server's error text
 _ROW: Final = struct.Struct("<IHHBBHfqqqqqqqqqqHHHHIf")
 assert _ROW.size == RECORD.itemsize
 

@@ -38,12 +38,14 @@ class CompletedRun:
     """A completed run: its result (the JSON), and what decides the exit code.
 
     `died` names processes of this tool that died. `save_error` says why the run folder is incomplete, "" if it is not.
+    `wait_interrupted`: the run itself is complete, but Ctrl-C ended the wait for its jobs on the server.
     """
 
     result: Result
     interrupted: bool
     died: tuple[str, ...]
     save_error: str = ""
+    wait_interrupted: bool = False
 
 
 def run(
@@ -74,6 +76,7 @@ def run(
         folders = OutputFolders(RunDir(run_dir) if run_dir else None, answers)
         processes = stack.enter_context(ChildProcesses(hide))
         processes.watched.extend(required)
+        processes.notify = notify
         pool = ProcessPool(processes, plan, options, servers, folders)
         _report_scrape_problems(pool, options, notify)
         warmups = warmup.warm_up(pool, plan, len(servers), notify)
@@ -85,7 +88,7 @@ def run(
         pool.reopen()
         interrupts.arm()
         on_start()
-        run_loop = RunLoop(pool, interrupts, on_snapshot)
+        run_loop = RunLoop(pool, interrupts, on_snapshot, notify)
         if folders.run_dir:
             info = {"started_ns": run_loop.started_ns, "parameters": pool.accounting["parameters"], **metadata}
             folders.run_dir.begin(plan, targets.slo_ms, info)
@@ -100,7 +103,10 @@ def run(
         measured = _measured_processes(pool, run_loop)
         result = json.assemble(figures, server_metrics=server_metrics, media=media, processes=measured, **metadata)
         save_errors = run_loop.save_errors + (folders.run_dir.finish(result) if folders.run_dir else [])
-    return CompletedRun(result, run_loop.interrupted, tuple(run_loop.died), ", ".join(dict.fromkeys(save_errors)))
+    save_error = ", ".join(dict.fromkeys(save_errors))
+    return CompletedRun(
+        result, run_loop.interrupted, tuple(run_loop.died), save_error, run_loop.wait_interrupted and not run_loop.died
+    )
 
 
 def _shortage(plan: Plan, options: BenchOptions, warmups: list[warmup.Warmup]) -> str | None:

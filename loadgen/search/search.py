@@ -123,6 +123,8 @@ class Search:
         self._ended = self._search_loop.ended
 
     def _measure(self, rate: float, count: int, run: int) -> Measurement:
+        if self._runner.interrupted:
+            raise KeyboardInterrupt
         folder = self._folder / f"run-{run + 1:03}-rate-{rate:.6g}"
         completed = self._runner.run(rate, folder, run, count)
         if completed.interrupted:

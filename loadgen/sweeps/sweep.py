@@ -89,6 +89,8 @@ def run_all_rates(runner: Runner, folder: SweepDir, requested: Sequence[float], 
             return CompletedSweep(_result(runner, folder, rates, points, host), point.interrupted, point.died)
         points.append(point)
         folder.write(_result(runner, folder, rates, points, host))
+        if runner.interrupted:
+            return CompletedSweep(_result(runner, folder, rates, points, host), interrupted=True)
     return CompletedSweep(_result(runner, folder, rates, points, host))
 
 

@@ -104,7 +104,7 @@ class AiohttpExchange:
         "protocol_error",
         "sent_ns",
     )
-    milestones = NO_JOB
+    milestones, failed_polls = NO_JOB, 0
 
     def __init__(
         self, session: aiohttp.ClientSession, url: URL, request: Request, done: Callable[[Answer], None], target: Target

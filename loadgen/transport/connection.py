@@ -36,7 +36,7 @@ class NativeExchange:
     """One request in flight."""
 
     __slots__ = ("_done", "_pool", "abandoned", "body", "connection", "first_byte_ns", "flags", "head", "sent_ns")
-    milestones = NO_JOB
+    milestones, failed_polls = NO_JOB, 0
 
     def __init__(self, pool: Pool, head: bytes, body: bytes | memoryview, done: Callable[[Answer], None]) -> None:
         self._pool, self.head, self.body, self._done = pool, head, body, done

@@ -78,10 +78,14 @@ def test_each_image_is_a_part_with_its_file_name_and_its_real_type(tmp_path: Pat
     Image.new("RGB", (8, 4), "red").save(photo, "JPEG")
     files = [part for part in parts(request(Sample("x", images=(PICTURE, photo, PICTURE)))) if part[1]]
     assert files == [
-        ("image", "image.png", "image/png", PICTURE),
-        ("image", "holi day.png", "image/jpeg", photo.read_bytes()),
-        ("image", "image.png", "image/png", PICTURE),
+        ("image[]", "image.png", "image/png", PICTURE),
+        ("image[]", "holi day.png", "image/jpeg", photo.read_bytes()),
+        ("image[]", "image.png", "image/png", PICTURE),
     ]
+
+
+def test_a_single_image_is_a_part_without_brackets() -> None:
+    assert [part[0] for part in parts(request(Sample("x", images=(PICTURE,)))) if part[1]] == ["image"]
 
 
 def test_an_image_file_is_read_once_for_many_requests(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ MEANING = {
     "INVALID": "these figures are not reliable",
 }
 UNTIL_STOP = "until the stop, the requested load was sent as scheduled"
-EXAMPLE_LENGTH = 300  # characters of a server's message that are shown
+EXAMPLE_LENGTH = 600  # characters of a server's message that are shown
 SHOWN_CLASSES = 6
 OWN_TIME = "server-reported time"  # X-Inference-Time-S
 TimeName = Literal["response", "service", "wait", "lag"]
