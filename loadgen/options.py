@@ -36,7 +36,7 @@ class Shape:
     num_frames: int | None = None
     num_inference_steps: int | None = 50
     seed: int | None = None
-    fps: int | None = None
+    fps: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
