@@ -4,6 +4,9 @@ import argparse
 import math
 from typing import Final
 
+from loadgen.backends import BACKENDS
+from loadgen.options import TASK_SPELLINGS
+
 _MAX: Final = 1_000_000_000  # of anything that is counted, or lasts: 31 years of seconds
 
 
@@ -72,4 +75,21 @@ def size(text: str) -> int:
 
 def seed(text: str) -> int:
     """A whole number that fits 64 bits."""
-    return _integer(text, -(1 << 63), "a whole number that fits 64 bits", (1 << 63) - 1)
+    return _integer(text, -(1 << 63), "a whole number that fits 64 bits", (1 << 64) - 1)
+
+
+def frame_rate(text: str) -> float:
+    """A number above 0; a whole one is an int, so that it is sent without a decimal point."""
+    number = positive(text)
+    return int(number) if number.is_integer() else number
+
+
+def task(text: str) -> str:
+    """A task by any of its spellings, such as text-to-image; other text is returned as it is."""
+    return TASK_SPELLINGS.get(text.strip().lower().replace("_", "-"), text)
+
+
+def backend(text: str) -> str:
+    """A backend by its name or its path, such as /v1/videos; other text is returned as it is."""
+    plain = text.strip().strip("/")
+    return next((name for name, each in BACKENDS.items() if plain in (name, each.path.strip("/"))), text)

@@ -3,7 +3,7 @@
 import argparse
 
 from loadgen.backends import BACKENDS
-from loadgen.cli.argument_types import count, not_negative, positive, size
+from loadgen.cli.argument_types import backend, count, not_negative, positive, size
 from loadgen.options import MAX_BODY_BYTES
 
 
@@ -30,6 +30,7 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument(
         "--backend",
+        type=backend,
         default="vllm-omni",
         metavar="NAME",
         help=f"wire format: {_backends()}; or an entry point of the group loadgen.backends (default: %(default)s)",
@@ -43,7 +44,24 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
         help="JSON object of more fields for each request; overrides samples and flags, null removes a field",
     )
     group.add_argument(
-        "--n", type=count, default=1, metavar="N", help="images to generate per request (default: %(default)s)"
+        "--num-outputs-per-prompt",
+        "--n",
+        dest="n",
+        type=count,
+        default=1,
+        metavar="N",
+        help="images or videos to generate per request (default: %(default)s)",
+    )
+    group.add_argument(
+        "--bot-task", metavar="TASK", help="field bot_task of image requests, such as think, unless the sample sets it"
+    )
+    group.add_argument(
+        "--return-stage-metrics", action="store_true", help="ask the server for stage times, by a field of that name"
+    )
+    group.add_argument(
+        "--disable-auto-edits",
+        action="store_true",
+        help="--backend auto: send the tasks i2i, ti2i, it2i to chat completions, not to images/edits",
     )
     group.add_argument(
         "--api-key",

@@ -6,10 +6,9 @@ from typing import Final
 from loadgen.backends import JobBackend, find_backend
 from loadgen.cli.argument_types import positive
 from loadgen.errors import UsageError
-from loadgen.options import JobOptions
+from loadgen.options import AUTO, JobOptions
 
 TITLE: Final = "video jobs (--backend v1/videos)"
-_FLAGS: Final = ("poll_interval", "video_timeout", "no_download", "no_delete")
 
 
 def add_arguments(group: "argparse._ArgumentGroup") -> None:
@@ -21,7 +20,12 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
         help="seconds between polls of a job (default: 1 %% of its expected duration, from 0.05 to 2)",
     )
     group.add_argument(
-        "--video-timeout", type=positive, metavar="S", help="seconds until a job times out (default: none)"
+        "--video-job-timeout",
+        "--video-timeout",
+        dest="video_timeout",
+        type=positive,
+        metavar="S",
+        help="seconds from its creation until a job times out (default: none)",
     )
     group.add_argument("--no-download", action="store_true", help="end a job on completion, without fetching the video")
     group.add_argument("--no-delete", action="store_true", help="do not delete finished jobs from the server")
@@ -29,11 +33,10 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
 
 def read(a: argparse.Namespace) -> JobOptions:
     """Turn parsed flags into options; UsageError if they contradict others."""
-    given = [f"--{flag.replace('_', '-')}" for flag in _FLAGS if getattr(a, flag)]
-    if given and not isinstance(find_backend(a.backend), JobBackend):
-        raise UsageError(
-            f"{given[0]} is for video jobs, which --backend {a.backend} has not; drop it, or use --backend v1/videos"
-        )
-    if a.no_download and (a.save_dir is not None or a.verify == "decode"):
+    if a.no_download and _may_make_jobs(a.backend) and (a.save_dir is not None or a.verify == "decode"):
         raise UsageError("--no-download leaves nothing for --save-dir and --verify decode; drop it, or both of them")
     return JobOptions(a.poll_interval, a.video_timeout, download=not a.no_download, delete=not a.no_delete)
+
+
+def _may_make_jobs(backend: str) -> bool:
+    return backend == AUTO or isinstance(find_backend(backend), JobBackend)
