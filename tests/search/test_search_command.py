@@ -34,7 +34,7 @@ def test_a_search_never_takes_longer_than_its_budget_even_where_the_server_never
         assert found["bracket"] == [None, None]
         assert found["ended"] == "budget"
         assert found["took_s"] <= found["budget_s"] == 15
-        assert "no rate was shown to hold, none was shown to fail" in err
+        assert "no rate is shown to hold, none is shown to fail" in err
 
 
 def test_a_search_says_what_it_looked_at(tmp_path: Path) -> None:
