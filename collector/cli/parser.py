@@ -45,8 +45,9 @@ class Parser(argparse.ArgumentParser):
         if argument.endswith("=--"):
             self.error(f"argument {flag}: -- is not a value")
         if flag not in self._option_string_actions and flag.strip("-"):
-            near = difflib.get_close_matches(flag, self._option_string_actions, n=1)
-            self.error(f"there is no flag {flag}" + (f"; did you mean {near[0]}?" if near else ""))
+            names = {name.strip("-"): name for name in self._option_string_actions}
+            near = difflib.get_close_matches(flag.strip("-"), names, n=1, cutoff=0.7)
+            self.error(f"there is no flag {flag}" + (f"; did you mean {names[near[0]]}?" if near else ""))
 
     def error(self, message: str) -> NoReturn:
         """Print the error in one line and exit with 2."""
