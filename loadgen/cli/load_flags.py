@@ -31,7 +31,8 @@ examples:
   Poisson arrivals for five minutes, with gates for CI
     loadgen bench --task t2i --arrival poisson \\
       --request-rate 2 --duration 300 \\
-      --max-concurrency 100 --slo --strict --min-slo-attainment 0.99
+      --max-concurrency 100 --slo --strict \\
+      --min-slo-attainment 0.99
 
   the trace's own timestamps, twice as fast
     loadgen bench --task t2i --dataset trace \\
