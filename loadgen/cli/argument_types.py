@@ -1,11 +1,10 @@
-"""Types of numbers on the command line: each function parses one argument for argparse, or says what it must be."""
+"""Types of arguments on the command line: each function parses one argument, or says what it must be."""
 
 import argparse
 import math
 from typing import Final
 
-from loadgen.backends import BACKENDS
-from loadgen.options import TASK_SPELLINGS
+from loadgen.options import TASK_SPELLINGS, TASKS
 
 _MAX: Final = 1_000_000_000  # of anything that is counted, or lasts: 31 years of seconds
 
@@ -85,11 +84,8 @@ def frame_rate(text: str) -> float:
 
 
 def task(text: str) -> str:
-    """A task by any of its spellings, such as text-to-image; other text is returned as it is."""
-    return TASK_SPELLINGS.get(text.strip().lower().replace("_", "-"), text)
-
-
-def backend(text: str) -> str:
-    """A backend by its name or its path, such as /v1/videos; other text is returned as it is."""
-    plain = text.strip().strip("/")
-    return next((name for name, each in BACKENDS.items() if plain in (name, each.path.strip("/"))), text)
+    """A task, in any of its spellings."""
+    found = TASK_SPELLINGS.get(text.lower().replace("_", "-"))
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text} is no task; choose one of {', '.join(TASKS)}")
+    return found

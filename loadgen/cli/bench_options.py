@@ -28,11 +28,13 @@ from loadgen.options import (
     WarmupOptions,
 )
 from loadgen.planning.rate_series import read_series
+from loadgen.server.url import parse_base_url
 from loadgen.system.cpu_affinity import parse_affinity, usable_cores
 
 MAX_SENDERS: Final = 256
 WARMUP_STEPS: Final = 2  # with 1, some models skip the only step
 _MAX_KEY_BYTES: Final = 1 << 16
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding", "connection"})  # which only we can know
 _EXAMPLE: Final = '{"guidance_scale": 4.5}'
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
 
@@ -70,7 +72,11 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             api_key=_api_key(a.api_key, a.api_key_file),
             headers=_headers(a.header),
             timeout_s=a.timeout,
+            endpoint=a.endpoint,
+            unix_socket=a.unix_socket,
             ca_file=a.ca_file,
+            cert_file=a.cert,
+            key_file=a.key,
             insecure=a.insecure,
             proxy=a.proxy,
             max_body_bytes=a.max_body_bytes,
@@ -103,8 +109,6 @@ def _remarks(a: argparse.Namespace) -> tuple[str, ...]:
     found = [f"{flag} has no effect with {instead}" for flag in address if instead]
     if a.base_url and a.simulate is not None:
         found.append("--base-url has no effect with --simulate")
-    if a.disable_auto_edits and a.backend != AUTO:
-        found.append(f"--disable-auto-edits has no effect with --backend {a.backend}")
     return tuple(found)
 
 
@@ -123,8 +127,7 @@ def _arrivals(a: argparse.Namespace) -> ArrivalOptions:
 
 
 def _check(a: argparse.Namespace) -> None:
-    backend_for(a.backend, a.task, a.n)
-    verification.check(a.verify, a.task)
+    _check_server(a)
     page_urls(a.server_metrics, _base_urls(a)[0])
     has_rate = math.isfinite(a.request_rate) or a.rate_series is not None
     if a.rate_series is not None:
@@ -148,6 +151,29 @@ def _check(a: argparse.Namespace) -> None:
     if a.api_key is not None and a.api_key_file is not None:
         raise UsageError("--api-key and --api-key-file both set the key; drop one of them")
     _check_slo(a)
+
+
+def check_resolved(options: BenchOptions) -> None:
+    """Raise UsageError where the task, backend and flags that were found out do not go together."""
+    target, task = options.target, str(options.data.task)
+    backend_for(target.backend, task, target.n)
+    verification.check(options.traffic.verify, task)
+
+
+def _check_server(a: argparse.Namespace) -> None:
+    if a.backend != AUTO and a.task is not None:
+        backend_for(a.backend, a.task, a.n)
+    https = any(url.lower().startswith("https:") for url in _base_urls(a))
+    if a.key is not None and a.cert is None:
+        raise UsageError("--key is the private key of --cert; give that too")
+    if a.cert is not None and not https:
+        raise UsageError("--cert is for https; give an https --base-url, or drop it")
+    for url in _base_urls(a):
+        unix_socket = parse_base_url(url, a.unix_socket).unix_socket
+        if unix_socket and a.proxy:
+            raise UsageError("--proxy and a Unix socket exclude each other; drop one of them")
+        if unix_socket and https and a.transport == "aiohttp":
+            raise UsageError("--transport aiohttp has no TLS over a Unix socket; use --transport native")
 
 
 def _check_slo(a: argparse.Namespace) -> None:
@@ -197,6 +223,8 @@ def _headers(pairs: list[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not _TOKEN.fullmatch(name.strip()):
             raise UsageError("--header takes NAME=VALUE, such as --header X-Team=video")
+        if name.strip().lower() in _FRAMING:
+            raise UsageError(f"--header {name.strip()}: is set for each request; drop it")
         headers[name.strip()] = _header_value(value, f"--header {name.strip()}")
     return headers
 

@@ -65,10 +65,8 @@ def _data(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--task",
         type=task,
-        default="t2v",
-        choices=TASKS,
-        help="text, image, video (t, i, v) or two of them to image or video; also text-to-image and the like"
-        " (default: %(default)s)",
+        metavar="TASK",
+        help=f"{', '.join(TASKS)}, or in words, such as text-to-image (default: what the server says, else t2v)",
     )
     group.add_argument(
         "--dataset-path",

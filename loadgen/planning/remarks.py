@@ -19,6 +19,7 @@ from loadgen.options import (
     WarmupOptions,
 )
 from loadgen.planning.plan import Plan
+from loadgen.server.discovery import fill_in
 
 _STEPS = WarmupOptions().num_inference_steps
 
@@ -29,7 +30,8 @@ def all_remarks(plan: Plan, options: BenchOptions) -> list[str]:
 
 
 def of_options(options: BenchOptions) -> list[str]:
-    """Return the remarks on options whose backend and task are known; `options.remarks` are the first."""
+    """Return the remarks on options; `options.remarks` are the first."""
+    options = fill_in(options)
     parts = (
         _data(options.data),
         _arrivals(options.arrivals, options.data),
@@ -80,8 +82,10 @@ def _arrivals(arrivals: ArrivalOptions, data: DataOptions) -> Iterator[str]:
 
 def _target(target: TargetOptions) -> Iterator[str]:
     if not any(url.lower().startswith("https:") for url in target.base_urls):
-        given = (("--insecure", target.insecure), ("--ca-file", target.ca_file))
+        given = (("--insecure", target.insecure), ("--ca-file", target.ca_file), ("--cert", target.cert_file))
         yield from (_none(flag, "without an https URL") for flag, value in given if value)
+    if not target.auto_edits and target.backend != "vllm-omni":
+        yield _none("--disable-auto-edits", f"with --backend {target.backend}")
     fields = (("bot_task", target.bot_task), ("return_stage_metrics", target.return_stage_metrics))
     for name, value in fields:
         if value and target.backend not in FLAG_FIELDS[name]:

@@ -10,7 +10,7 @@ from collector.report import json
 from collector.saved import metrics_series
 from collector.saved.metrics_log import Scrapes
 from collector.summary.result import Result
-from loadgen.backends import backend_for
+from loadgen.backends import find_backend
 from loadgen.capture.media_decoder import DecodedMedia, MediaDecoder
 from loadgen.capture.write_errors import WriteErrors
 from loadgen.monitoring.metrics_urls import shown
@@ -25,6 +25,7 @@ from loadgen.runs.run_folder import RunDir
 from loadgen.runs.run_loop import OnSnapshot, RunLoop
 from loadgen.runs.run_metadata import run_metadata
 from loadgen.secrets import Secrets
+from loadgen.server.discovery import fill_in
 from loadgen.server.target import resolve_all
 from loadgen.system.interrupts import Interrupts
 from loadgen.system.temporary_folder import temporary_folder
@@ -61,6 +62,7 @@ def run(
     is a new folder that the run is saved in as it proceeds. `required` are processes of the caller, such as a simulated
     server, whose death ends the run. `interrupts` count Ctrl-C for a caller who needs that beyond the run.
     """
+    options = fill_in(options)
     slo.check(plan, options.slo)
     servers = resolve_all(options.target)
     hide = Secrets.of(options.target).hide
@@ -154,7 +156,7 @@ def _decode_and_save(
     if answers is None:
         return DecodedMedia()
     save_dir, decode = options.traffic.save_dir, options.traffic.verify == "decode"
-    extract = backend_for(options.target.backend, options.data.task).media
+    extract = find_backend(options.target.backend).media
     decoder = MediaDecoder(Path(save_dir) if save_dir else None, decode, extract, plan.name)
     before = run_loop.poll()
     decoded = decoder.develop(answers, notify, lambda: run_loop.poll() > before)

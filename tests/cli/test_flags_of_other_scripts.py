@@ -97,10 +97,6 @@ SCRIPTS = {"vllm-omni": VLLM_OMNI, "sglang": SGLANG}
 CASES = [(name, flag) for name, flags in SCRIPTS.items() for flag in flags]
 
 
-def lacks(flag: str) -> bool:
-    return not hasattr(parsed(), destination(flag))
-
-
 def parsed(*words: str) -> argparse.Namespace:
     found: list[argparse.Namespace] = []
     assert main(("bench", *words), run=lambda namespace: found.append(namespace) or 0) == 0  # type: ignore[func-returns-value]
@@ -123,10 +119,8 @@ def options(*words: str) -> BenchOptions:
 @pytest.mark.parametrize(("script", "flag"), CASES)
 def test_every_flag_of_the_other_scripts_is_taken(script: str, flag: str) -> None:
     value, _ = SCRIPTS[script][flag]
-    if flag == "--endpoint" and lacks(flag):
-        pytest.skip("--endpoint is not there yet")
     given = getattr(parsed(flag, *([] if value is None else [value])), destination(flag))
-    assert given != getattr(parsed(), destination(flag)) or flag == "--task"
+    assert given != getattr(parsed(), destination(flag))
 
 
 @pytest.mark.parametrize(("script", "flag"), CASES)
@@ -198,8 +192,7 @@ def test_the_custom_data_set_is_a_choice_of_every_command(command: str) -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_drop_in_script_itself_takes_all_flags_at_once(script: str, tmp_path: Path) -> None:
-    left_out = {"--base-url", *(["--endpoint"] if lacks("--endpoint") else [])}
-    given = [(flag, value) for flag, (value, _) in SCRIPTS[script].items() if flag not in left_out]
+    given = [(flag, value) for flag, (value, _) in SCRIPTS[script].items() if flag != "--base-url"]
     words = [word for pair in given for word in pair if word]
     command = [sys.executable, str(ROOT / "scripts" / "diffusion_benchmark_serving.py"), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, cwd=tmp_path, check=False)

@@ -69,7 +69,10 @@ def _verdict(result: Result) -> Iterator[RenderableType]:
 def _offered(result: Result) -> Iterator[RenderableType]:
     offered, outcomes = result["offered"], result["outcomes"]
     table = _grid()
-    _row(table, "target", f"{result['backend']}, {result['model']}, {result['task']}, {result['dataset']}")
+    about = result["config"].get("target")
+    discovery = about.get("discovery") if isinstance(about, dict) else None
+    target = discovery or f"{result['backend']}, {result['model']}, {result['task']}"
+    _row(table, "target", printable(f"{target}, dataset {result['dataset']}"))
     _row(
         table,
         "offered",
