@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import orjson
@@ -22,7 +22,7 @@ KEYS: Final = (
     *("confidence", "outcomes", "errors", "retry_after", "retried", "max_in_flight"),
     *("by_url", "media", "server_metrics"),
     *("slo", "stationarity", "arrival_audit", "over_time", "warmup", "config", "environment", "processes"),
-    *("end", "partial", "verdict"),
+    *("end", "partial", "remarks", "verdict"),
 )
 
 
@@ -39,6 +39,7 @@ def assemble(
     model: str,
     dataset: str,
     task: str,
+    remarks: Sequence[str] = (),
     server_metrics: ServerMetrics | None = None,
 ) -> Result:
     """Merge figures and run metadata into JSON-native values; `slo` (unit_ms, ...) is added to the SLO figures.
@@ -59,6 +60,7 @@ def assemble(
         "processes": processes,
         "server_metrics": server_metrics,
         "media": media,
+        "remarks": remarks,
     }
     return cast("Result", {key: native(values[key]) for key in KEYS})
 

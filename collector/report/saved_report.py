@@ -87,6 +87,7 @@ def again(saved: SavedRun, info: RunInfo, slo: Mapping[str, object] | None = Non
         model=str(run.get("model", "")),
         dataset=str(run.get("dataset", "")),
         task=str(run.get("task", "")),
+        remarks=run.get("remarks", ()),
     )
 
 

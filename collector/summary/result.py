@@ -264,6 +264,7 @@ class Result(Figures):
     environment: Mapping[str, object]
     processes: Mapping[str, Mapping[str, Any]]  # own resource usage, by process name
     server_metrics: ServerMetrics | None
+    remarks: list[str]  # flags without effect, and the like
     media: Mapping[str, Any]  # what was verified and saved, and the seconds that took
 
 

@@ -198,7 +198,7 @@ class SenderProcess:
         def report(error: str | None, detail: str, done_ns: int, received: int = 0) -> None:
             figures = {"latency_ns": done_ns - exchange.sent_ns, "received": received}
             hidden = self._hide(detail)[:EXAMPLE_CHARS]
-            self._channel.send("warmed", entry=entry, error=error, detail=hidden, **figures)
+            self._channel.send("warmed", entry=entry, replica=replica, error=error, detail=hidden, **figures)
 
         exchange = self._transport.send(self._store.request(entry, replica), done)
         deadline = self._loop.call_later(_FOREVER_S if self._timeout_s is None else self._timeout_s, overdue)

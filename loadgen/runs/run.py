@@ -79,7 +79,7 @@ def run(
         processes.notify = notify
         pool = ProcessPool(processes, plan, options, servers, folders)
         _report_scrape_problems(pool, options, notify)
-        warmups = warmup.warm_up(pool, plan, len(servers), notify)
+        warmups = warmup.warm_up(pool, plan, len(servers), notify, options.warmup.concurrency)
         if shortage := _shortage(plan, options, warmups):
             notify(shortage)
         targets = slo.targets(plan, warmups, options.slo)

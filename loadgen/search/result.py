@@ -41,6 +41,7 @@ class SearchResult(TypedDict):
     looks: list[RateResult]
     slo: Mapping[str, Any] | None
     latency_from: str
+    remarks: list[str]
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
 

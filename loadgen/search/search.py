@@ -13,6 +13,7 @@ from collector.summary.result import LAYOUT
 from collector.text import quantity
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.options import BenchOptions
+from loadgen.planning.remarks import of_options
 from loadgen.runs.run import Notify
 from loadgen.runs.run_metadata import config, environment
 from loadgen.search.bracket import RateTest
@@ -155,6 +156,7 @@ class Search:
             looks=[rate_result(tested) for tested in search_loop.tested] if search_loop else [],
             slo=self._runner.slo,
             latency_from=self._runner.options.latency_from,
+            remarks=of_options(self._runner.options),
             config=shown_config,
             environment=environment(),
         )

@@ -13,6 +13,7 @@ from collector.sweeps.knee import Knee, knee
 from collector.sweeps.point import Point, point_of
 from loadgen.errors import ProcessError, UsageError
 from loadgen.options import BenchOptions
+from loadgen.planning.remarks import of_options
 from loadgen.runs.run import CompletedRun, Notify
 from loadgen.runs.run_metadata import config, environment
 from loadgen.sweeps.capacity_estimate import capacity
@@ -34,6 +35,7 @@ class SweepResult(TypedDict):
     slo: Mapping[str, Any] | None
     latency_from: str
     confidence: float
+    remarks: list[str]
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
 
@@ -120,6 +122,7 @@ def _result(
         slo=runner.slo,
         latency_from=runner.options.latency_from,
         confidence=runner.options.confidence,
+        remarks=of_options(runner.options),
         config=folder.config,
         environment=host,
     )

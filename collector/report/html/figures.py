@@ -30,8 +30,9 @@ def verdict(result: Result) -> str:
     warning_text = "".join(
         f"<p><strong>warning</strong>: {text(own['warning'])}</p>" for own in warnings if own.get("warning")
     )
+    notes = "".join(note(f"Note: {remark}.") for remark in result.get("remarks", ()))
     head = f"<h2>{text(state + partial)}</h2><p>{text(meaning[:1].upper() + meaning[1:])}.</p>"
-    return f'<section class="verdict {text(state)}">{head}{why}{warning_text}</section>\n'
+    return f'<section class="verdict {text(state)}">{head}{why}{warning_text}{notes}</section>\n'
 
 
 def headline(result: Result, budget: int) -> str:

@@ -52,6 +52,7 @@ def layout(result: Result) -> Group:
         _errors,
         _media,
         _tool,
+        _remarks,
     )
     return Group(*(part for section in sections for part in section(result)))
 
@@ -225,6 +226,13 @@ def _tool(result: Result) -> Iterator[RenderableType]:
         _row(table, name, text)
     if table.row_count:
         yield from (Text(), table)
+
+
+def _remarks(result: Result) -> Iterator[RenderableType]:
+    """Yield what else is to be said, such as flags without effect."""
+    if result.get("remarks"):
+        yield Text()
+    yield from (Text(printable(f"note: {text}"), style="yellow") for text in result.get("remarks", ()))
 
 
 def _server(result: Result) -> Iterator[RenderableType]:
