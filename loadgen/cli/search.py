@@ -25,14 +25,14 @@ examples:
     loadgen search --base-url http://gpu:8091 --task t2i \\
       --dataset trace --dataset-path trace.txt \\
       --arrival poisson --slo-ms 4000 \\
-      --min-attainment 0.99 --budget 3600 \\
+      --min-attainment 0.99 --time-limit 3600 \\
       --output-file bracket.json
 
   try it without a server
     loadgen search \\
       --simulate='--base-ms 4 --service exponential' \\
       --task t2i --dataset random --arrival poisson \\
-      --slo-ms 20 --min-attainment 0.9 --budget 60
+      --slo-ms 20 --min-attainment 0.9 --time-limit 60
 
 All flags of loadgen bench work here, except those that set
 a rate or a length.
@@ -53,7 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of requests that must meet their target, 0.5 to 0.9999",
     )
     group.add_argument(
-        "--budget", required=True, type=positive, metavar="S", help="time limit of the search in seconds, 15 or more"
+        "--time-limit",
+        required=True,
+        type=positive,
+        metavar="S",
+        help="duration of the search in seconds, 15 or more",
     )
     group.add_argument(
         "--start-rate", type=positive, metavar="R", help="first rate to test, in requests/s (default: half of capacity)"
@@ -92,7 +96,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
     options = sweep.read_options(arguments)
     for flag, given in (("--num-prompts", arguments.num_prompts), ("--duration", arguments.duration)):
         if given is not None:
-            raise UsageError(f"{flag}: a search chooses the length of its runs from --budget; drop {flag}")
+            raise UsageError(f"{flag}: a search chooses the length of its runs from --time-limit; drop {flag}")
     _search_options(arguments, 0.0).check()
     if arguments.html is not None:
         raise UsageError("--html: a search has no page; drop it, or use loadgen sweep")
@@ -100,7 +104,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
 
 
 def _search_options(a: argparse.Namespace, began_s: float) -> SearchOptions:
-    return SearchOptions(a.min_attainment, a.budget, began_s, a.confidence, a.precision, a.start_rate, a.cool_down)
+    return SearchOptions(a.min_attainment, a.time_limit, began_s, a.confidence, a.precision, a.start_rate, a.cool_down)
 
 
 def _exit_code(result: SearchResult, strict: bool) -> int:

@@ -24,8 +24,8 @@ class SearchResult(TypedDict):
     """The result of a search; docs/search.md describes it.
 
     `bracket` is the highest rate shown to hold and the lowest shown to fail (requests/s, None if there is none); the
-    whole bracket has this `confidence`. `looks` are the tested rates. `ended` is
-    budget (the time limit), precision, rates, interrupted or fault. `capacity` is in requests/s.
+    whole bracket has this `confidence`. `tests` are the tested rates. `ended` is
+    time_limit, precision, rates, interrupted or fault. `capacity_estimate` is in requests/s.
     """
 
     layout: int
@@ -33,12 +33,12 @@ class SearchResult(TypedDict):
     min_attainment: float
     confidence: float
     precision: float
-    budget_s: float
-    took_s: float
+    time_limit_s: float
+    duration_s: float
     ended: str
-    capacity: float | None
+    capacity_estimate: float | None
     needs_n: int | None
-    looks: list[RateResult]
+    tests: list[RateResult]
     slo: Mapping[str, Any] | None
     latency_from: str
     config: Mapping[str, Any]

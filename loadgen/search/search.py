@@ -33,7 +33,7 @@ ReachServer = Callable[[ExitStack], BenchOptions]  # waits for the server and re
 def search(
     options: BenchOptions,
     min_attainment: float,
-    budget_s: float,
+    time_limit_s: float,
     *,
     start_rate: float | None = None,
     precision: float = PRECISION,
@@ -44,11 +44,11 @@ def search(
     """Find the highest rate at which a share of `min_attainment` (0.9: nine of ten) of the requests meet their target.
 
     `options` set neither a rate nor a length; their confidence is that of the whole bracket. The search takes at most
-    `budget_s` seconds. `search_dir` is a new folder that keeps the runs. Call it from the main thread. Raises
+    `time_limit_s` seconds. `search_dir` is a new folder that keeps the runs. Call it from the main thread. Raises
     UsageError for options that cannot work, and whatever `run` raises before the first rate is tested.
     """
     search_options = SearchOptions(
-        min_attainment, budget_s, time.monotonic(), options.confidence, precision, start_rate, cool_down_s
+        min_attainment, time_limit_s, time.monotonic(), options.confidence, precision, start_rate, cool_down_s
     )
     search_options.check()
     bench_options = with_placeholder_length(with_placeholder_rate(options))
@@ -89,11 +89,11 @@ class Search:
         self, options: SearchOptions, bench_options: BenchOptions, run_at_rate: RunAtRate, folder: Path, notify: Notify
     ) -> None:
         self._options, self._folder, self._notify = options, folder, notify
-        self._deadline_s = options.began_s + options.budget_s - SHUTDOWN_S
+        self._deadline_s = options.began_s + options.time_limit_s - SHUTDOWN_S
         self._runner = Runner(bench_options, run_at_rate, options.cool_down_s)
         self._search_loop: SearchLoop | None = None
         self._capacity: float | None = None
-        self._ended = "budget"
+        self._ended = "time_limit"
 
     def run(self, reach_server: ReachServer) -> None:
         """Search until the bracket is narrow enough, the time is up or Ctrl-C; decided rates stay in the result."""
@@ -145,12 +145,12 @@ class Search:
             min_attainment=options.min_attainment,
             confidence=options.confidence,
             precision=options.precision,
-            budget_s=options.budget_s,
-            took_s=time.monotonic() - options.began_s,
+            time_limit_s=options.time_limit_s,
+            duration_s=time.monotonic() - options.began_s,
             ended=self._ended,
-            capacity=self._capacity,
+            capacity_estimate=self._capacity,
             needs_n=least_requests(options.min_attainment, search_loop.goal.error) if search_loop else None,
-            looks=[rate_result(tested) for tested in search_loop.tested] if search_loop else [],
+            tests=[rate_result(tested) for tested in search_loop.tested] if search_loop else [],
             slo=self._runner.slo,
             latency_from=self._runner.options.latency_from,
             config=shown_config,
