@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
 
+from loadgen.backends import find_backend
 from loadgen.monitoring import metrics_urls
 from loadgen.options import BenchOptions
 from loadgen.planning.plan import Plan
@@ -35,9 +36,12 @@ def run_metadata(plan: Plan, options: BenchOptions, warmups: list[Warmup], targe
         "warmup": _warmup(warmups),
         "slo": targets.about,
         "backend": options.target.backend,
+        "endpoint": options.target.endpoint or find_backend(options.target.backend).path,
         "model": options.target.model,
         "dataset": options.data.dataset,
         "task": options.data.task,
+        "bot_task": options.target.extra_body.get("bot_task"),
+        "num_outputs_per_prompt": options.target.n,
     }
 
 

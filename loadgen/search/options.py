@@ -35,7 +35,7 @@ class SearchOptions:
             raise UsageError(f"--min-attainment {self.min_attainment:g}: give a share from 0.5 to 0.9999")
         if self.time_limit_s < MIN_TIME_LIMIT_S:
             raise UsageError(
-                f"--time-limit {self.time_limit_s:g}: give {MIN_TIME_LIMIT_S:g} s or more; a run takes a second to start"
+                f"--time-limit {self.time_limit_s:g}: give {MIN_TIME_LIMIT_S:g} s or more; a run takes 1 s to start"
             )
         error = SearchGoal(self.min_attainment, self.time_limit_s, self.confidence).error
         if runs_to_fail(self.min_attainment, error) > LOOKS:

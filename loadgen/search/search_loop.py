@@ -23,7 +23,8 @@ class SearchGoal:
     """What to find: the highest rate (requests/s) with an attainment of `target` or more.
 
     `confidence` is that of the whole bracket, `time_limit_s` the time limit in seconds, `precision` the ratio of
-    neighbouring rates at which the search ends. `capacity` is a rough maximum of the server (requests/s), None if it was not measured.
+    neighbouring rates at which the search ends. `capacity` is a rough maximum of the server (requests/s), None if it
+    was not measured.
     """
 
     target: float
