@@ -46,7 +46,7 @@ def test_a_sweep_has_a_point_a_rate_and_goes_on_from_its_folder(
     assert orjson.loads((folder / "sweep.json").read_bytes())["points"] == found.result["points"]
     told: list[str] = []
     again = api.sweep(options, RATES, sweep_dir=folder, notify=told.append)
-    assert told == ["50/s: finished before", "100/s: finished before"]
+    assert told == ["50/s: already finished", "100/s: already finished"]
     assert again.result["points"] == found.result["points"]
 
 
@@ -104,7 +104,7 @@ def with_arrivals(**changed: Any) -> Change:
         (SAME, lambda options: api.sweep(options, [0, 5]), "above 0"),
         (SAME, lambda options: api.sweep(options, [1, math.nan, 2]), "above 0"),
         (with_arrivals(rate=5.0), lambda options: api.sweep(options, RATES), "leave rate"),
-        (with_arrivals(process="trace"), lambda options: api.sweep(options, RATES), "no trace"),
+        (with_arrivals(process="trace"), lambda options: api.sweep(options, RATES), "do not use process trace"),
         (with_arrivals(duration_s=5.0), lambda options: api.search(options, 0.9, 60), "duration_s"),
         (SAME, lambda options: api.search(options, 0.9, 5), "time-limit"),
         (SAME, lambda options: api.search(options, 1.0, 60), "min-attainment"),

@@ -167,7 +167,7 @@ def test_every_link_leads_to_a_page() -> None:
         assert [link for link in links if not ((ROOT / page).parent / link).exists()] == [], page
 
 
-@pytest.mark.parametrize("folder", ["scripts", "tests"])
+@pytest.mark.parametrize("folder", ["loadgen", "collector", "scripts", "tests"])
 def test_no_file_refers_to_a_page_that_is_not_there(folder: str) -> None:
     for path in (path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in ("", ".py")):
         named = re.findall(r"(?<![\w./-])(?:docs/\w[\w-]*|[A-Z]{2,})\.md\b", path.read_text())

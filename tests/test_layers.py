@@ -18,8 +18,15 @@ LAYERS = (
     *("collector.summary", "collector.saved", "collector.sweeps", "collector.comparison", "collector.process"),
     *("collector.report.terminal", "collector.report.html", "collector.report", "collector.cli", "collector.__main__"),
     *("loadgen", "loadgen.clock", "loadgen.errors", "loadgen.options", "loadgen.secrets", "loadgen.system"),
-    *("loadgen.media", "loadgen.datasets", "loadgen.bodies", "loadgen.backends", "loadgen.planning"),
-    *("loadgen.transport", "loadgen.capture", "loadgen.engine", "loadgen.monitoring"),
+    *("loadgen.media", "loadgen.datasets", "loadgen.bodies", "loadgen.backends"),
+    *(
+        "loadgen.server",
+        "loadgen.planning",
+        "loadgen.transport",
+        "loadgen.capture",
+        "loadgen.engine",
+        "loadgen.monitoring",
+    ),
     *("loadgen.simulator.engine", "loadgen.simulator.dialects", "loadgen.simulator"),
     *("loadgen.processes", "loadgen.runs", "loadgen.sweeps", "loadgen.search"),
     *("loadgen.api", "loadgen.cli", "loadgen.__main__"),
@@ -156,7 +163,7 @@ def test_a_cycle_between_folders_is_named() -> None:
     ("module", "line", "other"),
     [
         ("loadgen.engine.budget", "from loadgen.processes.child_processes import ChildProcess", "loadgen.processes"),
-        ("loadgen.transport.tls", "from loadgen.runs.run import run", "loadgen.runs.run"),
+        ("loadgen.server.tls", "from loadgen.runs.run import run", "loadgen.runs.run"),
         ("loadgen.system.process_tuning", "from loadgen.cli import argv", "loadgen.cli.argv"),
     ],
 )

@@ -15,7 +15,7 @@ from loadgen.errors import ProcessError
 from loadgen.options import BenchOptions, TargetOptions
 from loadgen.runs.run_metadata import config
 from loadgen.secrets import HIDDEN, Secrets, split_userinfo
-from loadgen.transport.target import redacted, resolve
+from loadgen.server.target import redacted, resolve
 from tests.faults.test_stops import LONG, children, wait_for
 from tests.support.commands import LIMIT_S, T2I, command, fetch, run, server
 from tests.support.echo import echo_server
@@ -97,8 +97,8 @@ def test_a_secret_of_a_file_is_used_and_not_shown(tmp_path: Path) -> None:
     ("content", "says"),
     [
         (None, "No such file"),
-        (b"", "no key"),
-        (b"\nkey", "no key"),
+        (b"", "the first line is empty"),
+        (b"\nkey", "the first line is empty"),
         (b"k\xffy\n", "cannot hold"),
         (b"k\x1by", "cannot hold"),
     ],

@@ -15,11 +15,11 @@ from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.planning.plan import Plan
 from loadgen.processes.child_processes import ChildProcess
 from loadgen.processes.simulated_server import attended, parse_simulator
-from loadgen.runs.health_check import wait_for_servers
 from loadgen.runs.run import CompletedRun, Notify, run
 from loadgen.secrets import Secrets
+from loadgen.server.health_check import wait_for_servers
+from loadgen.server.target import resolve_all
 from loadgen.system.interrupts import Interrupts
-from loadgen.transport.target import resolve_all
 
 
 @dataclass(slots=True)

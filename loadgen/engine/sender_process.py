@@ -29,12 +29,12 @@ from loadgen.media.verification import HeaderVerifier
 from loadgen.options import JobOptions
 from loadgen.planning.request_store import RequestStore
 from loadgen.secrets import Secrets
+from loadgen.server.target import Target
 from loadgen.system.cpu_affinity import apply_placement
 from loadgen.system.process_tuning import tune_process
 from loadgen.transport import make_transport
 from loadgen.transport.interface import Answer, Transport
 from loadgen.transport.replicas import Replicas
-from loadgen.transport.target import Target
 
 _FOREVER_S: Final = 1e8
 

@@ -28,8 +28,8 @@ from loadgen.monitoring.exposition_format import PageError, Samples, read
 from loadgen.monitoring.metrics_urls import shown
 from loadgen.options import TargetOptions
 from loadgen.secrets import Secrets
+from loadgen.server.tls import client_context
 from loadgen.system.cpu_affinity import apply_placement
-from loadgen.transport.tls import client_context
 
 PERIOD_S: Final = 1.0
 SCRAPE_S: Final = 2.0  # time limit of one scrape

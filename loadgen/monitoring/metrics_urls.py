@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from loadgen.errors import UsageError
-from loadgen.transport.target import redacted
+from loadgen.server.target import redacted
 
 _SLASHED: Final = re.compile(r"(?<=://)[^/@]*:(?!\d*/).*@")  # a password with a slash in it, so not a valid URL
 

@@ -21,10 +21,10 @@ from loadgen.options import BenchOptions, TargetOptions
 from loadgen.planning.plan import Plan
 from loadgen.processes.child_processes import ChildProcess, ChildProcesses
 from loadgen.runs.run_folder import RunDir
+from loadgen.server.target import Target, redacted
 from loadgen.system import file_descriptors
 from loadgen.system.cpu_affinity import parse_affinity, usable_cores
 from loadgen.transport import choose
-from loadgen.transport.target import Target, redacted
 
 READY_S: Final = 60.0
 _MAX_RATE: Final = 1e9  # requests/s; stands for the rate of a trace whose timestamps are all equal

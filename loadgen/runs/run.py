@@ -25,9 +25,9 @@ from loadgen.runs.run_folder import RunDir
 from loadgen.runs.run_loop import OnSnapshot, RunLoop
 from loadgen.runs.run_metadata import run_metadata
 from loadgen.secrets import Secrets
+from loadgen.server.target import resolve_all
 from loadgen.system.interrupts import Interrupts
 from loadgen.system.temporary_folder import temporary_folder
-from loadgen.transport.target import resolve_all
 
 Notify = Callable[[str], None]  # takes a status line
 

@@ -13,8 +13,8 @@ from loadgen.options import BenchOptions
 from loadgen.planning.plan import Plan
 from loadgen.runs.targets import Targets
 from loadgen.runs.warmups import Warmup
+from loadgen.server.target import redacted
 from loadgen.system.cpu_affinity import usable_cores
-from loadgen.transport.target import redacted
 
 _PACKAGES: Final = (
     "diffusion-loadgen",

@@ -3,8 +3,8 @@
 from typing import Final
 
 from loadgen.options import TargetOptions
+from loadgen.server.target import Target
 from loadgen.transport.interface import Transport
-from loadgen.transport.target import Target
 
 NAMES: Final = ("native", "aiohttp")
 

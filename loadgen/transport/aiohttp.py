@@ -15,12 +15,12 @@ from yarl import URL
 from collector.records.record import RETRIED
 from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
+from loadgen.server.target import Target
+from loadgen.server.tls import tls_context
 from loadgen.transport.aiohttp_failures import BrokenBodyError, Progress, TooLargeError, failure
 from loadgen.transport.answer_headers import HEAD_LIMIT, needs_head
 from loadgen.transport.instrumented_protocol import CURRENT_EXCHANGE, InstrumentedHandler
 from loadgen.transport.interface import JUST_CLOSED_NS, NO_JOB, Answer
-from loadgen.transport.target import Target
-from loadgen.transport.tls import tls_context
 
 _NO_LIMIT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 _OPENING = aiohttp.ClientTimeout(total=None, connect=10)

@@ -12,14 +12,14 @@ from typing import Final
 from collector.records.record import RETRIED
 from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
+from loadgen.server.target import Target
+from loadgen.server.tls import tls_context
 from loadgen.transport.answer_reader import SCRATCH, AnswerReader
 from loadgen.transport.buffer_pool import BufferPool
 from loadgen.transport.connection import Connection, NativeExchange
 from loadgen.transport.error_kinds import connect_kind
 from loadgen.transport.interface import Answer
 from loadgen.transport.request_head import RequestHeads
-from loadgen.transport.target import Target
-from loadgen.transport.tls import tls_context
 
 _OPEN_AT_ONCE: Final = 32  # a listen backlog holds 100 or more
 _OPENING_S: Final = 10.0

@@ -1,7 +1,7 @@
 """Request heads: encoded once for each body length, then reused."""
 
 from loadgen.bodies.request import Request
-from loadgen.transport.target import Target
+from loadgen.server.target import Target
 
 
 class RequestHeads:

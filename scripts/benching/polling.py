@@ -21,9 +21,9 @@ from loadgen.clock import SECOND_NS
 from loadgen.engine.jobs import Jobs
 from loadgen.engine.polling import Polling
 from loadgen.options import JobOptions, TargetOptions
+from loadgen.server.target import Target, resolve
 from loadgen.transport import make_transport
 from loadgen.transport.interface import Answer, Exchange
-from loadgen.transport.target import Target, resolve
 from scripts.benching.errors import NoResultError
 from scripts.benching.polling_baseline import Baseline
 from scripts.benching.table import markdown, number, seconds

@@ -10,9 +10,9 @@ from typing import cast
 
 from loadgen.backends import videos
 from loadgen.engine.polling import Polling
+from loadgen.server.target import Target
 from loadgen.transport.answer_reader import SCRATCH
 from loadgen.transport.request_head import RequestHeads
-from loadgen.transport.target import Target
 
 
 @dataclass(slots=True)

@@ -22,10 +22,10 @@ from loadgen.processes.simulated_server import parse_simulator
 from loadgen.runs import targets
 from loadgen.runs.run_metadata import config
 from loadgen.secrets import Secrets
+from loadgen.server.target import resolve
+from loadgen.server.tls import tls_context
 from loadgen.simulator.engine import options as simulator
 from loadgen.transport.request_head import RequestHeads
-from loadgen.transport.target import resolve
-from loadgen.transport.tls import tls_context
 from scripts.fuzzing.command_outcome import outcome, run_captured
 from scripts.fuzzing.data_files import folder
 from scripts.fuzzing.odd_values import ODD_TEXTS

@@ -43,7 +43,7 @@ def independent() -> list[tuple[str, ...]]:
 
 
 def queues() -> list[tuple[str, ...]]:
-    """One server, Poisson arrivals: responses resemble their neighbours, the more the higher the load."""
+    """One server, Poisson arrivals: responses are correlated, the more so the higher the load."""
     rows: list[tuple[str, ...]] = []
     for kind in ("M/M/1", "M/D/1"):
         for load in (0.3, 0.6, 0.8):

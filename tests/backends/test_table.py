@@ -14,7 +14,7 @@ from loadgen.datasets.input_images import synthetic_png
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
 from loadgen.options import IMAGE_INPUT_TASKS, TargetOptions
-from loadgen.transport.target import resolve
+from loadgen.server.target import resolve
 from tests.backends.test_image_edits import fields
 from tests.support.commands import T2I, bench, run, server
 

@@ -234,7 +234,7 @@ def test_an_answer_writer_that_hangs_and_dies_costs_files_that_are_all_counted(t
     assert code == 130
     assert "died" in result["processes"]["writer"]
     assert lost["count"] >= 10
-    assert "process that writes died" in lost["example"]
+    assert "the writer process died" in lost["example"]
     assert result["media"]["saved_files"] + lost["count"] == result["completed_requests"]
     assert len(list(tmp_path.iterdir())) == result["media"]["saved_files"]
 

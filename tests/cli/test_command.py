@@ -14,7 +14,7 @@ from PIL import Image
 from loadgen.cli.main import main
 from loadgen.cli.output_files import check_writable, write
 from loadgen.errors import UsageError
-from loadgen.transport.target import redacted
+from loadgen.server.target import redacted
 from tests.support.commands import LIMIT_S, ROOT, T2I, bench, run, server
 
 TRACE = ("--task", "t2i", "--dataset", "trace", "--dataset-path")

@@ -16,11 +16,11 @@ from loadgen.clock import now_ns
 from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia
 from loadgen.engine.jobs import Jobs
 from loadgen.options import JobOptions, TargetOptions
+from loadgen.server.target import resolve
 from loadgen.simulator.engine.mp4 import mp4
 from loadgen.transport import NAMES
 from loadgen.transport.interface import NO_JOB, Answer, Milestones, Transport
 from loadgen.transport.request_head import RequestHeads
-from loadgen.transport.target import resolve
 from tests.engine.test_sender import until
 from tests.transport.test_transport import ask, talk
 

@@ -71,7 +71,7 @@ def test_a_full_disk_ends_a_sweep_with_one_line_and_its_torn_run_is_not_taken_fo
     assert found.returncode == 1
     assert found.stderr.count("\n") == 1
     assert "No space left on device" in found.stderr
-    assert "make room" in found.stderr
+    assert "free disk space" in found.stderr
     assert "rate-500-1" in found.stdout  # in unfinished/
 
 

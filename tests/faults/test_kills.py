@@ -69,7 +69,7 @@ MOMENTS: dict[str, tuple[Callable[[Run], bool], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("moment", list(MOMENTS))
-def test_whoever_is_killed_the_run_ends_with_everything_accounted_for_and_leaves_nothing(
+def test_a_run_whose_process_is_killed_ends_with_everything_accounted_for_and_leaves_nothing(
     moment: str, tmp_path: Path
 ) -> None:
     reached, victims = MOMENTS[moment]
@@ -87,7 +87,7 @@ def test_whoever_is_killed_the_run_ends_with_everything_accounted_for_and_leaves
         for victim, run in runs.items():
             result = check_killed(run, victim, families[victim], killed_ns[victim])
             lost = result["outcomes"]["lost"]
-            assert f"lost with it: {lost}." in result["verdict"]["reasons"][0]["text"]
+            assert f"and lost {lost} request" in result["verdict"]["reasons"][0]["text"]
             assert lost > 0 or victim != SENDER or moment == "at the start"
 
 

@@ -63,7 +63,7 @@ def test_a_process_that_the_system_does_not_let_us_start_is_one_line_that_names_
         ChildProcesses().start("sender 0", "this")
     with (
         no_descriptor(),
-        pytest.raises(ProcessError, match=r"^no process for a temporary folder"),
+        pytest.raises(ProcessError, match=r"^cannot start the process for a temporary folder"),
         temporary_folder("x-"),
     ):
         pass

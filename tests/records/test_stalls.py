@@ -29,12 +29,12 @@ def stalls(*rows: tuple[int, int]) -> np.ndarray:
         ((0, 1000), 60),
     ],
 )
-def test_a_hiccup_covers_its_stall_and_as_long_again(span: tuple[int, int], covered: int) -> None:
+def test_a_stall_counts_until_as_long_after_its_end(span: tuple[int, int], covered: int) -> None:
     seen = stalls((100, 10), (200, 20), (210, 10))  # the last is inside the second
     assert stalled_ns(seen, np.array([span[0]]), np.array([span[1]])).tolist() == [covered]
 
 
-def test_without_hiccups_nothing_is_explained() -> None:
+def test_without_stalls_nothing_is_explained() -> None:
     assert stalled_ns(stalls(), np.array([0, 5]), np.array([9, 9])).tolist() == [0, 0]
 
 

@@ -12,7 +12,7 @@ from loadgen.cli.main import main
 from loadgen.errors import UsageError
 from loadgen.options import TargetOptions
 from loadgen.processes.simulated_server import parse_simulator
-from loadgen.transport.target import resolve
+from loadgen.server.target import resolve
 from scripts.fuzzing.__main__ import TARGETS
 from scripts.fuzzing.command_outcome import outcome, run_captured
 from scripts.fuzzing.run_files import RUN_FILES, saved_run
@@ -79,15 +79,15 @@ def test_what_may_not_come_of_a_case_is_told(code: int, out: str, err: str) -> N
 def test_two_dashes_are_no_value(flag: str) -> None:
     code, out, err = run_captured(lambda: main(["bench", *T2I, "--simulate", f"{flag}=--"]))
     assert (code, out, len(err.splitlines())) == (2, "", 1)
-    assert f"argument {flag}: -- is no value" in err
+    assert f"argument {flag}: -- is not a value" in err
 
 
 def test_two_dashes_are_no_value_for_the_other_commands_either() -> None:
     code, _, err = run_captured(lambda: main(["report", "x", "--output-file=--"]))
-    assert (code, "argument --output-file: -- is no value" in err) == (2, True)
+    assert (code, "argument --output-file: -- is not a value" in err) == (2, True)
     code, _, err = run_captured(lambda: collector(["x", "--output-file=--"]))
-    assert (code, "argument --output-file: -- is no value" in err) == (2, True)
-    with pytest.raises(UsageError, match="argument --host: -- is no value"):
+    assert (code, "argument --output-file: -- is not a value" in err) == (2, True)
+    with pytest.raises(UsageError, match="argument --host: -- is not a value"):
         parse_simulator("--host=--", "image")
 
 

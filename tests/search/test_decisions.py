@@ -74,12 +74,12 @@ def test_a_growing_backlog_never_holds_however_many_met_their_target() -> None:
     assert decide([ramp], 0.9, ERROR) is OPEN
     assert decide([ramp] * 5, 0.9, ERROR) is OPEN
     gentle = Measurement(np.ones(5000, np.bool_), RANDOM.exponential(1, 5000) * np.linspace(1, 1.3, 5000))
-    assert effective_size([gentle]).sufficient  # its neighbours hardly resemble each other: only the rise gives it away
+    assert effective_size([gentle]).sufficient  # hardly correlated: only the rise shows it
     assert backlog_grows([gentle], effective_size([gentle]).tau)
     assert decide([gentle], 0.9, ERROR) is OPEN
 
 
-def test_requests_that_resemble_their_neighbours_count_for_less() -> None:
+def test_correlated_requests_count_for_less() -> None:
     alone, blocks = measurement(0, 1000), np.repeat(RANDOM.exponential(1, 100), 10)
     assert effective_size([alone]).tau < 1.3
     assert effective_size([Measurement(np.ones(1000, np.bool_), blocks)]).tau > 7

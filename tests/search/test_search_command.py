@@ -34,7 +34,7 @@ def test_a_search_never_takes_longer_than_its_time_limit_even_where_the_server_n
         assert found["bracket"] == [None, None]
         assert found["ended"] == "time_limit"
         assert found["duration_s"] <= found["time_limit_s"] == 15
-        assert "no rate was shown to hold, none was shown to fail" in err
+        assert "no rate is shown to hold, none is shown to fail" in err
 
 
 def test_a_search_reports_the_rates_that_it_tested(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_short_series_that_remembers_has_no_interval_and_says_why() -> None:
     assert found["needs_n"]["p50"] > 300
 
 
-def test_an_interval_is_wider_where_neighbours_resemble_each_other() -> None:
+def test_an_interval_is_wider_where_observations_are_correlated() -> None:
     random = np.random.default_rng(3)
     blocks = np.repeat(random.exponential(1, 2_000), 10)
     alone = random.permutation(blocks)

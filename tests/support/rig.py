@@ -20,9 +20,9 @@ from loadgen.engine.record_sender import RecordSender
 from loadgen.engine.sender import Sender
 from loadgen.engine.tokens import TOKEN
 from loadgen.options import TargetOptions
+from loadgen.server.target import resolve
 from loadgen.transport import make_transport
 from loadgen.transport.interface import Transport
-from loadgen.transport.target import resolve
 from tests.support.hostile import HostileServer
 
 REQUEST = Request("POST", "/v1/images/generations", "application/json", b'{"prompt":"x"}')

@@ -15,10 +15,10 @@ from loadgen.bodies.extra_fields import with_extra_fields
 from loadgen.bodies.request import Request
 from loadgen.datasets.sample import Sample
 from loadgen.options import IMAGE_INPUT_TASKS, VIDEO_TASKS, TargetOptions
+from loadgen.server.target import resolve
 from loadgen.simulator.engine.png import png
 from loadgen.transport import NAMES, make_transport
 from loadgen.transport.interface import Answer
-from loadgen.transport.target import resolve
 from tests.support import nginx
 from tests.support.commands import T2I, bench, fetch
 from tests.support.peers import VIDEO, Seen, peer

@@ -13,10 +13,10 @@ import uvloop
 from collector.records.record import ErrorKind
 from loadgen.errors import UnreachableError, UsageError
 from loadgen.options import TargetOptions
-from loadgen.runs.health_check import wait_for_server
+from loadgen.server.health_check import wait_for_server
+from loadgen.server.target import resolve
 from loadgen.transport import NAMES, choose, make_transport
 from loadgen.transport.interface import Answer
-from loadgen.transport.target import resolve
 from tests.transport.test_transport import WHOLE, ask, read_request
 
 Conversation = Callable[[str], Awaitable[list[Answer]]]

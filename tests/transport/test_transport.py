@@ -12,9 +12,9 @@ from collector.records.record import RETRIED, ErrorKind
 from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
 from loadgen.options import TargetOptions
+from loadgen.server.target import resolve
 from loadgen.transport import NAMES, make_transport
 from loadgen.transport.interface import Answer, Transport
-from loadgen.transport.target import resolve
 
 TRANSPORTS = NAMES
 REQUEST = Request("POST", "/v1/x", "application/json", b'{"a":1}')

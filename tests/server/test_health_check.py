@@ -12,8 +12,8 @@ import pytest
 
 from loadgen.errors import UnreachableError
 from loadgen.options import TargetOptions
-from loadgen.runs.health_check import wait_for_server
-from loadgen.transport.target import _listening, resolve
+from loadgen.server.health_check import wait_for_server
+from loadgen.server.target import _listening, resolve
 from tests.faults.test_stops import children, wait_for
 from tests.monitoring.test_server_metrics import dripping
 from tests.support.commands import LIMIT_S, T2I, command

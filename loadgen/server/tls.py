@@ -3,7 +3,7 @@
 import ssl
 
 from loadgen.errors import UsageError
-from loadgen.transport.target import Target
+from loadgen.server.target import Target
 
 
 def tls_context(target: Target) -> ssl.SSLContext | None:

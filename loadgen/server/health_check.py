@@ -14,8 +14,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from loadgen.errors import UnreachableError
-from loadgen.transport.target import Target, look_up
-from loadgen.transport.tls import tls_context
+from loadgen.server.target import Target, look_up
+from loadgen.server.tls import tls_context
 
 ATTEMPT_S: Final = 5.0  # time limit of one attempt
 PAUSE_S: Final = 0.5
