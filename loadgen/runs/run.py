@@ -17,13 +17,14 @@ from loadgen.monitoring.metrics_urls import shown
 from loadgen.options import BenchOptions, TrafficOptions
 from loadgen.planning.plan import Plan
 from loadgen.processes.child_processes import ChildProcess, ChildProcesses
-from loadgen.runs import memory_check
+from loadgen.runs import memory_check, warmup_check
 from loadgen.runs import targets as slo
 from loadgen.runs import warmups as warmup
 from loadgen.runs.process_pool import OutputFolders, ProcessPool
 from loadgen.runs.run_folder import RunDir
 from loadgen.runs.run_loop import OnSnapshot, RunLoop
 from loadgen.runs.run_metadata import run_metadata
+from loadgen.runs.warmup_check import ServerPaths
 from loadgen.secrets import Secrets
 from loadgen.server.target import resolve_all
 from loadgen.system.interrupts import Interrupts
@@ -54,12 +55,14 @@ def run(
     run_dir: Path | None = None,
     required: Sequence[ChildProcess] = (),
     interrupts: Interrupts | None = None,
+    server_paths: ServerPaths = list,
 ) -> CompletedRun:
     """Run a plan against the server. Failures of requests are in the result; faults of this tool are raised.
 
     `on_snapshot` gets live figures, `notify` status lines; `on_start` is called once, just before time zero. `run_dir`
     is a new folder that the run is saved in as it proceeds. `required` are processes of the caller, such as a simulated
     server, whose death ends the run. `interrupts` count Ctrl-C for a caller who needs that beyond the run.
+    `server_paths` asks the server for its paths, for a message.
     """
     slo.check(plan, options.slo)
     servers = resolve_all(options.target)
@@ -70,11 +73,16 @@ def run(
         )  # closed last: Ctrl-C must not interrupt the clean-up
         answers = stack.enter_context(_answers(options.traffic))
         folders = OutputFolders(RunDir(run_dir) if run_dir else None, answers)
+        if folders.run_dir:
+            stack.callback(folders.run_dir.discard_unused)  # after the processes that write to it have ended
         processes = stack.enter_context(ChildProcesses(hide))
         processes.watched.extend(required)
         pool = ProcessPool(processes, plan, options, servers, folders)
         _report_scrape_problems(pool, options, notify)
         warmups = warmup.warm_up(pool, plan, len(servers), notify)
+        urls = [hide(f"{server.origin}{server.prefix}{plan.store['path']}") for server in servers]
+        force = options.warmup.force
+        warmup_check.check(warmups, urls, force=force, server_paths=server_paths, notify=notify)
         if shortage := _shortage(plan, options, warmups):
             notify(shortage)
         targets = slo.targets(plan, warmups, options.slo)

@@ -17,7 +17,7 @@ REMIND_S: Final = 10.0  # between status lines while a warm-up has no answer
 class Warmup:
     """The result of one warm-up; `error` is None for a success. `shape` is width, height, frames, steps.
 
-    `received` is the size of the answer's body in bytes.
+    `received` is the size of the answer's body in bytes, `replica` the number of the base URL.
     """
 
     latency_ms: float
@@ -25,6 +25,7 @@ class Warmup:
     error: str | None
     detail: str
     received: int = 0
+    replica: int = 0
 
 
 def warm_up(pool: ProcessPool, plan: Plan, urls: int, notify: Callable[[str], None]) -> list[Warmup]:
@@ -39,7 +40,7 @@ def warm_up(pool: ProcessPool, plan: Plan, urls: int, notify: Callable[[str], No
         message = wait_for_answer(pool.processes, sender.name, what, notify)
         width, height, frames, steps = plan.shapes[entry].tolist()
         shape, latency_ms = (width, height, frames, steps), message["latency_ns"] / 1e6
-        done.append(Warmup(latency_ms, shape, message["error"], message["detail"], message["received"]))
+        done.append(Warmup(latency_ms, shape, message["error"], message["detail"], message["received"], replica))
     return done
 
 

@@ -11,7 +11,7 @@ from collector.errors import RunError
 from collector.saved.run_folder import read_run
 from collector.summary.result import LAYOUT
 from collector.text import quantity
-from loadgen.errors import LoadgenError, UsageError
+from loadgen.errors import LoadgenError, UsageError, WarmupError
 from loadgen.options import BenchOptions
 from loadgen.runs.run import Notify
 from loadgen.runs.run_metadata import config, environment
@@ -24,9 +24,11 @@ from loadgen.search.result import SearchResult, rate_result
 from loadgen.search.search_loop import SearchGoal, SearchLoop
 from loadgen.sweeps.capacity_estimate import capacity
 from loadgen.sweeps.runner import RunAtRate, Runner, run_at_rate_with, with_placeholder_rate
+from loadgen.sweeps.slo_check import WITHOUT_TARGETS, with_own_targets
 from loadgen.system.temporary_folder import temporary_folder
 
 START: Final = 0.5  # of the capacity
+NO_TARGETS: Final = "--min-attainment: no request has an SLO target; give --slo-ms MS, or --slo (from warm-ups)"
 ReachServer = Callable[[ExitStack], BenchOptions]  # waits for the server and returns options with its URL
 
 
@@ -51,6 +53,7 @@ def search(
         min_attainment, time_limit_s, time.monotonic(), options.confidence, precision, start_rate, cool_down_s
     )
     search_options.check()
+    check_targets(options)
     bench_options = with_placeholder_length(with_placeholder_rate(options))
     with open_search_dir(search_dir) as folder:
         searching = Search(search_options, bench_options, run_at_rate_with(notify), folder, notify)
@@ -63,6 +66,19 @@ def with_placeholder_length(options: BenchOptions) -> BenchOptions:
     if options.arrivals.duration_s is not None:
         raise UsageError("duration_s: a search chooses the length of its runs; leave it out")
     return replace(options, data=replace(options.data, num_prompts=1))
+
+
+def check_targets(options: BenchOptions) -> None:
+    """Raise UsageError if no request can have an SLO target, whatever its data set holds."""
+    if not options.slo.enabled and options.data.dataset in WITHOUT_TARGETS:
+        raise UsageError(NO_TARGETS)
+
+
+def _judged(options: BenchOptions) -> BenchOptions:
+    judged = with_own_targets(options)
+    if not judged.slo.enabled:
+        raise UsageError(NO_TARGETS)
+    return judged
 
 
 @contextmanager
@@ -99,7 +115,7 @@ class Search:
         """Search until the bracket is narrow enough, the time is up or Ctrl-C; decided rates stay in the result."""
         try:
             with ExitStack() as stack, Deadline(self._deadline_s):
-                self._runner.options = reach_server(stack)
+                self._runner.options = _judged(reach_server(stack))
                 self._search(self._options.start_rate or START * self._estimate_capacity())
         except KeyboardInterrupt:
             self._ended = "interrupted"
@@ -107,7 +123,7 @@ class Search:
             if self._search_loop is None or not self._search_loop.tested:
                 raise
             self._notify(str(fault))
-            self._ended = "fault"
+            self._ended = "warmup" if isinstance(fault, WarmupError) else "fault"
 
     def _estimate_capacity(self) -> float:
         self._notify("estimating the server's capacity in a closed loop")
@@ -127,8 +143,6 @@ class Search:
         completed = self._runner.run(rate, folder, run, count)
         if completed.interrupted:
             raise KeyboardInterrupt
-        if not run and not completed.result["slo"].get("requests"):
-            raise UsageError("--min-attainment: no request has a target; give --slo, or --slo-ms")
         return read_measurement(read_run(folder))
 
     def _report(self, tested: RateTest) -> None:

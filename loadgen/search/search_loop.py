@@ -1,5 +1,6 @@
 """The search loop: tests one rate after another, each until it is decided, within a time limit."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -129,4 +130,6 @@ def _tested(rate: float, measurements: list[Measurement], decision: Decision) ->
         sum(len(measurement.met) for measurement in valid),
         sum(int(measurement.met.sum()) for measurement in valid),
         tuple(measurement.state for measurement in measurements),
+        sum(measurement.sent for measurement in measurements),
+        sum((Counter(measurement.request_errors) for measurement in measurements), Counter[str]()),
     )

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from loadgen.options import ArrivalOptions, BenchOptions, DataOptions
+from loadgen.options import ArrivalOptions, BenchOptions, DataOptions, SloOptions
 from loadgen.planning.plan import Plan
 from loadgen.runs.run import CompletedRun
 from loadgen.search.deadline import Deadline
@@ -71,9 +71,10 @@ def test_a_search_that_cannot_be_is_one_clear_line(words: tuple[str, ...], says:
 
 
 def test_a_search_without_a_target_is_bad_usage() -> None:
-    code, _, err = run("search", *T2I, QUICK, "--min-attainment", "0.9", "--time-limit", "30", "--start-rate", "20")
+    words = ("search", *T2I, "--base-url", "http://127.0.0.1:9", "--min-attainment", "0.9", "--time-limit", "30")
+    code, _, err = run(*words)  # before it asks for the server
     assert code == 2
-    assert "no request has a target; give --slo, or --slo-ms" in err
+    assert "no request has an SLO target; give --slo-ms MS, or --slo" in err
 
 
 def test_a_deadline_interrupts_what_is_under_way_and_says_that_it_was_it() -> None:
@@ -111,7 +112,11 @@ def test_a_fault_ends_a_search_that_keeps_what_it_found(tmp_path: Path) -> None:
         return CompletedRun(result, interrupted=False, died=())
 
     result: Any = {"slo": {"requests": 100}}
-    options = BenchOptions(DataOptions(dataset="random", task="t2i"), ArrivalOptions("poisson", 1.0))
+    options = BenchOptions(
+        DataOptions(dataset="random", task="t2i"),
+        ArrivalOptions("poisson", 1.0),
+        slo=SloOptions(flat_ms=200, enabled=True),
+    )
     search_options, notices = SearchOptions(0.9, 60, time.monotonic(), start_rate=20), list[str]()
     search = Search(search_options, options, run_at_rate, tmp_path, notices.append)
     search.run(lambda _: options)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from collector.report.terminal import completion, media, over_time, processes, server_metrics
-from collector.report.terminal.verdict import verdict
+from collector.report.terminal.verdict import verdict_lines
 from collector.statistics.order_statistics import Spread
 from collector.summary.result import ArrivalAudit, Result, RetryAfter
 from collector.text import quantity
@@ -34,7 +34,7 @@ def render(result: Result, console: Console) -> None:
 def layout(result: Result) -> Group:
     """Lay out the whole report; text from the server is shown as text, never as markup."""
     sections = (
-        verdict,
+        verdict_lines,
         _offered,
         _times,
         _over_time,

@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from collector.report.terminal.verdict import failed_share
 from collector.text import quantity
 
 STYLES: Final = {"holds": "bold green", "fails": "bold red", "open": "yellow"}
@@ -17,6 +18,7 @@ ENDED: Final = {
     "precision": "the requested precision was reached",
     "rates": "the maximum number of rates was measured",
     "interrupted": "interrupted",
+    "warmup": "every warm-up of a run failed",
     "fault": "an error of this tool",
 }
 
@@ -43,11 +45,13 @@ def _tests(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in (("rate", "right"), ("", "left"), ("met", "right"), ("of", "right"), ("runs", "left")):
         table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
+    table.add_column("")
     for test in sorted(found["tests"], key=lambda test: float(test["rate"])):
         decision = Text(test["decision"], style=STYLES[test["decision"]])
         runs = ", ".join(f"{count} {state}" for state, count in Counter(test["runs"]).items())
         share = quantity.share(test["attainment"])
-        table.add_row(quantity.rate(test["rate"]), decision, share, f"{test['requests']:,}", runs)
+        failed = failed_share(test["failed"], test["sent"], test["request_errors"])
+        table.add_row(quantity.rate(test["rate"]), decision, share, f"{test['requests']:,}", runs, failed)
     yield from (Text(), table)
 
 

@@ -20,7 +20,7 @@ MEANING: Final = {
 UNTIL_STOP: Final = "until the stop, the requested load was sent as scheduled"
 
 
-def verdict(result: Mapping[str, Any]) -> Iterator[RenderableType]:
+def verdict_lines(result: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Yield the verdict of a result, what it means, and its reasons."""
     state = result["verdict"]["state"]
     partial = " (partial)" if result["partial"] else ""
@@ -37,8 +37,11 @@ def verdict(result: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 def headline(state: str, failed: int, sent: int, errors: Mapping[str, int], partial: str = "") -> Text:
     """Lay out a verdict and the failed requests, such as "VALID load, 53 of 60 requests failed (http_503)"."""
-    if not failed:
-        return Text(state + partial, style=STYLES[state])
+    line = Text(state + partial, style=STYLES[state])
+    return Text.assemble(line, " load, ", failed_share(failed, sent, errors)) if failed else line
+
+
+def failed_share(failed: int, sent: int, errors: Mapping[str, int]) -> Text:
+    """Lay out the share of the requests that failed, with their kinds; empty if none did."""
     kinds = printable(error_kinds(errors))
-    share = (failed_requests(failed, sent), FAILED)
-    return Text.assemble((state + partial, STYLES[state]), " load, ", share, f" ({kinds})" if kinds else "")
+    return Text.assemble((failed_requests(failed, sent), FAILED), f" ({kinds})" if failed and kinds else "")

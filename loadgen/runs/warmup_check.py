@@ -1,0 +1,67 @@
+"""The check of the warm-ups: if none succeeded, the load would fail as they did, so it is not sent."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from loadgen.errors import WarmupError
+from loadgen.runs.warmups import Warmup
+
+ServerPaths = Callable[[], Sequence[str]]  # asks the server for the paths that take a POST; empty if it does not say
+
+SHOWN_ANSWERS: Final = 3  # distinct ones
+SHOWN_CHARS: Final = 200  # of the message of each
+SHOWN_PATHS: Final = 8
+_GENERATING: Final = ("image", "video", "chat", "generat")  # in the paths that are shown first
+_NO_SUCH_PATH: Final = ("http_404", "http_405")
+_NOT_ALLOWED: Final = ("http_401", "http_403")
+
+
+def check(
+    warmups: Sequence[Warmup],
+    urls: Sequence[str],
+    *,
+    force: bool,
+    server_paths: ServerPaths,
+    notify: Callable[[str], None],
+) -> None:
+    """Raise WarmupError if all warm-ups failed, unless `force`; notify of each of the `urls` where all failed.
+
+    `urls` are those of the requests, one for each base URL.
+    """
+    failed = [warmup for warmup in warmups if warmup.error is not None]
+    if failed and len(failed) == len(warmups):
+        text = f"no warm-up succeeded ({len(failed)} of {len(warmups)} failed): {answers(failed, urls)}"
+        if not force:
+            advice = _advice({str(warmup.error) for warmup in failed}, server_paths)
+            raise WarmupError(f"{text}; so no load was sent: {advice}")
+        return notify(f"{text}; --force sends the load all the same")
+    for replica in sorted({warmup.replica for warmup in failed}):
+        own = [warmup for warmup in warmups if warmup.replica == replica]
+        if all(warmup.error is not None for warmup in own):
+            notify(f"all warm-ups of one base URL failed, as its requests probably will: {answers(own, urls)}")
+    return None
+
+
+def answers(failed: Sequence[Warmup], urls: Sequence[str]) -> str:
+    """Return the first distinct answers in one line: the error with its status, the URL, and the server's message."""
+    distinct = list(dict.fromkeys(_answer(warmup, urls) for warmup in failed))
+    more = len(distinct) - SHOWN_ANSWERS
+    return "; ".join([*distinct[:SHOWN_ANSWERS], *([f"{more} other answers"] if more > 0 else [])])
+
+
+def _answer(warmup: Warmup, urls: Sequence[str]) -> str:
+    detail = " ".join(warmup.detail.split())
+    short = detail if len(detail) <= SHOWN_CHARS else detail[: SHOWN_CHARS - 3] + "..."
+    return f"{warmup.error} from POST {urls[warmup.replica]}{': ' if short else ''}{short}"
+
+
+def _advice(errors: set[str], server_paths: ServerPaths) -> str:
+    anyway = "or send the load anyway with --force"
+    if errors.intersection(_NO_SUCH_PATH):
+        paths = sorted(server_paths(), key=lambda path: not any(word in path for word in _GENERATING))
+        shown = ", ".join(paths[:SHOWN_PATHS]) + (", ..." if len(paths) > SHOWN_PATHS else "")
+        has = f"the server has {shown}: " if paths else ""
+        return f"{has}give the path with --endpoint, or another --backend or --task, {anyway}"
+    if errors.intersection(_NOT_ALLOWED):
+        return f"give --api-key, --api-key-file or --header, {anyway}"
+    return f"check the server, {anyway}"
