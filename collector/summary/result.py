@@ -277,6 +277,15 @@ class Result(Figures):
     media: Mapping[str, Any]  # what was verified and saved, and the seconds that took
 
 
+class ErrorStorm(TypedDict):
+    """Most of the latest requests failed: `failed` of `ended`; the most frequent error, and one message of it."""
+
+    failed: int
+    ended: int
+    error: str
+    example: str | None
+
+
 class Snapshot(TypedDict):
     """The figures of a run in progress. `done` counts requests that ended, `failed` those of them that failed."""
 
@@ -294,3 +303,4 @@ class Snapshot(TypedDict):
     unanswered: int  # in flight for an unusually long time: see LiveFigures
     unanswered_s: float | None  # how long the oldest of them has been in flight
     unanswered_index: int | None  # its plan index
+    storm: ErrorStorm | None
