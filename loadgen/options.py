@@ -10,6 +10,7 @@ IMAGE_INPUT_TASKS = frozenset({"i2i", "ti2i", "it2i", "i2v", "ti2v"})
 VIDEO_TASKS = frozenset({"t2v", "i2v", "ti2v", "v2v"})
 MAX_BODY_BYTES = 1 << 30
 AUTO = "auto"
+DEFAULT_TASK = "t2v"
 
 # Every spelling of a task, in lower case with dashes, and the task.
 TASK_SPELLINGS: Mapping[str, str] = MappingProxyType(
@@ -44,7 +45,7 @@ class DataOptions:
     """Which samples to send: `--dataset` and its flags."""
 
     dataset: str = "vbench"
-    task: str = "t2v"
+    task: str | None = None  # what the server says, or t2v
     dataset_path: str | None = None
     num_prompts: int = 10
     shape: Shape = Shape()
@@ -83,10 +84,11 @@ class TargetOptions:
 
     base_url: str = field(default="http://localhost:8091", repr=False)  # may hold a password
     further_urls: tuple[str, ...] = field(default=(), repr=False)  # replicas, used in turn, in plan order
-    backend: str = "vllm-omni"
-    model: str = "default"
+    backend: str = AUTO  # which the task and the server decide
+    model: str | None = None  # the only one that the server has
     extra_body: Mapping[str, object] = field(default_factory=dict)
     endpoint: str | None = None  # a path that replaces the backend's own
+    discovery: str = ""  # how backend, model and task were found, for the report
     n: int = 1
     response_format: str | None = None  # "b64_json" or "url"; None is the backend's choice
     api_key: str | None = field(default=None, repr=False)

@@ -32,7 +32,7 @@ USERINFO = f"{USER}:hunter2%2Bx@"
         ("http://{}", ("--header", f"X-Session={HEADER}", "--header", f"X-Plain={HEADER}")),
         ("http://{}/as-200", ("--api-key", KEY, "--slo")),
         ("http://{}/as-headers", ("--api-key", KEY)),
-        ("http://{}/as-stages", ("--header", f"Cookie=sid={HEADER}", "--verify", "none")),
+        ("http://{}/as-stages", ("--header", f"Cookie=sid={HEADER}", "--verify", "none", "--backend", "vllm-omni")),
         (f"http://{USERINFO}{{}}", ("--warmup-requests", "2")),
         ("http://{}", ("--server-metrics", f"http://{USERINFO}{{}}/metrics?token={HEADER}")),
         ("http://127.0.0.1:9/as-200", ("--proxy", f"http://{USERINFO}{{}}")),

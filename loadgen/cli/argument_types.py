@@ -1,8 +1,10 @@
-"""Types of numbers on the command line: each function parses one argument for argparse, or says what it must be."""
+"""Types of arguments on the command line: each function parses one argument, or says what it must be."""
 
 import argparse
 import math
 from typing import Final
+
+from loadgen.options import TASK_SPELLINGS, TASKS
 
 _MAX: Final = 1_000_000_000  # of anything that is counted, or lasts: 31 years of seconds
 
@@ -85,3 +87,11 @@ def size(text: str) -> int:
 def seed(text: str) -> int:
     """A whole number that fits 64 bits."""
     return _integer(text, -(1 << 63), "a whole number that fits 64 bits", (1 << 63) - 1)
+
+
+def task(text: str) -> str:
+    """A task, in any of its spellings."""
+    found = TASK_SPELLINGS.get(text.lower().replace("_", "-"))
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text} is no task; choose one of {', '.join(TASKS)}")
+    return found

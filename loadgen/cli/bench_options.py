@@ -17,6 +17,7 @@ from loadgen.errors import UsageError
 from loadgen.media import verification
 from loadgen.monitoring.metrics_urls import page_urls
 from loadgen.options import (
+    AUTO,
     ArrivalOptions,
     BenchOptions,
     DataOptions,
@@ -27,11 +28,13 @@ from loadgen.options import (
     WarmupOptions,
 )
 from loadgen.planning.rate_series import read_series
+from loadgen.server.url import parse_base_url
 from loadgen.system.cpu_affinity import parse_affinity, usable_cores
 
 MAX_SENDERS: Final = 256
 WARMUP_STEPS: Final = 2  # with 1, some models skip the only step
 _MAX_KEY_BYTES: Final = 1 << 16
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding", "connection"})  # which only we can know
 _EXAMPLE: Final = '{"guidance_scale": 4.5}'
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
 
@@ -66,7 +69,11 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             api_key=_api_key(a.api_key, a.api_key_file),
             headers=_headers(a.header),
             timeout_s=a.timeout,
+            endpoint=a.endpoint,
+            unix_socket=a.unix_socket,
             ca_file=a.ca_file,
+            cert_file=a.cert,
+            key_file=a.key,
             insecure=a.insecure,
             proxy=a.proxy,
             max_body_bytes=a.max_body_bytes,
@@ -106,8 +113,7 @@ def _arrivals(a: argparse.Namespace) -> ArrivalOptions:
 
 
 def _check(a: argparse.Namespace) -> None:
-    backend_for(a.backend, a.task, a.n)
-    verification.check(a.verify, a.task)
+    _check_server(a)
     page_urls(a.server_metrics, _base_urls(a)[0])
     has_rate = math.isfinite(a.request_rate) or a.rate_series is not None
     if a.rate_series is not None:
@@ -133,6 +139,30 @@ def _check(a: argparse.Namespace) -> None:
     if a.random_request_config is not None and a.dataset != "random":
         raise UsageError(f"--random-request-config is for --dataset random, not {a.dataset}; drop one of them")
     _check_slo(a)
+
+
+def check_resolved(options: BenchOptions) -> None:
+    """Raise UsageError where the task, backend and flags that were found out do not go together."""
+    target, task = options.target, str(options.data.task)
+    backend = backend_for(target.backend, task, target.n)
+    verification.check(options.traffic.verify, task)
+    video_flags.check(options.jobs, backend)
+
+
+def _check_server(a: argparse.Namespace) -> None:
+    if a.backend != AUTO and a.task is not None:
+        backend_for(a.backend, a.task, a.n)
+    https = any(url.lower().startswith("https:") for url in _base_urls(a))
+    if a.key is not None and a.cert is None:
+        raise UsageError("--key is the private key of --cert; give that too")
+    if a.cert is not None and not https:
+        raise UsageError("--cert is for https; give an https --base-url, or drop it")
+    for url in _base_urls(a):
+        unix_socket = parse_base_url(url, a.unix_socket).unix_socket
+        if unix_socket and a.proxy:
+            raise UsageError("--proxy and a Unix socket exclude each other; drop one of them")
+        if unix_socket and https and a.transport == "aiohttp":
+            raise UsageError("--transport aiohttp has no TLS over a Unix socket; use --transport native")
 
 
 def _check_slo(a: argparse.Namespace) -> None:
@@ -182,6 +212,8 @@ def _headers(pairs: list[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not _TOKEN.fullmatch(name.strip()):
             raise UsageError("--header takes NAME=VALUE, such as --header X-Team=video")
+        if name.strip().lower() in _FRAMING:
+            raise UsageError(f"--header {name.strip()}: is set for each request; drop it")
         headers[name.strip()] = _header_value(value, f"--header {name.strip()}")
     return headers
 

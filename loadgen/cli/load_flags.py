@@ -5,7 +5,7 @@ import math
 from typing import Final
 
 from loadgen.cli import server_flags, slo_flags, video_flags
-from loadgen.cli.argument_types import count, inner_share, not_negative, positive, rate, seed, whole
+from loadgen.cli.argument_types import count, inner_share, not_negative, positive, rate, seed, task, whole
 from loadgen.media.verification import MODES
 from loadgen.options import TASKS
 from loadgen.system.cpu_affinity import usable_cores
@@ -62,9 +62,9 @@ def _data(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument(
         "--task",
-        default="t2v",
-        choices=TASKS,
-        help="text, image or both (t, i, ti) to image or video (i, v) (default: %(default)s)",
+        type=task,
+        metavar="TASK",
+        help=f"{', '.join(TASKS)}, or in words, such as text-to-image (default: what the server says, else t2v)",
     )
     group.add_argument(
         "--dataset-path",

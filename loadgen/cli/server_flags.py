@@ -4,7 +4,9 @@ import argparse
 
 from loadgen.backends import BACKENDS
 from loadgen.cli.argument_types import count, not_negative, positive, size
-from loadgen.options import MAX_BODY_BYTES
+from loadgen.errors import UsageError
+from loadgen.options import AUTO, MAX_BODY_BYTES
+from loadgen.server.url import endpoint_path
 
 
 def add_arguments(group: "argparse._ArgumentGroup") -> None:
@@ -30,12 +32,20 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument(
         "--backend",
-        default="vllm-omni",
+        type=backend,
+        default=AUTO,
         metavar="NAME",
-        help=f"wire format: {_backends()}; or an entry point of the group loadgen.backends (default: %(default)s)",
+        help=f"wire format: {_backends()}; or an entry point of the group loadgen.backends"
+        " (default: auto, by the task and the server's /openapi.json)",
     )
     group.add_argument(
-        "--model", metavar="NAME", default="default", help="model name in each request (default: %(default)s)"
+        "--endpoint",
+        type=endpoint,
+        metavar="PATH",
+        help="path of the requests, instead of the backend's own, such as /v1/images/generations",
+    )
+    group.add_argument(
+        "--model", metavar="NAME", help="model name in each request (default: the only one that the server has)"
     )
     group.add_argument(
         "--extra-body",
@@ -55,7 +65,12 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
         "--header", action="append", default=[], metavar="NAME=VALUE", help="header for each request; repeatable"
     )
     group.add_argument("--ca-file", metavar="PEM", help="https: CA certificates to trust")
+    group.add_argument("--cert", metavar="PEM", help="https: certificate of the client")
+    group.add_argument("--key", metavar="PEM", help="https: its private key (default: in --cert)")
     group.add_argument("--insecure", action="store_true", help="https: do not verify the certificate")
+    group.add_argument(
+        "--unix-socket", metavar="PATH", help="connect to this Unix socket; --base-url has the Host header"
+    )
     group.add_argument("--proxy", metavar="URL", help="HTTP proxy; uses the aiohttp transport")
     group.add_argument(
         "--max-body-bytes",
@@ -70,6 +85,7 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
         metavar="S",
         help="seconds until an HTTP request times out, those of a video job included (default: none)",
     )
+    group.add_argument("--skip-health-check", action="store_true", help="start without asking for /health")
     group.add_argument(
         "--wait-for-server",
         type=not_negative,
@@ -89,3 +105,18 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
 def _backends() -> str:
     """The built-in backends and their tasks."""
     return ", ".join(f"{name} ({' '.join(one.tasks)})" for name, one in BACKENDS.items())
+
+
+def backend(text: str) -> str:
+    """The name of a backend; its path, with or without the leading slash, is a spelling of it."""
+    spelled = text.strip("/")
+    by_path = {each.path.strip("/"): name for name, each in BACKENDS.items()}
+    return text if text in BACKENDS else by_path.get(spelled, text)
+
+
+def endpoint(text: str) -> str:
+    """A path, with or without the leading slash."""
+    try:
+        return endpoint_path(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("--endpoint ")) from None

@@ -11,13 +11,14 @@ from rich.text import Text
 
 from collector.report.terminal import progress
 from collector.text.printable import printable
-from loadgen.cli import output_files
+from loadgen.cli import bench_options, output_files
 from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.planning.plan import Plan
 from loadgen.processes.child_processes import ChildProcess
 from loadgen.processes.simulated_server import attended, parse_simulator
 from loadgen.runs.run import CompletedRun, Notify, run
 from loadgen.secrets import Secrets
+from loadgen.server.discovery import discover
 from loadgen.server.health_check import wait_for_servers
 from loadgen.server.target import resolve_all
 from loadgen.system.interrupts import Interrupts
@@ -70,7 +71,11 @@ class Session:
             url, server = stack.enter_context(attended(parse_simulator(self.arguments.simulate, media)))
             self.required = (server,)
             self.options = replace(self.options, target=replace(self.options.target, base_url=url, further_urls=()))
-        wait_for_servers(resolve_all(self.options.target), self.arguments.wait_for_server, self.notify)
+        if not self.arguments.skip_health_check:
+            wait_for_servers(resolve_all(self.options.target), self.arguments.wait_for_server, self.notify)
+        self.options = discover(self.options)
+        bench_options.check_resolved(self.options)
+        self.notify(f"server: {self.options.target.discovery}")
         return self.options
 
     def run_at_rate(

@@ -3,13 +3,12 @@
 import argparse
 from typing import Final
 
-from loadgen.backends import JobBackend, find_backend
+from loadgen.backends import Backend, JobBackend, find_backend
 from loadgen.cli.argument_types import positive
 from loadgen.errors import UsageError
-from loadgen.options import JobOptions
+from loadgen.options import AUTO, JobOptions
 
 TITLE: Final = "video jobs (--backend v1/videos)"
-_FLAGS: Final = ("poll_interval", "video_timeout", "no_download", "no_delete")
 
 
 def add_arguments(group: "argparse._ArgumentGroup") -> None:
@@ -29,11 +28,27 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
 
 def read(a: argparse.Namespace) -> JobOptions:
     """Turn parsed flags into options; UsageError if they contradict others."""
-    given = [f"--{flag.replace('_', '-')}" for flag in _FLAGS if getattr(a, flag)]
-    if given and not isinstance(find_backend(a.backend), JobBackend):
-        raise UsageError(
-            f"{given[0]} is for video jobs, which --backend {a.backend} has not; drop it, or use --backend v1/videos"
-        )
+    if a.backend != AUTO:
+        check(_options(a), find_backend(a.backend))
     if a.no_download and (a.save_dir is not None or a.verify == "decode"):
         raise UsageError("--no-download leaves nothing for --save-dir and --verify decode; drop it, or both of them")
+    return _options(a)
+
+
+def check(options: JobOptions, backend: Backend) -> None:
+    """Raise UsageError for options of jobs where the backend has no jobs."""
+    given = (
+        ("--poll-interval", options.poll_interval_s is not None),
+        ("--video-timeout", options.timeout_s is not None),
+        ("--no-download", not options.download),
+        ("--no-delete", not options.delete),
+    )
+    flag = next((name for name, is_given in given if is_given), None)
+    if flag and not isinstance(backend, JobBackend):
+        raise UsageError(
+            f"{flag} is for video jobs, which --backend {backend.name} has not; drop it, or use --backend v1/videos"
+        )
+
+
+def _options(a: argparse.Namespace) -> JobOptions:
     return JobOptions(a.poll_interval, a.video_timeout, download=not a.no_download, delete=not a.no_delete)

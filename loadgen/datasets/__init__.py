@@ -8,7 +8,7 @@ from loadgen.datasets import random, trace, vbench
 from loadgen.datasets.downloads import Hub
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
-from loadgen.options import IMAGE_INPUT_TASKS, TASKS, DataOptions, Shape
+from loadgen.options import DEFAULT_TASK, IMAGE_INPUT_TASKS, TASKS, DataOptions, Shape
 
 __all__ = ["NEGATIVE_PROMPT", "Hub", "Sample", "SampleSet", "load"]
 
@@ -34,6 +34,7 @@ def load(
 
     `arrival_timestamps` demands ascending timestamps. UsageError, InputError or DownloadError for unusable input.
     """
+    options = replace(options, task=options.task or DEFAULT_TASK)
     if options.task not in TASKS:
         raise UsageError(f"--task {options.task}: unknown; choose {', '.join(TASKS)}")
     if count is not None and count < 1:
@@ -54,7 +55,7 @@ def _load(options: DataOptions, count: int | None, ascending: bool, hub: Hub) ->
             return SampleSet(random.samples(options, count, extra), repeats=True, source="random")
         case "trace":
             paths = _trace_paths(options, hub)
-            rows = trace.samples(paths, task=options.task, count=count, ascending=ascending)
+            rows = trace.samples(paths, task=str(options.task), count=count, ascending=ascending)
             return SampleSet(_merged(rows, options.shape, extra), repeats=False, source=", ".join(map(str, paths)))
         case "vbench":
             path, rows = _vbench(options, count, hub)

@@ -19,6 +19,7 @@ from loadgen.errors import UsageError
 from loadgen.options import ArrivalOptions, DataOptions, TargetOptions, WarmupOptions
 from loadgen.planning.arrivals import plan_arrivals
 from loadgen.planning.request_store import RequestStoreWriter
+from loadgen.server.discovery import with_defaults
 
 Progress = Callable[[int, int], None]  # requests encoded, requests in all
 
@@ -71,6 +72,7 @@ def build_plan(
     progress: Progress = lambda _done, _all: None,
 ) -> Plan:
     """Load the samples, draw the arrival times and encode every distinct request; UsageError for unusable input."""
+    data, target = with_defaults(data, target)
     timed = arrivals.process == "trace"
     count = None if arrivals.duration_s is not None else data.num_prompts
     samples = load(data, count=count, arrival_timestamps=timed, hub=hub or Hub())
@@ -97,6 +99,8 @@ def _encode(
     warmup: WarmupOptions,
     progress: Progress,
 ) -> Plan:
+    assert data.task is not None
+    assert target.model is not None
     backend, writer = backend_for(target.backend, data.task, target.n), RequestStoreWriter()
     warmup_samples = _warmups(samples, data.task, warmup, backend)
     total = len(samples) + len(warmup_samples)

@@ -10,7 +10,7 @@ from collector.report import json
 from collector.saved import metrics_series
 from collector.saved.metrics_log import Scrapes
 from collector.summary.result import Result
-from loadgen.backends import backend_for
+from loadgen.backends import find_backend
 from loadgen.capture.media_decoder import DecodedMedia, MediaDecoder
 from loadgen.capture.write_errors import WriteErrors
 from loadgen.monitoring.metrics_urls import shown
@@ -26,6 +26,7 @@ from loadgen.runs.run_loop import OnSnapshot, RunLoop
 from loadgen.runs.run_metadata import run_metadata
 from loadgen.runs.warmup_check import ServerPaths
 from loadgen.secrets import Secrets
+from loadgen.server.discovery import fill_in
 from loadgen.server.target import resolve_all
 from loadgen.system.interrupts import Interrupts
 from loadgen.system.temporary_folder import temporary_folder
@@ -64,6 +65,7 @@ def run(
     server, whose death ends the run. `interrupts` count Ctrl-C for a caller who needs that beyond the run.
     `server_paths` asks the server for its paths, for a message.
     """
+    options = fill_in(options)
     slo.check(plan, options.slo)
     servers = resolve_all(options.target)
     hide = Secrets.of(options.target).hide
@@ -162,7 +164,7 @@ def _decode_and_save(
     if answers is None:
         return DecodedMedia()
     save_dir, decode = options.traffic.save_dir, options.traffic.verify == "decode"
-    extract = backend_for(options.target.backend, options.data.task).media
+    extract = find_backend(options.target.backend).media
     decoder = MediaDecoder(Path(save_dir) if save_dir else None, decode, extract, plan.name)
     before = run_loop.poll()
     decoded = decoder.develop(answers, notify, lambda: run_loop.poll() > before)

@@ -3,18 +3,17 @@
 import base64
 import socket
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
-from collector.text.printable import printable
 from loadgen import __version__
 from loadgen.backends import find_backend
-from loadgen.errors import UnreachableError, UsageError
-from loadgen.options import MAX_BODY_BYTES, TargetOptions
+from loadgen.errors import UnreachableError
+from loadgen.options import AUTO, MAX_BODY_BYTES, TargetOptions
 from loadgen.secrets import Secrets, split_userinfo
+from loadgen.server.url import PORTS, ServerUrl, parse_base_url, split_url
 
 CONNECT_PROBE_S: Final = 2.0  # time limit for finding the address that listens, where a name has several
 
@@ -29,7 +28,13 @@ class Target:
     prefix: str
     address: str
     headers: dict[str, str] = field(repr=False)
+    query: str = field(default="", repr=False)  # with its "?"; of every request
+    backend_path: str = ""
+    endpoint: str | None = None  # replaces `backend_path`
+    unix_socket: str | None = None
     ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
     insecure: bool = False
     proxy: str | None = field(default=None, repr=False)
     proxy_address: str | None = None
@@ -42,6 +47,19 @@ class Target:
         """`scheme://host:port`, without credentials."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
+
+    def path_of(self, path: str) -> str:
+        """The path and query of a request for `path`, which is that of the backend or below it."""
+        if self.endpoint is not None and self.backend_path and path.startswith(self.backend_path):
+            path = self.endpoint + path.removeprefix(self.backend_path)
+        mark = "&" if "?" in path else "?"
+        return f"{self.prefix}{path}{self.query.replace('?', mark, 1)}"
+
+    @property
+    def host_header(self) -> str:
+        """The Host header: without the port where it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> "Target":
@@ -57,63 +75,50 @@ def resolve_all(options: TargetOptions) -> tuple[Target, ...]:
 
 def resolve(options: TargetOptions) -> Target:
     """Parse the first `--base-url` and resolve its host once, so that no look-up happens during the run."""
-    url, port = _split(options.base_url, "--base-url", {"http": 80, "https": 443})
-    assert url.hostname is not None
-    if url.query or url.fragment:
-        raise UsageError("--base-url: takes no query or fragment; give http://HOST:PORT/PREFIX")
-    headers = {"User-Agent": f"diffusion-loadgen/{__version__}", "Accept": "*/*"}
-    if url.username is not None:
-        pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-    if options.api_key:
-        headers["Authorization"] = f"Bearer {options.api_key}"
-    elif find_backend(options.backend).needs_authorization and not _authorizes(headers | dict(options.headers)):
-        headers["Authorization"] = "Bearer EMPTY"
-    headers.update(options.headers)
+    server = parse_base_url(options.base_url, options.unix_socket)
+    backend = None if options.backend == AUTO else find_backend(options.backend)
     proxy_address = _proxy_address(options.proxy) if options.proxy else None
-    # a proxy resolves the name itself
-    address = url.hostname if options.proxy else look_up(url.hostname, port, "--base-url")
+    elsewhere = options.proxy or server.unix_socket  # a proxy resolves the name itself
     return Target(
-        scheme=url.scheme,
-        host=url.hostname,
-        port=port,
-        prefix=url.path.rstrip("/"),
-        address=address,
-        headers=headers,
+        scheme=server.url.scheme,
+        host=server.host,
+        port=server.port,
+        prefix=server.prefix,
+        query=server.query,
+        backend_path=backend.path if backend else "",
+        endpoint=options.endpoint or server.endpoint,
+        address=server.host if elsewhere else look_up(server.host, server.port, "--base-url"),
+        unix_socket=server.unix_socket,
+        headers=_headers(server, options, needs_authorization=backend is not None and backend.needs_authorization),
         ca_file=options.ca_file,
+        cert_file=options.cert_file,
+        key_file=options.key_file,
         insecure=options.insecure,
         proxy=options.proxy,
         proxy_address=proxy_address,
         max_body_bytes=options.max_body_bytes,
         secrets=Secrets.of(options).texts,
-        answer_headers=tuple(find_backend(options.backend).headers),
+        answer_headers=tuple(backend.headers) if backend else (),
     )
 
 
-def _authorizes(headers: Mapping[str, str]) -> bool:
-    return any(name.lower() == "authorization" for name in headers)
+def _headers(server: ServerUrl, options: TargetOptions, *, needs_authorization: bool) -> dict[str, str]:
+    """Headers of every request. A header of the user's replaces ours, whatever its capitals."""
+    ours = {"User-Agent": f"diffusion-loadgen/{__version__}", "Accept": "*/*"}
+    if server.url.username is not None:
+        pair = f"{unquote(server.url.username)}:{unquote(server.url.password or '')}"
+        ours["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    if options.api_key:
+        ours["Authorization"] = f"Bearer {options.api_key}"
+    elif needs_authorization:
+        ours.setdefault("Authorization", "Bearer EMPTY")
+    merged = {name.lower(): (name, value) for name, value in (*ours.items(), *options.headers.items())}
+    return dict(merged.values())
 
 
 def _proxy_address(proxy: str) -> str:
-    url, port = _split(proxy, "--proxy", {"http": 80})
-    assert url.hostname is not None
-    return look_up(url.hostname, port, "--proxy")
-
-
-def _split(text: str, flag: str, ports: Mapping[str, int]) -> tuple[SplitResult, int]:
-    """Parse a URL with a host and a scheme of `ports`; return it and its port. Raises UsageError."""
-    shown = printable(redacted(text))
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise UsageError(f"{flag} {shown}: has characters that are not allowed in a URL; write them as %XX")
-    try:
-        url = urlsplit(text)
-        port = url.port or ports[url.scheme]
-    except (KeyError, ValueError):
-        forms = " or ".join(f"{scheme}://HOST:PORT" for scheme in ports)
-        raise UsageError(f"{flag} {shown}: give {forms}") from None
-    if not url.hostname:
-        raise UsageError(f"{flag}: has no host; give {url.scheme}://HOST:PORT")
-    return url, port
+    url, port = split_url(proxy, "--proxy", {"http": PORTS["http"]})
+    return look_up(str(url.hostname), port, "--proxy")
 
 
 def look_up(host: str, port: int, flag: str) -> str:

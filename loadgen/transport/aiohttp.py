@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import ssl
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from loadgen.transport.interface import JUST_CLOSED_NS, NO_JOB, Answer
 
 _NO_LIMIT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 _OPENING = aiohttp.ClientTimeout(total=None, connect=10)
+_KEEPALIVE_S = 86_400
 _OPEN_AT_ONCE = 32  # a listen backlog holds about 100
 _DROPPED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 
@@ -37,12 +39,10 @@ class AiohttpTransport:
     name = "aiohttp"
 
     def __init__(self, target: Target) -> None:
-        self._url = URL(target.origin + target.prefix, encoded=True)
+        self._url = URL(target.origin, encoded=True)
         self._tls = tls_context(target) or True  # True is aiohttp's default
         self._proxy, self._target = target.proxy, target
-        self._connector = _Connector(
-            limit=0, ssl=self._tls, resolver=_PreparedResolver(target), ttl_dns_cache=None, keepalive_timeout=86_400
-        )
+        self._connector = _connector(target, self._tls)
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             proxy=target.proxy,
@@ -145,10 +145,15 @@ class AiohttpExchange:
         self.flags = RETRIED
         return await self._once()
 
+    def _content_type(self, request: Request) -> dict[str, str] | None:
+        """The header of the body, unless the user gives one for every request."""
+        typed = any(name.lower() == "content-type" for name in self._target.headers)
+        return {"Content-Type": request.content_type} if request.content_type and not typed else None
+
     async def _once(self) -> Answer:
         request = self._request
-        url = self._url.joinpath(request.path.lstrip("/"), encoded=True)
-        request_headers = {"Content-Type": request.content_type} if request.content_type else None
+        url = URL(self._target.origin + self._target.path_of(request.path), encoded=True)
+        request_headers = self._content_type(request)
         async with self._session.request(
             request.method,
             url,
@@ -244,13 +249,19 @@ def _trace_config() -> aiohttp.TraceConfig:
     return trace
 
 
-class _Connector(aiohttp.TCPConnector):
-    """A connector whose connections record when bytes arrive."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        handler: type[ResponseHandler] = InstrumentedHandler
-        self._factory = functools.partial(handler, loop=self._loop)
+def _connector(target: Target, tls: ssl.SSLContext | bool) -> aiohttp.BaseConnector:
+    """A connector to the target, over TCP or its Unix socket, whose connections record when bytes arrive."""
+    connector: aiohttp.BaseConnector
+    if target.unix_socket:
+        connector = aiohttp.UnixConnector(target.unix_socket, limit=0, keepalive_timeout=_KEEPALIVE_S)
+    else:
+        resolver = _PreparedResolver(target)
+        connector = aiohttp.TCPConnector(
+            limit=0, ssl=tls, resolver=resolver, ttl_dns_cache=None, keepalive_timeout=_KEEPALIVE_S
+        )
+    handler: type[ResponseHandler] = InstrumentedHandler
+    connector._factory = functools.partial(handler, loop=asyncio.get_running_loop())
+    return connector
 
 
 class _PreparedResolver(AbstractResolver):

@@ -121,13 +121,14 @@ class NativeTransport:
                 )
 
     async def _connect(self) -> Connection:
-        target = self._target
+        target, name = self._target, self._target.host if self._tls else None
+        if target.unix_socket:
+            _, connection = await self._loop.create_unix_connection(
+                self._make_connection, target.unix_socket, ssl=self._tls, server_hostname=name
+            )
+            return connection
         _, connection = await self._loop.create_connection(
-            self._make_connection,
-            target.address,
-            target.port,
-            ssl=self._tls,
-            server_hostname=target.host if self._tls else None,
+            self._make_connection, target.address, target.port, ssl=self._tls, server_hostname=name
         )
         return connection
 

@@ -8,10 +8,10 @@ class RequestHeads:
     """Encodes request heads, and caches them by method, path, content type and body length."""
 
     def __init__(self, target: Target) -> None:
-        self._prefix = target.prefix
-        port = "" if target.port == {"http": 80, "https": 443}[target.scheme] else f":{target.port}"
-        host = f"[{target.host}]" if ":" in target.host else target.host
-        lines = {"Host": host + port, **target.headers}
+        self._path_of = target.path_of
+        given = {name.lower() for name in target.headers}
+        self._typed = "content-type" in given  # by the user, whose headers replace ours
+        lines = target.headers if "host" in given else {"Host": target.host_header, **target.headers}
         self._common = "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode("latin-1")
         self._cached: dict[tuple[str, str, str, int], bytes] = {}
 
@@ -26,8 +26,8 @@ class RequestHeads:
         return head
 
     def _encode(self, request: Request) -> bytes:
-        own = f"Content-Type: {request.content_type}\r\n" if request.content_type else ""
+        own = f"Content-Type: {request.content_type}\r\n" if request.content_type and not self._typed else ""
         if request.body or request.method in ("POST", "PUT"):
             own += f"Content-Length: {len(request.body)}\r\n"
-        line = f"{request.method} {self._prefix}{request.path} HTTP/1.1\r\n"
+        line = f"{request.method} {self._path_of(request.path)} HTTP/1.1\r\n"
         return b"%b%b%b\r\n" % (line.encode("latin-1"), self._common, own.encode("latin-1"))

@@ -17,6 +17,7 @@ from loadgen.server.target import _listening, resolve
 from tests.faults.test_stops import children, wait_for
 from tests.monitoring.test_server_metrics import dripping
 from tests.support.commands import LIMIT_S, T2I, command
+from tests.support.hostile import says, serving, turns_away
 
 
 def _drip(listener: socket.socket) -> None:
@@ -73,3 +74,16 @@ def test_the_death_of_the_simulated_server_ends_the_run_with_exit_1_and_a_line_o
     assert result["offered"]["sent"] < 3000
     assert result["verdict"]["state"] == "INVALID"
     assert "The simulated server died (simulator: exit code -9)" in result["verdict"]["reasons"][0]["text"]
+
+
+@pytest.mark.parametrize("status", [200, 204, 301, 401, 403, 404, 405, 429])
+def test_a_server_is_up_whatever_it_says_of_its_health_but_for_5xx(status: int) -> None:
+    with serving(says(turns_away(b"%d -" % status))) as server:
+        wait_for_server(resolve(TargetOptions(base_url=f"http://127.0.0.1:{server.port}")), 0)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_server_that_says_5xx_is_not_ready_and_the_check_may_be_skipped(status: int) -> None:
+    problem = pytest.raises(UnreachableError, match=rf"answers {status}, not ready.*--skip-health-check")
+    with serving(says(turns_away(b"%d -" % status))) as server, problem:
+        wait_for_server(resolve(TargetOptions(base_url=f"http://127.0.0.1:{server.port}")), 0)

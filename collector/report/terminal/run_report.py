@@ -52,7 +52,10 @@ def layout(result: Result) -> Group:
 def _offered(result: Result) -> Iterator[RenderableType]:
     offered, outcomes = result["offered"], result["outcomes"]
     table = _grid()
-    _row(table, "target", f"{result['backend']}, {result['model']}, {result['task']}, {result['dataset']}")
+    about = result["config"].get("target")
+    discovery = about.get("discovery") if isinstance(about, dict) else None
+    target = discovery or f"{result['backend']}, {result['model']}, {result['task']}"
+    _row(table, "target", printable(f"{target}, dataset {result['dataset']}"))
     _row(
         table,
         "offered",
