@@ -24,7 +24,6 @@ from loadgen.runs.process_pool import OutputFolders, ProcessPool
 from loadgen.runs.run_folder import RunDir
 from loadgen.runs.run_loop import OnSnapshot, RunLoop
 from loadgen.runs.run_metadata import run_metadata
-from loadgen.runs.warmup_check import ServerPaths
 from loadgen.secrets import Secrets
 from loadgen.server.discovery import fill_in
 from loadgen.server.target import resolve_all
@@ -56,14 +55,12 @@ def run(
     run_dir: Path | None = None,
     required: Sequence[ChildProcess] = (),
     interrupts: Interrupts | None = None,
-    server_paths: ServerPaths = list,
 ) -> CompletedRun:
     """Run a plan against the server. Failures of requests are in the result; faults of this tool are raised.
 
     `on_snapshot` gets live figures, `notify` status lines; `on_start` is called once, just before time zero. `run_dir`
     is a new folder that the run is saved in as it proceeds. `required` are processes of the caller, such as a simulated
     server, whose death ends the run. `interrupts` count Ctrl-C for a caller who needs that beyond the run.
-    `server_paths` asks the server for its paths, for a message.
     """
     options = fill_in(options)
     slo.check(plan, options.slo)
@@ -82,9 +79,7 @@ def run(
         pool = ProcessPool(processes, plan, options, servers, folders)
         _report_scrape_problems(pool, options, notify)
         warmups = warmup.warm_up(pool, plan, len(servers), notify)
-        urls = [hide(f"{server.origin}{server.prefix}{plan.store['path']}") for server in servers]
-        force = options.warmup.force
-        warmup_check.check(warmups, urls, force=force, server_paths=server_paths, notify=notify)
+        warmup_check.check(warmups, servers, plan.store["path"], options.warmup, notify, hide)
         if shortage := _shortage(plan, options, warmups):
             notify(shortage)
         targets = slo.targets(plan, warmups, options.slo)

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from loadgen.backends import find_backend
 from loadgen.monitoring import metrics_urls
-from loadgen.options import BenchOptions
+from loadgen.options import BenchOptions, TargetOptions
 from loadgen.planning.plan import Plan
 from loadgen.runs.targets import Targets
 from loadgen.runs.warmups import Warmup
 from loadgen.server.target import redacted
+from loadgen.server.url import parse_base_url
 from loadgen.system.cpu_affinity import usable_cores
 
 _PACKAGES: Final = (
@@ -36,13 +37,19 @@ def run_metadata(plan: Plan, options: BenchOptions, warmups: list[Warmup], targe
         "warmup": _warmup(warmups),
         "slo": targets.about,
         "backend": options.target.backend,
-        "endpoint": options.target.endpoint or find_backend(options.target.backend).path,
+        "endpoint": _endpoint(options.target),
         "model": options.target.model,
         "dataset": options.data.dataset,
         "task": options.data.task,
         "bot_task": options.target.extra_body.get("bot_task"),
         "num_outputs_per_prompt": options.target.n,
     }
+
+
+def _endpoint(target: TargetOptions) -> str:
+    """The URL path of the requests, without the prefix and the query of the server."""
+    given = target.endpoint or parse_base_url(target.base_url, target.unix_socket).endpoint
+    return "/" + (given or find_backend(target.backend).path).lstrip("/")
 
 
 def environment() -> dict[str, Any]:

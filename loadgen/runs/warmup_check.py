@@ -3,36 +3,41 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from loadgen.errors import WarmupError
-from loadgen.runs.warmups import Warmup
+import orjson
 
-ServerPaths = Callable[[], Sequence[str]]  # asks the server for the paths that take a POST; empty if it does not say
+from loadgen.errors import WarmupError
+from loadgen.options import WarmupOptions
+from loadgen.runs.warmups import Warmup
+from loadgen.server.discovery import server_paths
+from loadgen.server.http_get import get
+from loadgen.server.target import Target
 
 SHOWN_ANSWERS: Final = 3  # distinct ones
 SHOWN_CHARS: Final = 200  # of the message of each
 SHOWN_PATHS: Final = 8
 _GENERATING: Final = ("image", "video", "chat", "generat")  # in the paths that are shown first
-_NO_SUCH_PATH: Final = ("http_404", "http_405")
-_NOT_ALLOWED: Final = ("http_401", "http_403")
+_NO_SUCH_PATH: Final = frozenset(("http_404", "http_405"))
+_NOT_ALLOWED: Final = frozenset(("http_401", "http_403"))
 
 
 def check(
     warmups: Sequence[Warmup],
-    urls: Sequence[str],
-    *,
-    force: bool,
-    server_paths: ServerPaths,
+    servers: Sequence[Target],
+    path: str,
+    options: WarmupOptions,
     notify: Callable[[str], None],
+    hide: Callable[[str], str] = str,
 ) -> None:
-    """Raise WarmupError if all warm-ups failed, unless `force`; notify of each of the `urls` where all failed.
+    """Raise WarmupError if all warm-ups failed, unless `--force` is given; notify of each server where all failed.
 
-    `urls` are those of the requests, one for each base URL.
+    `path` is that of the backend, `hide` removes secrets from a URL.
     """
+    urls = [hide(f"{server.origin}{server.path_of(path)}") for server in servers]
     failed = [warmup for warmup in warmups if warmup.error is not None]
     if failed and len(failed) == len(warmups):
         text = f"no warm-up succeeded ({len(failed)} of {len(warmups)} failed): {answers(failed, urls)}"
-        if not force:
-            advice = _advice({str(warmup.error) for warmup in failed}, server_paths)
+        if not options.force:
+            advice = _advice(failed, servers)
             raise WarmupError(f"{text}; so no load was sent: {advice}")
         return notify(f"{text}; --force sends the load all the same")
     for replica in sorted({warmup.replica for warmup in failed}):
@@ -55,13 +60,21 @@ def _answer(warmup: Warmup, urls: Sequence[str]) -> str:
     return f"{warmup.error} from POST {urls[warmup.replica]}{': ' if short else ''}{short}"
 
 
-def _advice(errors: set[str], server_paths: ServerPaths) -> str:
-    anyway = "or send the load anyway with --force"
-    if errors.intersection(_NO_SUCH_PATH):
-        paths = sorted(server_paths(), key=lambda path: not any(word in path for word in _GENERATING))
+def _advice(failed: Sequence[Warmup], servers: Sequence[Target]) -> str:
+    anyway, errors = "or send the load anyway with --force", {warmup.error: warmup.replica for warmup in failed}
+    for error in errors.keys() & _NO_SUCH_PATH:
+        paths = sorted(_paths(servers[errors[error]]), key=lambda path: not any(word in path for word in _GENERATING))
         shown = ", ".join(paths[:SHOWN_PATHS]) + (", ..." if len(paths) > SHOWN_PATHS else "")
         has = f"the server has {shown}: " if paths else ""
         return f"{has}give the path with --endpoint, or another --backend or --task, {anyway}"
-    if errors.intersection(_NOT_ALLOWED):
+    if errors.keys() & _NOT_ALLOWED:
         return f"give --api-key, --api-key-file or --header, {anyway}"
     return f"check the server, {anyway}"
+
+
+def _paths(server: Target) -> Sequence[str]:
+    """The paths of a server that take a POST; empty if it does not say."""
+    try:
+        return server_paths(orjson.loads(get(server, "/openapi.json").body))
+    except orjson.JSONDecodeError:
+        return []

@@ -5,6 +5,7 @@ from typing import Final
 
 from loadgen.datasets import load
 from loadgen.options import BenchOptions
+from loadgen.server.discovery import with_defaults
 
 WITHOUT_TARGETS: Final = ("random", "vbench")  # data sets whose samples have no slo_ms
 
@@ -20,4 +21,5 @@ def with_own_targets(options: BenchOptions) -> BenchOptions:
 
 
 def _samples_have(options: BenchOptions) -> bool:
-    return any(sample.slo_ms is not None for sample in load(options.data, count=None).samples)
+    data, _ = with_defaults(options.data, options.target)
+    return any(sample.slo_ms is not None for sample in load(data, count=None).samples)
