@@ -137,6 +137,7 @@ class WarmupOptions:
     num_frames: int | None = None
     spanning: bool = False
     concurrency: int = 1
+    force: bool = False  # send the load even if every warm-up failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The record: the fixed-size timing row of one request, with its outcome and error kind."""
 
+from collections import Counter
 from enum import IntEnum, unique
 from typing import Any, Final
 
@@ -93,6 +94,16 @@ def error_name(kind: int, status: int, step: str = "") -> str:
 def job_step(accepted_ns: int, completed_ns: int) -> str:
     """The last request of a job: `poll_` or `content_`; "" for its creation, and for requests that are no jobs."""
     return "content_" if completed_ns else "poll_" if accepted_ns else ""
+
+
+def failures(records: "np.ndarray[Any, np.dtype[np.void]]") -> Counter[str]:
+    """Count the failed requests (dtype RECORD) by the name of their error, or of their outcome if that is not ERROR."""
+    failed = records[records["outcome"] != Outcome.OK]
+    answered = failed["outcome"] == Outcome.ERROR
+    counts = Counter(error_names(failed[answered]))
+    for outcome in failed["outcome"][~answered].tolist():
+        counts[Outcome(outcome).name.lower() if outcome <= max(Outcome) else f"outcome_{outcome}"] += 1
+    return counts
 
 
 def error_names(records: "np.ndarray[Any, np.dtype[np.void]]") -> list[str]:

@@ -99,15 +99,23 @@ class Verdict(TypedDict):
 
 
 class Headline(TypedDict):
-    """The headline figures, in seconds, requests and requests/s."""
+    """The headline figures, in seconds, requests and requests/s.
+
+    `request_errors` counts the failed requests by error name or outcome, the most frequent first; the sum is
+    `failed_requests`. Outputs are the images and videos of the successful answers.
+    """
 
     duration: float
     completed_requests: int
     failed_requests: int
+    request_errors: dict[str, int]
     throughput_qps: float | None
+    completed_outputs: int
+    output_throughput_ops: float | None
     latency_mean: float | None
     latency_median: float | None
     latency_p50: float | None
+    latency_p90: float | None
     latency_p95: float | None
     latency_p99: float | None
 
@@ -256,9 +264,12 @@ class Result(Figures):
     layout: int
 
     backend: str
+    endpoint: str  # URL path of the requests
     model: str
     dataset: str
     task: str
+    bot_task: str | None  # of --extra-body
+    num_outputs_per_prompt: int
     warmup: Mapping[str, object]
     config: Mapping[str, object]
     environment: Mapping[str, object]
@@ -266,6 +277,15 @@ class Result(Figures):
     server_metrics: ServerMetrics | None
     remarks: list[str]  # flags without effect, and the like
     media: Mapping[str, Any]  # what was verified and saved, and the seconds that took
+
+
+class ErrorStorm(TypedDict):
+    """Most of the latest requests failed: `failed` of `ended`; the most frequent error, and one message of it."""
+
+    failed: int
+    ended: int
+    error: str
+    example: str | None
 
 
 class Snapshot(TypedDict):
@@ -285,3 +305,4 @@ class Snapshot(TypedDict):
     unanswered: int  # in flight for an unusually long time: see LiveFigures
     unanswered_s: float | None  # how long the oldest of them has been in flight
     unanswered_index: int | None  # its plan index
+    storm: ErrorStorm | None

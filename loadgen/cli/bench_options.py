@@ -194,7 +194,7 @@ def _warmup(a: argparse.Namespace) -> WarmupOptions:
     """Few steps, unless the affine model needs the latencies of full requests."""
     spanning = a.slo_model == "affine"
     steps = a.warmup_num_inference_steps or (None if spanning else WARMUP_STEPS)
-    return WarmupOptions(a.warmup_requests, steps, a.warmup_num_frames, spanning, a.warmup_concurrency)
+    return WarmupOptions(a.warmup_requests, steps, a.warmup_num_frames, spanning, a.warmup_concurrency, force=a.force)
 
 
 def _check_series(a: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from loadgen.monitoring.metrics_urls import shown
 from loadgen.options import BenchOptions, TrafficOptions
 from loadgen.planning.plan import Plan
 from loadgen.processes.child_processes import ChildProcess, ChildProcesses
-from loadgen.runs import memory_check
+from loadgen.runs import memory_check, warmup_check
 from loadgen.runs import targets as slo
 from loadgen.runs import warmups as warmup
 from loadgen.runs.process_pool import OutputFolders, ProcessPool
@@ -74,12 +74,15 @@ def run(
         )  # closed last: Ctrl-C must not interrupt the clean-up
         answers = stack.enter_context(_answers(options.traffic))
         folders = OutputFolders(RunDir(run_dir) if run_dir else None, answers)
+        if folders.run_dir:
+            stack.callback(folders.run_dir.discard_unused)  # after the processes that write to it have ended
         processes = stack.enter_context(ChildProcesses(hide))
         processes.watched.extend(required)
         processes.notify = notify
         pool = ProcessPool(processes, plan, options, servers, folders)
         _report_scrape_problems(pool, options, notify)
         warmups = warmup.warm_up(pool, plan, len(servers), notify, options.warmup.concurrency)
+        warmup_check.check(warmups, servers, plan.store["path"], options.warmup, notify, hide)
         if shortage := _shortage(plan, options, warmups):
             notify(shortage)
         targets = slo.targets(plan, warmups, options.slo)

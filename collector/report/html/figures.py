@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from collector.report.html.distribution import TIMES
-from collector.report.html.markup import Cell, bar, cards, note, section, shortened, table, text
+from collector.report.html.markup import Cell, bar, cards, note, section, shortened, table, text, verdict_title
 from collector.report.terminal import completion, processes
-from collector.report.terminal.run_report import MEANING, ROWS, UNTIL_STOP
+from collector.report.terminal.run_report import ROWS
+from collector.report.terminal.verdict import MEANING, UNTIL_STOP
 from collector.text import quantity
 
 Result = Mapping[str, Any]
@@ -31,7 +32,10 @@ def verdict(result: Result) -> str:
         f"<p><strong>warning</strong>: {text(own['warning'])}</p>" for own in warnings if own.get("warning")
     )
     notes = "".join(note(f"Note: {remark}.") for remark in result.get("remarks", ()))
-    head = f"<h2>{text(state + partial)}</h2><p>{text(meaning[:1].upper() + meaning[1:])}.</p>"
+    title = verdict_title(
+        state + partial, result["failed_requests"], result["offered"]["sent"], result["request_errors"]
+    )
+    head = f"<h2>{title}</h2><p>{text(meaning[:1].upper() + meaning[1:])}.</p>"
     return f'<section class="verdict {text(state)}">{head}{why}{warning_text}{notes}</section>\n'
 
 
@@ -49,6 +53,9 @@ def _cards(result: Result, budget: int) -> Iterator[tuple[str, str, str]]:
     yield "offered", quantity.rate(offered["achieved_rate"]), requested + count
     over = f"n = {result['completed_requests']:,} over {quantity.seconds(result['duration'])}, {failed:,} failed"
     yield "throughput", quantity.rate(result["throughput_qps"]), over
+    if max(result["completed_outputs"] - result["completed_requests"], result["num_outputs_per_prompt"] - 1) > 0:
+        outputs = f"{result['completed_outputs']:,} images or videos in {result['completed_requests']:,} requests"
+        yield "outputs", quantity.rate(result["output_throughput_ops"]), outputs
     name = latency_name(result)
     for label, key in (("p50", "p50"), ("p95", "p95"), ("p99", "p99")):
         yield f"{label} of {name}", quantity.seconds(result[name][key]), _beside(result, name, key)
