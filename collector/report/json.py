@@ -16,7 +16,7 @@ KEYS: Final = (
     *("duration", "completed_requests", "failed_requests", "throughput_qps"),
     *("latency_mean", "latency_median", "latency_p50", "latency_p95", "latency_p99"),
     *("peak_memory_mb_max", "peak_memory_mb_mean", "peak_memory_mb_median"),
-    *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99"),
+    *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99", "server_inference", "server_queue"),
     *("slo_attainment_rate", "slo_met_success", "slo_scale", "backend", "model", "dataset", "task"),
     *("offered", "lag", "wait", "service", "response", "completion_width", "latency_from"),
     *("confidence", "outcomes", "errors", "retry_after", "retried", "max_in_flight"),
@@ -58,7 +58,7 @@ def assemble(
         "environment": environment,
         "processes": processes,
         "server_metrics": server_metrics,
-        "media": media,
+        "media": {**media, **figures["media"]},
     }
     return cast("Result", {key: native(values[key]) for key in KEYS})
 

@@ -1,4 +1,4 @@
-"""Applies the extra request fields of `--extra-body` and `--n` to every sample."""
+"""Applies the extra request fields of `--extra-body`, `--n` and `--response-format` to every sample."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +21,8 @@ def with_extra_fields(samples: Sequence[Sample], target: TargetOptions) -> Seque
     check(extra)
     if target.n > 1:
         extra["n"] = target.n
+    if target.response_format is not None:
+        extra["response_format"] = target.response_format
     return [_merged(sample, extra) for sample in samples] if extra else samples
 
 

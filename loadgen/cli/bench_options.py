@@ -63,6 +63,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             model=a.model,
             extra_body=_extra_body(a.extra_body),
             n=a.n,
+            response_format=a.response_format,
             api_key=_api_key(a.api_key, a.api_key_file),
             headers=_headers(a.header),
             timeout_s=a.timeout,
@@ -86,6 +87,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             latency_from=a.latency_from,
             save_dir=a.save_dir,
             verify=a.verify,
+            verify_size=a.verify_size,
             drain_s=a.drain,
         ),
     )

@@ -46,6 +46,12 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
         "--n", type=count, default=1, metavar="N", help="images to generate per request (default: %(default)s)"
     )
     group.add_argument(
+        "--response-format",
+        choices=("b64_json", "url"),
+        help="how images come. b64_json: in the answer; url: fetched from the server by a second request, inside the"
+        " latency (default: b64_json)",
+    )
+    group.add_argument(
         "--api-key",
         metavar="KEY",
         help="bearer token; never shown, but `ps` may see it for an instant (default: $OPENAI_API_KEY)",

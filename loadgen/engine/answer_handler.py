@@ -10,12 +10,14 @@ from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.server_figures import with_headers
 from loadgen.capture.answer_capture import AnswerCapture
 from loadgen.engine.record_sender import EXAMPLE_CHARS, RecordSender
+from loadgen.media.headers import NO_MEDIA_INFO, SIDE_LIMIT, MediaInfo
 from loadgen.media.verification import HeaderVerifier
 from loadgen.transport.answer_headers import header, is_encoded
 from loadgen.transport.interface import NO_JOB, Answer, Milestones
 
 RETRY_LATER: Final = (429, 503)  # Too Many Requests, Service Unavailable
 RETRY_AFTER: Final = "Retry-After"
+ONE_OUTPUT: Final = MediaInfo(outputs=1)  # of a completed job whose content is not fetched
 Size = tuple[int, int]
 
 
@@ -49,23 +51,28 @@ class AnswerHandler:
 
     def judge(self, answer: Answer, size: Size = (0, 0)) -> ParsedAnswer:
         """Return the error of the exchange or of the status, or else what the body contains."""
+        return self._examine(answer, size)[0]
+
+    def _examine(self, answer: Answer, size: Size) -> tuple[ParsedAnswer, MediaInfo]:
+        """Return the same, and what the media of a success are."""
         polled = answer.polled
         if answer.head and 200 <= answer.status < 300 and is_encoded(answer.head):
-            return ParsedAnswer(ErrorKind.COMPRESSED, _encodings(answer.head))
+            return ParsedAnswer(ErrorKind.COMPRESSED, _encodings(answer.head)), NO_MEDIA_INFO
         if polled and (polled.error or not answer.milestones.content_ns):
-            return polled
+            return polled, NO_MEDIA_INFO if polled.error else ONE_OUTPUT
         if answer.error:
-            return ParsedAnswer(answer.error, answer.detail)
+            return ParsedAnswer(answer.error, answer.detail), NO_MEDIA_INFO
         if answer.status != 200:
-            return ParsedAnswer(ErrorKind.HTTP, _http_error_detail(answer))
+            return ParsedAnswer(ErrorKind.HTTP, _http_error_detail(answer)), NO_MEDIA_INFO
         parsed = self._backend.read(answer.body, self._expected.task, self._expected.n)
         if parsed.error:
-            return parsed
-        if self._verifier and (fault := self._verifier.fault(parsed.media, size)):
-            return ParsedAnswer(ErrorKind.WRONG_MEDIA, fault)
+            return parsed, NO_MEDIA_INFO
+        fault, info = self._verifier.examine(parsed.media, size) if self._verifier else ("", _uninspected(parsed))
+        if fault:
+            return ParsedAnswer(ErrorKind.WRONG_MEDIA, fault), info
         if answer.headers:
             parsed = with_headers(parsed, answer.headers)
-        return parsed if polled is None else _with_figures(parsed, polled)
+        return (parsed if polled is None else _with_figures(parsed, polled)), info
 
     def take(self, index: int, scheduled_ns: int, answer: Answer) -> None:
         """Judge the answer to request `index` and record the outcome; never raises because of its content."""
@@ -73,9 +80,9 @@ class AnswerHandler:
         if answer.overdue:
             return self.give_up(index, Outcome.TIMEOUT, stamps, answer.milestones, answer.flags)
         try:
-            parsed = self.judge(answer, self._expected.size(index))
+            parsed, info = self._examine(answer, self._expected.size(index))
         except Exception as error:
-            parsed = ParsedAnswer(ErrorKind.CLIENT, f"{type(error).__name__}: {error}")
+            parsed, info = ParsedAnswer(ErrorKind.CLIENT, f"{type(error).__name__}: {error}"), NO_MEDIA_INFO
         self._record_sender.record(
             index,
             Outcome.ERROR if parsed.error else Outcome.OK,
@@ -86,6 +93,8 @@ class AnswerHandler:
             peak_memory_mb=parsed.peak_memory_mb,
             received=len(answer.body),
             milestones=answer.milestones,
+            media=info,
+            inference_s=parsed.inference_s,
         )
         if answer.status in RETRY_LATER and (after := header(answer.head, RETRY_AFTER)):
             self._record_sender.note(index, {"retry_after": after})
@@ -124,7 +133,16 @@ def error_of(parsed: ParsedAnswer, answer: Answer) -> str:
 
 def _with_figures(parsed: ParsedAnswer, polled: ParsedAnswer) -> ParsedAnswer:
     """Add the figures from the job's last poll: the content is the video and nothing else."""
-    return replace(parsed, stage_durations=polled.stage_durations, peak_memory_mb=polled.peak_memory_mb)
+    return replace(
+        parsed,
+        stage_durations=polled.stage_durations,
+        peak_memory_mb=polled.peak_memory_mb,
+        inference_s=polled.inference_s,
+    )
+
+
+def _uninspected(parsed: ParsedAnswer) -> MediaInfo:
+    return MediaInfo(min(len(parsed.media), SIDE_LIMIT))
 
 
 def _http_error_detail(answer: Answer) -> str:

@@ -79,7 +79,9 @@ def test_a_file_that_is_cut_short_has_a_kind_but_no_size(data: bytes, media: Med
     assert describe(data) == media
 
 
-@pytest.mark.parametrize("data", [b"", b"\x89PNG", b"<html>not an image</html>", b"GIF89a" + bytes(50), b"{}" * 40])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x89PNG", b"<html>not an image</html>", b"{}" * 40, b"BM is no bitmap", b"RIFFxxxxWAVE"]
+)
 def test_anything_else_is_no_media(data: bytes) -> None:
     assert describe(data) is None
 
