@@ -158,14 +158,13 @@ class Connection(asyncio.BufferedProtocol):
         self._ended_ns = now_ns()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        time_ns = self._ended_ns or now_ns()
         self._pool.idle.pop(self, None)
         exchange, self.exchange = self.exchange, None
         if exchange is None:
             return
         if isinstance(exc, OSError) and exc.errno in PEER_CLOSED and self._receive_rest(exchange):
             return
-        reader, error = self._reader, self._error or exc
+        time_ns, reader, error = self._ended_ns or now_ns(), self._reader, self._error or exc
         if (error is None or _is_refusal(reader.status, error)) and reader.ended():
             exchange.finish(reader.status, reader.body, reader.headers, reader.head, time_ns)
             return
