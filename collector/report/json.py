@@ -21,7 +21,7 @@ KEYS: Final = (
     *("slo_attainment_rate", "slo_met_success", "slo_scale"),
     *("backend", "endpoint", "model", "dataset", "task", "bot_task"),
     *("offered", "lag", "wait", "service", "response", "completion_width", "latency_from"),
-    *("confidence", "outcomes", "errors", "retry_after", "retried", "max_in_flight"),
+    *("confidence", "outcomes", "errors", "retry_after", "retried", "failed_polls", "max_in_flight"),
     *("by_url", "media", "server_metrics"),
     *("slo", "stationarity", "arrival_audit", "over_time", "warmup", "config", "environment", "processes"),
     *("end", "partial", "remarks", "verdict"),
