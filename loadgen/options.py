@@ -121,6 +121,7 @@ class JobOptions:
     download: bool = True
     delete: bool = True
     poll_retries: int = 5  # failed polls in a row that are repeated
+    wait_for_jobs: bool = False  # whether a run ends only when its unfinished jobs have ended on the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ class WarmupOptions:
     num_frames: int | None = None
     spanning: bool = False
     concurrency: int = 1
+    force: bool = False  # send the load even if every warm-up failed
 
 
 @dataclass(frozen=True, slots=True)

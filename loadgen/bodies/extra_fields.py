@@ -30,6 +30,8 @@ def with_extra_fields(samples: Sequence[Sample], target: TargetOptions) -> Seque
     check(extra)
     if target.n > 1:
         extra["n"] = target.n
+    if target.response_format is not None:
+        extra["response_format"] = target.response_format
     if flags := _flag_fields(target):
         samples = [replace(sample, extra={**flags, **sample.extra}) for sample in samples]
     return [_merged(sample, extra) for sample in samples] if extra else samples

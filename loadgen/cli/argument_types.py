@@ -42,6 +42,18 @@ def share(text: str) -> float:
     return _number(text, "a share from 0 to 1", 0 <= _parsed(text) <= 1)
 
 
+def error_rate(text: str) -> float:
+    """A share of the requests: 0.05, or 5%."""
+    number, percent, rest = text.strip().partition("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = math.nan
+    if rest or not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share of the requests; give 0 to 1 or per cent, as 0.05 or 5%")
+    return value
+
+
 def inner_share(text: str) -> float:
     """A share from 0.5 to 0.9999, such as a confidence."""
     return _number(text, "a share from 0.5 to 0.9999", 0.5 <= _parsed(text) <= 0.9999)

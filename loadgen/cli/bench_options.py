@@ -69,6 +69,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             bot_task=a.bot_task,
             return_stage_metrics=a.return_stage_metrics,
             auto_edits=not a.disable_auto_edits,
+            response_format=a.response_format,
             api_key=_api_key(a.api_key, a.api_key_file),
             headers=_headers(a.header),
             timeout_s=a.timeout,
@@ -97,6 +98,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             latency_from=a.latency_from,
             save_dir=a.save_dir,
             verify=a.verify,
+            verify_size=a.verify_size,
             drain_s=a.drain,
         ),
     )
@@ -194,7 +196,7 @@ def _warmup(a: argparse.Namespace) -> WarmupOptions:
     """Few steps, unless the affine model needs the latencies of full requests."""
     spanning = a.slo_model == "affine"
     steps = a.warmup_num_inference_steps or (None if spanning else WARMUP_STEPS)
-    return WarmupOptions(a.warmup_requests, steps, a.warmup_num_frames, spanning, a.warmup_concurrency)
+    return WarmupOptions(a.warmup_requests, steps, a.warmup_num_frames, spanning, a.warmup_concurrency, force=a.force)
 
 
 def _check_series(a: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from loadgen.cli import server_flags, slo_flags, video_flags
 from loadgen.cli.argument_types import count, frame_rate, inner_share, not_negative, positive, rate, seed, task, whole
 from loadgen.datasets import NAMES as DATASETS
-from loadgen.media.verification import MODES
+from loadgen.media.verification import MODES, SIZE_MODES
 from loadgen.options import TASKS
 from loadgen.system.cpu_affinity import usable_cores
 from loadgen.transport import NAMES
@@ -219,8 +219,15 @@ def _output(group: "argparse._ArgumentGroup") -> None:
         "--verify",
         default="header",
         choices=MODES,
-        help="when an answer succeeds. none: it has media; header: of the right type and size; decode: it also decodes,"
-        " after the run; an MP4 is only parsed (default: %(default)s)",
+        help="when an answer succeeds. none: it has media; header: of the right kind; decode: they also decode, after"
+        " the run; an MP4 is only parsed (default: %(default)s)",
+    )
+    group.add_argument(
+        "--verify-size",
+        default="any",
+        choices=SIZE_MODES,
+        help="sizes that succeed. any: the server chooses, and the report says how often it did; near: rounded to a"
+        " multiple of 64 pixels, up or down; exact: as requested (default: %(default)s)",
     )
     group.add_argument(
         "--confidence",

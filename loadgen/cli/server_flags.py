@@ -73,6 +73,12 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
         help="--backend auto: send the tasks i2i, ti2i, it2i to chat completions, not to images/edits",
     )
     group.add_argument(
+        "--response-format",
+        choices=("b64_json", "url"),
+        help="how images come. b64_json: in the answer; url: fetched from the server by a second request, inside the"
+        " latency (default: b64_json)",
+    )
+    group.add_argument(
         "--api-key",
         metavar="KEY",
         help="bearer token; never shown, but `ps` may see it for an instant (default: $OPENAI_API_KEY)",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from collector.report.terminal import progress
 from collector.text.printable import printable
@@ -57,6 +58,12 @@ class Session:
         return lambda text: console.print(
             printable(self.secrets.hide(text)), markup=False, soft_wrap=not console.is_terminal
         )
+
+    def report_last(self, line: str) -> None:
+        """Print the last line of the report, which says why the exit code is not 0; nothing if it is empty."""
+        if line:
+            console, text = self.report_console, Text(printable(self.secrets.hide(line)), style="bold red")
+            console.print(text, soft_wrap=not console.is_terminal)
 
     def reach_server(self, stack: ExitStack) -> BenchOptions:
         """Start the simulated server if --simulate is given, wait for the server, and return options with its URL."""

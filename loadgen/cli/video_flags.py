@@ -4,11 +4,11 @@ import argparse
 from typing import Final
 
 from loadgen.backends import JobBackend, find_backend
-from loadgen.cli.argument_types import positive
+from loadgen.cli.argument_types import positive, whole
 from loadgen.errors import UsageError
 from loadgen.options import AUTO, JobOptions
 
-TITLE: Final = "video jobs (--backend v1/videos)"
+TITLE: Final = "jobs (such as --backend v1/videos)"
 
 
 def add_arguments(group: "argparse._ArgumentGroup") -> None:
@@ -18,6 +18,13 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
         type=positive,
         metavar="S",
         help="seconds between polls of a job (default: 1 %% of its expected duration, from 0.05 to 2)",
+    )
+    group.add_argument(
+        "--poll-retries",
+        type=whole,
+        default=JobOptions().poll_retries,
+        metavar="N",
+        help="failed polls of a job in a row that are repeated: HTTP 5xx, 429, resets, timeouts (default: %(default)s)",
     )
     group.add_argument(
         "--video-job-timeout",
@@ -35,7 +42,8 @@ def read(a: argparse.Namespace) -> JobOptions:
     """Turn parsed flags into options; UsageError if they contradict others."""
     if a.no_download and _may_make_jobs(a.backend) and (a.save_dir is not None or a.verify == "decode"):
         raise UsageError("--no-download leaves nothing for --save-dir and --verify decode; drop it, or both of them")
-    return JobOptions(a.poll_interval, a.video_timeout, download=not a.no_download, delete=not a.no_delete)
+    download, delete = not a.no_download, not a.no_delete
+    return JobOptions(a.poll_interval, a.video_timeout, download=download, delete=delete, poll_retries=a.poll_retries)
 
 
 def _may_make_jobs(backend: str) -> bool:

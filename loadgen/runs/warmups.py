@@ -17,7 +17,7 @@ REMIND_S: Final = 10.0  # between status lines while a warm-up has no answer
 class Warmup:
     """The result of one warm-up; `error` is None for a success. `shape` is width, height, frames, steps.
 
-    `received` is the size of the answer's body in bytes.
+    `received` is the size of the answer's body in bytes, `replica` the number of the base URL.
     """
 
     latency_ms: float
@@ -25,6 +25,7 @@ class Warmup:
     error: str | None
     detail: str
     received: int = 0
+    replica: int = 0
 
 
 def warm_up(
@@ -42,13 +43,13 @@ def warm_up(
         while turn + 1 - len(answers) > left:
             for message in wait_for_answers(pool.processes, what, notify):
                 answers[message["entry"], message["replica"]] = message
-    return [_warmup(plan.shapes[turn[0]].tolist(), answers[turn]) for turn in turns]
+    return [_warmup(plan.shapes[turn[0]].tolist(), turn[1], answers[turn]) for turn in turns]
 
 
-def _warmup(shape: list[int], message: dict[str, Any]) -> Warmup:
+def _warmup(shape: list[int], replica: int, message: dict[str, Any]) -> Warmup:
     width, height, frames, steps = shape
-    latency_ms = message["latency_ns"] / 1e6
-    return Warmup(latency_ms, (width, height, frames, steps), message["error"], message["detail"], message["received"])
+    latency_ms, error = message["latency_ns"] / 1e6, message["error"]
+    return Warmup(latency_ms, (width, height, frames, steps), error, message["detail"], message["received"], replica)
 
 
 def wait_for_answers(
