@@ -27,7 +27,7 @@ LAYERS = (
         "loadgen.engine",
         "loadgen.monitoring",
     ),
-    *("loadgen.simulator.engine", "loadgen.simulator.dialects", "loadgen.simulator"),
+    *("loadgen.simulator.engine", "loadgen.simulator.servers", "loadgen.simulator.dialects", "loadgen.simulator"),
     *("loadgen.processes", "loadgen.runs", "loadgen.sweeps", "loadgen.search"),
     *("loadgen.api", "loadgen.cli", "loadgen.__main__"),
 )

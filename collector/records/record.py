@@ -14,7 +14,7 @@ RECORD: Final = np.dtype(
         ("status", "<u2"),  # HTTP status, 0 where there was none
         ("outcome", "u1"),  # Outcome
         ("error", "u1"),  # ErrorKind, NONE unless outcome is ERROR
-        ("flags", "<u2"),  # RETRIED, ...
+        ("flags", "<u2"),  # RETRIED, ..., and the media format (FORMAT_SHIFT)
         ("peak_memory_mb", "<f4"),  # as the server reports it, nan if it does not
         ("scheduled_ns", "<i8"),
         ("sent_ns", "<i8"),
@@ -38,6 +38,11 @@ RECORD: Final = np.dtype(
 
 JOB_TIMES: Final = ("accepted_ns", "started_ns", "pending_ns", "completed_ns", "content_ns")
 RETRIED: Final = 1  # flag: sent again because the server had just closed the kept-alive connection
+FORMAT_SHIFT: Final = 8  # the upper byte of `flags` is the format of the first medium, an index of FORMATS
+FORMATS: Final = (
+    *("", "image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/avif", "image/heic", "image/heif"),
+    *("image/jxl", "video/mp4", "video/quicktime", "video/3gpp", "video/webm", "video/x-matroska", "video/x-msvideo"),
+)
 
 
 class Outcome(IntEnum):

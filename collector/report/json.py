@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import orjson
@@ -17,14 +17,14 @@ KEYS: Final = (
     *("completed_outputs", "output_throughput_ops", "num_outputs_per_prompt"),
     *("latency_mean", "latency_median", "latency_p50", "latency_p90", "latency_p95", "latency_p99"),
     *("peak_memory_mb_max", "peak_memory_mb_mean", "peak_memory_mb_median"),
-    *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99"),
+    *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99", "server_inference", "server_queue"),
     *("slo_attainment_rate", "slo_met_success", "slo_scale"),
     *("backend", "endpoint", "model", "dataset", "task", "bot_task"),
     *("offered", "lag", "wait", "service", "response", "completion_width", "latency_from"),
-    *("confidence", "outcomes", "errors", "retry_after", "retried", "max_in_flight"),
+    *("confidence", "outcomes", "errors", "retry_after", "retried", "failed_polls", "max_in_flight"),
     *("by_url", "media", "server_metrics"),
     *("slo", "stationarity", "arrival_audit", "over_time", "warmup", "config", "environment", "processes"),
-    *("end", "partial", "verdict"),
+    *("end", "partial", "remarks", "verdict"),
 )
 
 
@@ -41,6 +41,7 @@ def assemble(
     model: str,
     dataset: str,
     task: str,
+    remarks: Sequence[str] = (),
     endpoint: str = "",
     bot_task: object = None,
     num_outputs_per_prompt: int = 1,
@@ -66,7 +67,8 @@ def assemble(
         "environment": environment,
         "processes": processes,
         "server_metrics": server_metrics,
-        "media": media,
+        "media": {**media, **figures["media"]},
+        "remarks": remarks,
     }
     return cast("Result", {key: native(values[key]) for key in KEYS})
 

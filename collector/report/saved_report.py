@@ -88,6 +88,7 @@ def again(saved: SavedRun, info: RunInfo, slo: Mapping[str, object] | None = Non
         model=str(run.get("model", "")),
         dataset=str(run.get("dataset", "")),
         task=str(run.get("task", "")),
+        remarks=run.get("remarks", ()),
         bot_task=run.get("bot_task"),
         num_outputs_per_prompt=run.get("num_outputs_per_prompt", 1),
     )

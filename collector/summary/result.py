@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypedDict
 
 from collector.statistics.order_statistics import Spread
 from collector.statistics.stationarity import Stationarity
+from collector.summary.answer_figures import ServerTime
 
 Rate = float | Literal["inf"]
 
@@ -121,7 +122,7 @@ class Headline(TypedDict):
 
 
 class ServerFigures(TypedDict):
-    """Figures from the server's answers: memory in MB, and seconds per stage."""
+    """Figures from the server's answers: memory in MB, seconds per stage, and its own times (null: never told)."""
 
     peak_memory_mb_max: float | None
     peak_memory_mb_mean: float | None
@@ -129,6 +130,8 @@ class ServerFigures(TypedDict):
     stage_durations_mean: dict[str, float | None]
     stage_durations_p50: dict[str, float | None]
     stage_durations_p99: dict[str, float | None]
+    server_inference: ServerTime | None
+    server_queue: ServerTime | None  # of jobs, late by up to a poll interval
 
 
 class SloFigures(TypedDict):
@@ -246,7 +249,9 @@ class Figures(Headline, ServerFigures, SloFigures):
     errors: dict[str, ErrorCount]
     confidence: float  # of every interval
     retry_after: RetryAfter | None
+    media: Mapping[str, Any]  # `remarks`: list[MediaRemark]; in a result also what was verified and saved
     retried: int  # sent again because the server had just closed the kept-alive connection
+    failed_polls: int  # polls of jobs that failed and were repeated
     max_in_flight: int
     stationarity: Stationarity
     arrival_audit: ArrivalAudit
@@ -274,7 +279,7 @@ class Result(Figures):
     environment: Mapping[str, object]
     processes: Mapping[str, Mapping[str, Any]]  # own resource usage, by process name
     server_metrics: ServerMetrics | None
-    media: Mapping[str, Any]  # what was verified and saved, and the seconds that took
+    remarks: list[str]  # flags without effect, and the like
 
 
 class ErrorStorm(TypedDict):

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from collector.records.record import RETRIED, Outcome, error_names, failures
 from collector.statistics import order_statistics, stationarity
 from collector.statistics.order_statistics import Spread
-from collector.summary import arrival_audit, attainment, by_url, over_time, slo, verdict
+from collector.summary import arrival_audit, attainment, by_url, over_time, server_times, slo, verdict
 from collector.summary import times as clock
+from collector.summary.media_remarks import media_remarks
 from collector.summary.result import ErrorCount, Figures, Headline, Offered, ServerFigures, SloFigures
 from collector.summary.run_info import RunInfo, RunNotes
 from collector.summary.times import Times
@@ -45,9 +46,11 @@ def summarise(records: NDArray[np.void], info: RunInfo, notes: RunNotes) -> Figu
         "latency_from": info.latency_from,
         "outcomes": by_url.outcomes(times),
         "errors": _errors(kept, notes),
+        "media": {"remarks": media_remarks(kept, info)},
         "confidence": info.confidence,
         "retry_after": notes.retry_after.figures(),
         "retried": int(np.count_nonzero(kept["flags"] & RETRIED)),
+        "failed_polls": int(kept["failed_polls"].sum(dtype=np.int64)),
         "max_in_flight": times.max_in_flight,
         "stationarity": stationarity.judge(
             order_statistics.seconds(times.latency_ns(info.latency_from)[times.ok]), changing=bool(info.rate_series)
@@ -107,6 +110,8 @@ def _server(kept: NDArray[np.void], notes: RunNotes) -> ServerFigures:
         stage_durations_mean=_per_stage(stages, order_statistics.mean),
         stage_durations_p50=_per_stage(stages, lambda values: order_statistics.percentile(values, 0.5)),
         stage_durations_p99=_per_stage(stages, lambda values: order_statistics.percentile(values, 0.99)),
+        server_inference=server_times.inference(kept),
+        server_queue=server_times.queue(kept),
     )
 
 

@@ -4,14 +4,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol, cast, runtime_checkable
 
-from loadgen.backends import chat_completions, image_edits, image_generations, plugins, videos, videos_sync
-from loadgen.backends.videos import Job, State
+from loadgen.backends import (
+    chat_completions,
+    dynamo_videos,
+    image_edits,
+    image_generations,
+    lightx2v_image,
+    lightx2v_video,
+    plugins,
+    videos,
+    videos_sync,
+)
+from loadgen.bodies.job_status import Job, State
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
 
-__all__ = ["BACKENDS", "Backend", "Job", "JobBackend", "ParsedAnswer", "Request", "State", "backend_for"]
+__all__ = ["BACKENDS", "Backend", "Job", "JobBackend", "ParsedAnswer", "Request", "State", "UrlBackend", "backend_for"]
 
 
 class Backend(Protocol):
@@ -56,7 +66,11 @@ class Backend(Protocol):
 
 @runtime_checkable
 class JobBackend(Protocol):
-    """The further interface of a backend whose requests create jobs; its `read` and `media` parse a job's content."""
+    """The further interface of a backend whose requests create jobs; its `read` and `media` parse a job's content.
+
+    A further attribute `delete_stops_work` may say whether a DELETE ends the work of an unfinished job; without it, the
+    answers to DELETEs show that (`bodies/job_status.py`).
+    """
 
     def read_job(self, body: bytes | bytearray | memoryview, expected: str | None = None) -> Job:
         """Parse the answer to a job creation, or to a poll of the job `expected`; never raises."""
@@ -71,11 +85,26 @@ class JobBackend(Protocol):
         """Return the request that deletes a job."""
 
 
+@runtime_checkable
+class UrlBackend(Protocol):
+    """The further interface of a backend whose answers may hold URLs of media (`--response-format url`)."""
+
+    def urls(self, body: bytes | bytearray | memoryview) -> tuple[str, ...]:
+        """Return the URLs of the media that a 200 body does not hold itself; never raises."""
+
+    def with_media(self, body: bytes | bytearray | memoryview, media: Sequence[bytes]) -> bytes:
+        """Return that body with the fetched media, in the order of `urls`, in it."""
+
+
 BACKENDS: Final[Mapping[str, Backend]] = MappingProxyType(
     {
         found.name: found
         for found in cast(
-            "tuple[Backend, ...]", (chat_completions, image_generations, image_edits, videos, videos_sync)
+            "tuple[Backend, ...]",
+            (
+                *(chat_completions, image_generations, image_edits, videos, videos_sync),
+                *(dynamo_videos, lightx2v_image, lightx2v_video),
+            ),
         )
     }
 )
@@ -88,8 +117,17 @@ def backend_for(name: str, task: str, n: int = 1) -> Backend:
         raise UsageError(f"--task {task}: not supported by --backend {name}; choose one of {', '.join(backend.tasks)}")
     if n > 1 and not backend.takes_n:
         able = ", ".join(each.name for each in BACKENDS.values() if each.takes_n)
-        raise UsageError(f"--n {n}: --backend {name} makes one image a request; drop --n, or choose one of {able}")
+        raise UsageError(f"--n {n}: --backend {name} makes one output a request; drop --n, or choose one of {able}")
     return backend
+
+
+def check_response_format(name: str, response_format: str | None) -> None:
+    """Raise UsageError if a backend cannot ask for this `--response-format`."""
+    if response_format is not None and not isinstance(find_backend(name), UrlBackend):
+        able = ", ".join(each.name for each in BACKENDS.values() if isinstance(each, UrlBackend))
+        raise UsageError(
+            f"--response-format {response_format}: --backend {name} has no such field; drop it, or choose one of {able}"
+        )
 
 
 def find_backend(name: str) -> Backend:

@@ -12,7 +12,7 @@ from loadgen.errors import UsageError
 
 name: Final = "v1/images/edits"
 path: Final = "/v1/images/edits"
-tasks: Final = ("i2i", "ti2i")
+tasks: Final = ("i2i", "ti2i", "it2i")
 needs_authorization: Final = True
 takes_n: Final = True
 headers: Final[tuple[str, ...]] = ()
@@ -20,12 +20,15 @@ headers: Final[tuple[str, ...]] = ()
 requested_size = image_generations.requested_size
 read = image_generations.read
 media = image_generations.media
+urls = image_generations.urls
+with_media = image_generations.with_media
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:
-    """Encode the form, with a part `image` per input image; extra fields override all but model and prompt.
+    """Encode the form, with one input image as `image`, or several as `image[]`.
 
-    Raises InputError for an image that cannot be read and UsageError for a sample without images.
+    Extra fields override all but model and prompt. Raises InputError for an image that cannot be read and UsageError
+    for a sample without images.
     """
     if not sample.images:
         raise UsageError(f"{label(sample)}: has no image, and --backend {name} edits images; name one by image_path")
@@ -36,5 +39,6 @@ def encode(sample: Sample, model: str, task: str) -> Request:
         "seed": sample.seed,
     }
     form_fields = without_nulls({**fields, **sample.extra}) | {"model": model, "prompt": sample.prompt}
-    files = [("image", read_image(image)) for image in sample.images]
+    part = "image" if len(sample.images) == 1 else "image[]"
+    files = [(part, read_image(image)) for image in sample.images]
     return Request("POST", path, multipart.CONTENT_TYPE, multipart.form(form_fields, files, sample))

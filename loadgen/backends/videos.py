@@ -4,19 +4,20 @@ When to poll and what to time is decided in `loadgen/engine/jobs.py`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Final, TypeGuard
+from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from collector.records.record import ErrorKind
-from loadgen.bodies import media_size, multipart
-from loadgen.bodies.fields import generation_fields, label, without_nulls
-from loadgen.bodies.json_body import error_text, json_object, short
+from loadgen.bodies import job_status, media_size, multipart
+from loadgen.bodies.fields import dumps, generation_fields, label, with_count, without_nulls
+from loadgen.bodies.job_status import Job
+from loadgen.bodies.json_body import short
+from loadgen.bodies.multipart import InputFile
 from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.request import Request
-from loadgen.bodies.server_figures import success
 from loadgen.datasets.input_images import read_image
+from loadgen.datasets.input_videos import read_video
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
 from loadgen.media.headers import describe
@@ -24,85 +25,49 @@ from loadgen.options import IMAGE_INPUT_TASKS
 
 name: Final = "v1/videos"
 path: Final = "/v1/videos"
-tasks: Final = ("t2v", "i2v", "ti2v")
+tasks: Final = ("t2v", "i2v", "ti2v", "v2v")
 needs_authorization: Final = False
-takes_n: Final = False
+takes_n: Final = True
 headers: Final[tuple[str, ...]] = ()
 requested_size = media_size.from_sides
 
-_FAILED: Final = frozenset({"failed", "cancelled", "canceled", "expired"})
-_ID_CHARS: Final = 256  # longer ids are rejected
-
-
-class State(Enum):
-    """The state of a job; any status that is neither success nor failure is PENDING."""
-
-    PENDING = "pending"
-    COMPLETED = "completed"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """The status of a job: the id that the server chose, the state, and the parsed error (if failed) or figures."""
-
-    id: str
-    state: State
-    parsed: ParsedAnswer = field(default_factory=ParsedAnswer)
+_HEAD_BYTES: Final = 1024  # enough to tell the kind of a file
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:
-    """Encode the form that creates a job, with the input image if `task` takes one.
+    """Encode the form that creates a job, with the input image or video if `task` takes one.
 
-    Extra fields override all but the prompt; the form has no model field. Raises InputError for an image that cannot be
-    read and UsageError for more than one image.
+    The size is sent as `size` too, which older servers read instead of width and height. Extra fields override all but
+    model and prompt. Raises InputError for a file that cannot be read, and UsageError for more than one image or video.
     """
-    images = sample.images if task in IMAGE_INPUT_TASKS else ()
-    if len(images) > 1:
-        raise UsageError(f"{label(sample)}: has {len(images)} images, and --backend {name} takes one; drop the others")
-    form_fields = without_nulls({**generation_fields(sample), **sample.extra}) | {"prompt": sample.prompt}
-    files = [("input_reference", read_image(image)) for image in images]
+    fields = {**generation_fields(sample), **with_count(sample.extra, "num_outputs_per_prompt")}
+    if fields["width"] is not None and fields["height"] is not None:
+        fields.setdefault("size", f"{fields['width']}x{fields['height']}")
+    reference, files = _video_reference(sample) if task == "v2v" else ({}, _image_reference(sample, task))
+    form_fields = without_nulls({**reference, **fields}) | {"model": model, "prompt": sample.prompt}
     return Request("POST", path, multipart.CONTENT_TYPE, multipart.form(form_fields, files, sample))
 
 
+def _image_reference(sample: Sample, task: str) -> list[tuple[str, InputFile]]:
+    images = sample.images if task in IMAGE_INPUT_TASKS else ()
+    if len(images) > 1:
+        raise UsageError(f"{label(sample)}: has {len(images)} images, and --backend {name} takes one; drop the others")
+    return [("input_reference", read_image(image)) for image in images]
+
+
+def _video_reference(sample: Sample) -> tuple[dict[str, object], list[tuple[str, InputFile]]]:
+    """The input video: a file as a file part, as SGLang takes it, and a URL as JSON, as vLLM-Omni takes it."""
+    if len(sample.videos) != 1:
+        raise UsageError(f"{label(sample)}: has {len(sample.videos)} videos, and task v2v takes one; give one video")
+    video = sample.videos[0]
+    if isinstance(video, Path):
+        return {}, [("video_reference", read_video(video))]
+    return {"video_reference": dumps({"video_url": video}, sample).decode()}, []
+
+
 def read_job(body: bytes | bytearray | memoryview, expected: str | None = None) -> Job:
-    """Parse the 200 answer to a create or a poll; never raises.
-
-    `expected` is the id that was polled: an answer may omit it, but not have another one. An answer that cannot be
-    parsed gives a failed job with the error; its id is "" if unknown.
-    """
-    answer = json_object(body)
-    if isinstance(answer, ParsedAnswer):
-        return Job(expected or "", State.FAILED, answer)
-    found, status = answer.get("id", expected), answer.get("status")
-    if not _is_id(found) or found != (expected or found):
-        return _invalid(expected or "", f"id is {found!r}, not {expected or 'a text for a path'}")
-    if not isinstance(status, str):
-        return _server_error(found, answer) or _invalid(found, f"status is {status!r}, not a text")
-    status = status.lower()  # some servers write COMPLETED
-    if status in _FAILED:
-        why = error_text(answer["error"]) if answer.get("error") else f"the job is {status}, and no error says why"
-        return Job(found, State.FAILED, ParsedAnswer(ErrorKind.JOB_FAILED, why))
-    if status != "completed":
-        return Job(found, State.PENDING)
-    return Job(found, State.COMPLETED, success((answer, answer.get("metrics"), answer.get("usage"))))
-
-
-def _is_id(found: object) -> TypeGuard[str]:
-    """Whether it can be a percent-encoded path segment: printable, 1 to 256 characters, neither `.` nor `..`."""
-    if not isinstance(found, str) or not 0 < len(found) <= _ID_CHARS:
-        return False
-    return found not in (".", "..") and found.isprintable()
-
-
-def _invalid(job_id: str, problem: str) -> Job:
-    return Job(job_id, State.FAILED, ParsedAnswer(ErrorKind.INVALID_BODY, short(problem)))
-
-
-def _server_error(job_id: str, answer: dict[str, Any]) -> Job | None:
-    if error := answer.get("error"):
-        return Job(job_id, State.FAILED, ParsedAnswer(ErrorKind.SERVER_ERROR, error_text(error)))
-    return None
+    """Parse the answer to a creation, or to a poll of the job `expected`; see `job_status.read`."""
+    return job_status.read(body, expected)
 
 
 def poll(job_id: str) -> Request:
@@ -125,12 +90,12 @@ def _job_path(job_id: str) -> str:
 
 
 def read_content(body: bytes | bytearray | memoryview) -> ParsedAnswer:
-    """Parse the 200 answer to a content request: a success is an MP4 file; never raises."""
-    found = describe(body[:12])
-    if found is not None and found.kind == "video":
+    """Parse the 200 answer to a content request: a success is a video, or an animated image; never raises."""
+    found = describe(body[:_HEAD_BYTES])
+    if found is not None and found.serves_as("video"):
         return ParsedAnswer(media=(body,))
     return ParsedAnswer(
-        ErrorKind.NO_MEDIA, short(f"no MP4, but {bytes(body[:40])!r}" if len(body) else "no MP4: empty body")
+        ErrorKind.NO_MEDIA, short(f"no video, but {bytes(body[:40])!r}" if len(body) else "no video: empty body")
     )
 
 

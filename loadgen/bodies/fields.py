@@ -13,6 +13,11 @@ def without_nulls(fields: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in fields.items() if value is not None}
 
 
+def with_count(extra: Mapping[str, object], key: str) -> dict[str, object]:
+    """Return the extra fields with the number of outputs, which is `n` there, under the key that the API wants."""
+    return {key if field == "n" else field: value for field, value in extra.items()}
+
+
 def generation_fields(sample: Sample) -> dict[str, object]:
     """Return size, frames, steps, seed and fps; height and width are None unless both are known."""
     has_size = sample.width is not None and sample.height is not None
@@ -34,10 +39,10 @@ def dumps(value: object, sample: Sample) -> bytes:
         raise UsageError(f"{label(sample)}: JSON cannot hold a value of it ({fault}); change that value") from fault
 
 
-def size_text(sample: Sample) -> str:
-    """Return WxH in pixels; 1024x1024 unless both are known."""
+def size_text(sample: Sample) -> str | None:
+    """Return WxH in pixels; None, which leaves it to the server, unless both are known."""
     if sample.width is None or sample.height is None:
-        return "1024x1024"
+        return None
     return f"{sample.width}x{sample.height}"
 
 

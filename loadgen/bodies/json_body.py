@@ -9,6 +9,7 @@ from loadgen.bodies.base64_elision import DATA_URL, Marker, elide_base64
 from loadgen.bodies.parsed_answer import ParsedAnswer
 
 DETAIL_CHARS: Final = 200
+MESSAGE_CHARS: Final = 1000  # of the server's own message
 _LARGE: Final = 1 << 16  # bytes; shorter bodies are parsed whole
 
 
@@ -41,9 +42,9 @@ def _parse(body: bytes | bytearray | memoryview, marker: Marker) -> object:
 def error_text(error: object) -> str:
     """Return the `message` of an OpenAI API error, or the whole error as JSON."""
     message = error.get("message") if isinstance(error, dict) else error
-    return short(message if isinstance(message, str) and message else orjson.dumps(error).decode())
+    return short(message if isinstance(message, str) and message else orjson.dumps(error).decode(), MESSAGE_CHARS)
 
 
-def short(text: str) -> str:
-    """Return the text as one line of at most 200 characters."""
-    return " ".join(text[: 4 * DETAIL_CHARS].split())[:DETAIL_CHARS]
+def short(text: str, chars: int = DETAIL_CHARS) -> str:
+    """Return the text as one line of at most `chars` characters."""
+    return " ".join(text[: 4 * chars].split())[:chars]

@@ -4,10 +4,9 @@ A value that contains the boundary is an error.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from loadgen.bodies.fields import dumps, label
-from loadgen.datasets.input_images import InputImage
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
 
@@ -17,15 +16,26 @@ _DELIMITER: Final = f"--{_BOUNDARY}".encode()
 _ESCAPES: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})  # as browsers do (HTML standard, 4.10.21.8)
 
 
-def form(fields: Mapping[str, object], files: Iterable[tuple[str, InputImage]], sample: Sample) -> bytes:
+class InputFile(Protocol):
+    """A file to upload: its name, its bytes, and its MIME type."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def mime(self) -> str: ...
+
+
+def form(fields: Mapping[str, object], files: Iterable[tuple[str, InputFile]], sample: Sample) -> bytes:
     """Return the body: strings as they are, other values as JSON, then the files by field name.
 
     Raises UsageError that names the sample for a value that cannot be encoded.
     """
     parts = [(f'name="{_escaped(key)}"', _text(value, sample)) for key, value in fields.items()]
-    for key, image in files:
-        naming = f'name="{_escaped(key)}"; filename="{_escaped(image.name)}"\r\nContent-Type: {image.mime}'
-        parts.append((naming, image.data))
+    for key, file in files:
+        naming = f'name="{_escaped(key)}"; filename="{_escaped(file.name)}"\r\nContent-Type: {file.mime}'
+        parts.append((naming, file.data))
     pieces: list[bytes] = []
     for naming, content in parts:
         head = naming.encode(errors="surrogateescape")  # file names may be any bytes

@@ -13,7 +13,8 @@ class ParsedAnswer:
 
     `stage_durations` maps server stages to seconds; `peak_memory_mb` and `inference_s` are nan if the server does not
     report them.
-    `media` are the requested images or video, decoded on access, valid as long as the body is.
+    `media` are the requested images or video, decoded on access, valid as long as the body is; `outputs` is how many
+    the server made, 0 if just these.
     """
 
     error: ErrorKind = ErrorKind.NONE
@@ -22,3 +23,4 @@ class ParsedAnswer:
     peak_memory_mb: float = float("nan")
     inference_s: float = float("nan")
     media: tuple[Readable, ...] = ()
+    outputs: int = 0

@@ -86,7 +86,13 @@ def size(text: str) -> int:
 
 def seed(text: str) -> int:
     """A whole number that fits 64 bits."""
-    return _integer(text, -(1 << 63), "a whole number that fits 64 bits", (1 << 63) - 1)
+    return _integer(text, -(1 << 63), "a whole number that fits 64 bits", (1 << 64) - 1)
+
+
+def frame_rate(text: str) -> float:
+    """A number above 0; a whole one is an int, so that it is sent without a decimal point."""
+    number = positive(text)
+    return int(number) if number.is_integer() else number
 
 
 def task(text: str) -> str:

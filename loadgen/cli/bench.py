@@ -14,6 +14,7 @@ from loadgen.cli import bench_options, output_files
 from loadgen.cli.exit_codes import GATE, NOTHING, Gates, exit_code, last_line, nothing_succeeded
 from loadgen.cli.session import Session
 from loadgen.options import BenchOptions
+from loadgen.planning import remarks
 from loadgen.planning.plan import Plan, build_plan
 from loadgen.runs.run import CompletedRun, Notify
 from loadgen.system.interrupts import Interrupts
@@ -67,12 +68,9 @@ def _run_dir(arguments: argparse.Namespace, stack: ExitStack) -> Path | None:
 
 
 def _announce(plan: Plan, options: BenchOptions, notify: Notify) -> None:
-    if len(plan) < plan.requested and options.arrivals.duration_s is None:
-        notify(f"the trace has {len(plan)} rows and is sent once: {len(plan)} requests, not {plan.requested}")
+    for text in remarks.of_plan(plan, options):
+        notify(text)
     pace = f"over {plan.span_s:.3g} s" if options.arrivals.planned else "as fast as --max-concurrency allows"
-    shape = options.data.shape
-    if (shape.width is None) != (shape.height is None):
-        notify("only one of --width and --height is given, so no size is sent and the server decides; give both")
     senders, permits = options.traffic.senders, options.traffic.max_concurrency
     notify(f"{len(plan)} requests from {plan.source}, {pace}, at most {permits} in flight, {senders} sender(s)")
 

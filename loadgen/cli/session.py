@@ -13,6 +13,7 @@ from collector.report.terminal import progress
 from collector.text.printable import printable
 from loadgen.cli import bench_options, output_files
 from loadgen.options import VIDEO_TASKS, BenchOptions
+from loadgen.planning import remarks
 from loadgen.planning.plan import Plan
 from loadgen.processes.child_processes import ChildProcess
 from loadgen.processes.simulated_server import attended, parse_simulator
@@ -48,8 +49,8 @@ class Session:
             yield cls(arguments, options, secrets, status, status if stdout_taken else Console(highlight=False))
 
     def notify(self, text: str) -> None:
-        """Print a status line, unless --disable-tqdm is given."""
-        if not self.arguments.disable_tqdm:
+        """Print a status line, unless --disable-tqdm or a --log-level above INFO is given."""
+        if not self.arguments.disable_tqdm and self.arguments.log_level in ("DEBUG", "INFO"):
             self.notify_on(self.status_console)(text)
 
     def notify_on(self, console: Console) -> Notify:
@@ -76,6 +77,8 @@ class Session:
         self.options = discover(self.options)
         bench_options.check_resolved(self.options)
         self.notify(f"server: {self.options.target.discovery}")
+        for text in remarks.of_options(self.options):
+            self.notify(text)
         return self.options
 
     def run_at_rate(

@@ -16,9 +16,18 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument(
         "--warmup-num-inference-steps",
+        "--warmup-inference-steps",
+        dest="warmup_num_inference_steps",
         type=count,
         metavar="N",
         help="steps of a warm-up (default: 2; with --slo-model affine those of the request)",
+    )
+    group.add_argument(
+        "--warmup-concurrency",
+        type=count,
+        default=1,
+        metavar="N",
+        help="warm-ups in flight at a time (default: %(default)s)",
     )
     group.add_argument(
         "--warmup-num-frames",

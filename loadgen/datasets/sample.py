@@ -10,7 +10,8 @@ class Sample:
     """What is asked of the server; None leaves a value to the flags or the server.
 
     `timestamp_s` counts from the start of the trace; `slo_ms` is the sample's own target; `images` are files, or the
-    bytes of synthetic images; `extra` goes into the request unchanged (negative_prompt, ...).
+    bytes of synthetic or downloaded images; `videos` are files, or URLs; `extra` goes into the request unchanged
+    (negative_prompt, ...).
     """
 
     prompt: str
@@ -20,8 +21,9 @@ class Sample:
     num_frames: int | None = None
     num_inference_steps: int | None = None
     seed: int | None = None
-    fps: int | None = None
+    fps: float | None = None
     slo_ms: float | None = None
     timestamp_s: float | None = None
     images: tuple[Path | bytes, ...] = ()
+    videos: tuple[Path | str, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)

@@ -5,7 +5,8 @@ To the sender a job looks like any request: one request, one permit, one answer,
     create ── accepted ──> poll ── "not yet" ──> poll ... ── "completed" ──> content ──> answer ──> DELETE
        └─ anything else ─────┴── "failed", anything else ───────────────────────┴──────> answer ──> DELETE
 
-The answer returns the permit and ends the latencies; the DELETE is sent afterwards and is not measured.
+A poll that fails is repeated: it says nothing about the job. The answer returns the permit and ends the latencies; the
+DELETE is sent afterwards (job_deletes.py) and is not measured.
 """
 
 import asyncio
@@ -14,19 +15,29 @@ from typing import Final
 
 from collector.records.record import ErrorKind
 from loadgen.backends import Job, JobBackend, ParsedAnswer, Request, State
+from loadgen.bodies.json_body import short
 from loadgen.clock import now_ns
+from loadgen.engine.job_deletes import JobDeletes
 from loadgen.engine.polling import Polling
 from loadgen.options import JobOptions
 from loadgen.transport.interface import NO_JOB, Answer, Exchange, Milestones, Transport
 
-DELETE_TIMEOUT_S: Final = 10.0  # time limit of a DELETE
-DELETES_S: Final = 1.0  # time limit of the last DELETEs of a sender; the run loop waits 2 s for it
-_PENDING: Final = Job("", State.PENDING)
 _CREATED_STATUSES: Final = frozenset({200, 201, 202})  # statuses that create a job; all other requests need 200
+_ENDED: Final = (State.COMPLETED, State.FAILED)
+_TRANSIENT_ERRORS: Final = frozenset(
+    {
+        *(ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TLS, ErrorKind.RESET, ErrorKind.DISCONNECTED),
+        *(ErrorKind.HEAD_CUT, ErrorKind.BODY_CUT, ErrorKind.NO_PORT),
+    }
+)
+_TRANSIENT_STATUSES: Final = (408, 425, 429)  # Request Timeout, Too Early, Too Many Requests; and all 5xx
 
 
 class Jobs:
-    """Runs jobs over another transport. `request_timeout_s` limits each of their requests; None: no limit."""
+    """Runs jobs over another transport. `request_timeout_s` limits each of their requests; None: no limit.
+
+    `remark` gets a line for the user: each unknown word for a state, once.
+    """
 
     def __init__(
         self,
@@ -35,13 +46,15 @@ class Jobs:
         options: JobOptions,
         request_timeout_s: float | None,
         seed: str,
+        remark: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.transport, self.backend, self.options = transport, backend, options
         self.name, self.request_timeout_s = transport.name, request_timeout_s
         self.loop = asyncio.get_running_loop()
         self.polling = Polling(options.poll_interval_s, seed)
-        self._pending_deletes, self._undeleted = 0, 0
-        self._deletes_done = asyncio.Event()
+        self.deletes = JobDeletes(transport, backend, options)
+        self.unknown_words: set[str] = set()
+        self._remark = remark
 
     async def open(self, connections: int) -> int:
         """Open connections ahead of time; return how many are open."""
@@ -51,38 +64,11 @@ class Jobs:
         """Create a job; `done` gets its answer when it has ended."""
         return JobExchange(self, request, done, not_before_ns)
 
-    def delete(self, job_id: str) -> None:
-        """Delete a job on the server, unless turned off; failures are only counted."""
-        if not self.options.delete:
-            return
-
-        def done(answer: Answer) -> None:
-            deadline.cancel()
-            self._deleted(ok=not answer.error and 200 <= answer.status < 300)
-
-        def overdue() -> None:
-            exchange.abandon()
-            self._deleted(ok=False)
-
-        self._pending_deletes += 1
-        exchange = self.transport.send(self.backend.delete(job_id), done)
-        deadline = self.loop.call_later(DELETE_TIMEOUT_S, overdue)
-
-    def _deleted(self, *, ok: bool) -> None:
-        self._pending_deletes -= 1
-        self._undeleted += not ok
-        if not self._pending_deletes:
-            self._deletes_done.set()
-
-    async def finish_deletes(self) -> dict[str, int]:
-        """Wait up to DELETES_S for pending DELETEs; return how many jobs could not be deleted."""
-        self._deletes_done.clear()
-        if self._pending_deletes:
-            try:
-                await asyncio.wait_for(self._deletes_done.wait(), DELETES_S)
-            except TimeoutError:
-                self._undeleted += self._pending_deletes
-        return {"undeleted": self._undeleted}
+    def note_unknown(self, word: str) -> None:
+        """Show a state that is not known, the first time; such jobs are polled until their time limit."""
+        if word not in self.unknown_words:
+            self.unknown_words.add(word)
+            self._remark(f"the server says that a job is {short(word)!r}, which is not a known state; polling goes on")
 
     async def close(self) -> None:
         """Close every connection."""
@@ -95,9 +81,12 @@ class JobExchange:
     __slots__ = (
         "_deadline",
         "_done",
+        "_ended",
         "_exchange",
+        "_failures",
         "_flags",
         "_id",
+        "_job",
         "_jobs",
         "_milestones",
         "_pending_body",
@@ -105,13 +94,17 @@ class JobExchange:
         "_poll_request",
         "_sent_ns",
         "_timer",
+        "failed_polls",
     )
 
     def __init__(self, jobs: Jobs, request: Request, done: Callable[[Answer], None], not_before_ns: int) -> None:
         self._jobs, self._done, self._id = jobs, done, ""
         self._milestones = NO_JOB  # without `pending_ns`, which changes with every poll
         self._sent_ns = self._pending_ns = self._flags = 0
-        self._pending_body: bytes | None = None
+        self.failed_polls = self._failures = 0  # polls that were repeated: in all, and in a row
+        self._ended = False  # on the server
+        self._job: Job | None = None  # as of the last poll
+        self._pending_body: bytes | None = None  # which said so
         self._timer: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._exchange: Exchange | None = None
@@ -154,7 +147,7 @@ class JobExchange:
 
     def _delete(self) -> None:
         if self._id:
-            self._jobs.delete(self._id)
+            self._jobs.deletes.release(self._id, ended=self._ended)
 
     # The steps: each gets the answer of the one before.
 
@@ -179,21 +172,51 @@ class JobExchange:
         self._start(self._poll_request, self._polled)
 
     def _polled(self, answer: Answer) -> None:
-        if not self._succeeded(answer):
-            return
-        known = answer.body == self._pending_body  # the same bytes as last time, so no need to parse them
-        job = _PENDING if known else self._read(answer, self._id)
-        if job.state is State.PENDING:
-            self._pending_ns = answer.sent_ns
+        self._clear_pending()
+        self._flags |= answer.flags
+        if answer.error or answer.status != 200:
+            return self._poll_failed(answer)
+        self._failures = 0
+        if answer.body == self._pending_body and self._job:  # the same bytes as last time, so no need to parse them
+            job = self._job
+        else:
+            job = self._read(answer, self._id)
             self._pending_body = answer.body if isinstance(answer.body, bytes) else None
-        self._next_step(job, answer, self._jobs.polling.next_s)
+        if job.state not in _ENDED:
+            self._pending_ns = answer.sent_ns
+        return self._next_step(job, answer, self._jobs.polling.next_s)
+
+    def _poll_failed(self, answer: Answer) -> None:
+        """Poll again, unless the answer tells of a failed job or nothing else is to be expected."""
+        if answer.status >= 400 and (job := self._failed_job(answer)):
+            return self._next_step(job, answer, self._jobs.polling.next_s)
+        is_transient = answer.error in _TRANSIENT_ERRORS if answer.error else _is_transient(answer)
+        if not is_transient or self._failures >= self._jobs.options.poll_retries:
+            return self._end(answer)
+        self.failed_polls += 1
+        self._failures += 1
+        pause_s = self._jobs.polling.retry_s(answer.done_ns - self._sent_ns, self._failures)
+        self._timer = self._jobs.loop.call_later(pause_s, self._poll)
+        return None
+
+    def _failed_job(self, answer: Answer) -> Job | None:
+        """The job in the body of an HTTP error, as vLLM-Omni answers polls of failed jobs; None if it is no job.
+
+        Errors of gateways have a status too: a body without the id of the job must say `failed`.
+        """
+        job = self._read(answer, self._id)
+        if job.parsed.error is not ErrorKind.JOB_FAILED:
+            return None
+        return job if job.word == "failed" or self._read(answer, None).id == self._id else None
 
     def _next_step(self, job: Job, answer: Answer, pause_s: Callable[[int], float]) -> None:
         """Start the next step for a job in this state."""
-        jobs = self._jobs
-        if job.state is State.PENDING:
+        jobs, state = self._jobs, job.state
+        if job is not self._job:
+            self._take_state(job, answer)
+        if state not in _ENDED:
             self._timer = jobs.loop.call_later(pause_s(answer.done_ns - self._sent_ns), self._poll)
-        elif job.state is State.FAILED:
+        elif state is State.FAILED:
             self._end(answer._replace(polled=job.parsed))
         else:
             self._milestones = self._milestones._replace(completed_ns=answer.done_ns)
@@ -202,6 +225,15 @@ class JobExchange:
                 self._start(jobs.backend.content(self._id), lambda fetched: self._fetched(fetched, job.parsed))
             else:
                 self._end(answer._replace(polled=job.parsed))
+
+    def _take_state(self, job: Job, answer: Answer) -> None:
+        """Note what a new answer says of the job, beside its end."""
+        self._job = job
+        self._ended = job.state is State.COMPLETED or job.parsed.error is ErrorKind.JOB_FAILED
+        if job.state is State.RUNNING and not self._milestones.started_ns:
+            self._milestones = self._milestones._replace(started_ns=answer.done_ns)
+        elif job.state is State.UNKNOWN:
+            self._jobs.note_unknown(job.word)
 
     def _fetched(self, answer: Answer, polled: ParsedAnswer) -> None:
         if self._succeeded(answer):
@@ -224,15 +256,23 @@ class JobExchange:
             return Job("", State.FAILED, ParsedAnswer(ErrorKind.CLIENT, f"{type(error).__name__}: {error}"))
 
     def _overdue(self) -> None:
-        """A request of the job ran into its time limit: end the job as overdue."""
-        self._sent_ns, first_byte_ns = self.sent_ns, self.first_byte_ns
+        """A request of the job ran into its time limit: repeat it if it is a poll, else end the job as overdue."""
+        is_poll = self._milestones.accepted_ns and not self._milestones.completed_ns
+        self._sent_ns, self._flags, first_byte_ns = self.sent_ns, self.flags, self.first_byte_ns
         if self._exchange:
             self._exchange.abandon()
         self._clear_pending()
-        self._end(Answer(self._sent_ns, first_byte_ns, now_ns(), overdue=True))
+        answer = Answer(self._sent_ns, first_byte_ns, now_ns(), overdue=True)
+        (self._poll_failed if is_poll else self._end)(answer)
 
     def _end(self, answer: Answer) -> None:
         """Deliver the answer, which returns the permit; then delete the job."""
         sent_ns = self._sent_ns or answer.sent_ns
-        self._done(answer._replace(sent_ns=sent_ns, flags=self._flags, milestones=self.milestones))
+        whole = answer._replace(sent_ns=sent_ns, flags=self._flags, milestones=self.milestones)
+        self._done(whole._replace(failed_polls=self.failed_polls) if self.failed_polls else whole)
         self._delete()
+
+
+def _is_transient(answer: Answer) -> bool:
+    """Whether a poll without a good answer may have one the next time."""
+    return answer.overdue or answer.status >= 500 or answer.status in _TRANSIENT_STATUSES

@@ -42,6 +42,11 @@ class Polling:
         """Seconds from now to the next poll of a job of that age."""
         return self._interval_s(age_ns) * (1 + _JITTER * (2 * next(self._phases) - 1))
 
+    def retry_s(self, age_ns: int, failures: int) -> float:
+        """Seconds until a failed poll is repeated, the `failures`th in a row: twice as many each time, up to 2."""
+        interval_s = self.next_s(age_ns)
+        return min(interval_s * float(2 ** (failures - 1)), max(interval_s, MAX_INTERVAL_S))
+
     def _interval_s(self, age_ns: int) -> float:
         if self._fixed_s is not None:
             return self._fixed_s

@@ -173,7 +173,7 @@ class Sender:
         done_ns = now_ns()
         self._budget.finish()
         stamps = (flight.scheduled_ns, exchange.sent_ns, first_byte_ns, done_ns)
-        self._answer_handler.give_up(flight.index, outcome, stamps, exchange.milestones, exchange.flags)
+        self._answer_handler.give_up(flight.index, outcome, stamps, exchange)
         del exchange, flight.exchange
 
     def start(self) -> None:

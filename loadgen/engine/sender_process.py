@@ -16,15 +16,17 @@ from collector.records import shared_memory
 from collector.records.control_channel import Channel, Closed, Message
 from collector.records.record import Outcome
 from collector.records.shared_counters import SharedCounters
-from loadgen.backends import Backend, JobBackend, backend_for
+from loadgen.backends import Backend, JobBackend, UrlBackend, backend_for
 from loadgen.capture.answer_capture import AnswerCapture
 from loadgen.capture.ring_buffer import RingBuffer
 from loadgen.clock import now_ns
+from loadgen.engine import job_deletes
 from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia, error_of
 from loadgen.engine.budget import Budget
 from loadgen.engine.jobs import Jobs
 from loadgen.engine.record_sender import EXAMPLE_CHARS, RecordSender
 from loadgen.engine.sender import Sender
+from loadgen.engine.url_answers import UrlAnswers
 from loadgen.media.verification import HeaderVerifier
 from loadgen.options import JobOptions
 from loadgen.planning.request_store import RequestStore
@@ -73,6 +75,9 @@ class SenderProcess:
                 self._sender.stop()
             case "abandon":
                 self._sender.abandon(Outcome[message["outcome"]])
+            case "skip_deletes":
+                for jobs in self._jobs:
+                    jobs.deletes.skip()
             case "exit":
                 self._end()
 
@@ -93,7 +98,7 @@ class SenderProcess:
         self._transport = self._make_transport(backend, targets, setup)
         sizes = shared_memory.attach(setup["shapes"], np.int32).data
         expected = ExpectedMedia(setup["task"], setup["n"], lambda index: (sizes[4 * index], sizes[4 * index + 1]))
-        verifier = None if setup["verify"] == "none" else HeaderVerifier(setup["task"])
+        verifier = None if setup["verify"] == "none" else HeaderVerifier(setup["task"], setup["verify_size"])
         self._answer_handler = AnswerHandler(backend, expected, record_sender, capture, verifier)
         self._sender = Sender(
             self._loop,
@@ -124,17 +129,28 @@ class SenderProcess:
             self._timeout_s = options.timeout_s
             seeds = (f"polls {setup['seed']} {setup['number']} {replica}" for replica in range(len(transports)))
             pairs = zip(transports, seeds, strict=True)
-            self._jobs = [Jobs(each, backend, options, request_timeout_s, seed) for each, seed in pairs]
+            self._jobs = [Jobs(each, backend, options, request_timeout_s, seed, self._remark) for each, seed in pairs]
             transports = [*self._jobs]
+        elif setup["response_format"] == "url" and isinstance(backend, UrlBackend):
+            pairs_of_urls = zip(transports, targets, strict=True)
+            transports = [UrlAnswers(each, backend, target.origin, target.prefix) for each, target in pairs_of_urls]
         return transports[0] if len(transports) == 1 else Replicas(transports)
 
     def _on_idle(self) -> None:
         self._idling = self._loop.create_task(self._report_idle())
 
     async def _report_idle(self) -> None:
-        deletes = await asyncio.gather(*(jobs.finish_deletes() for jobs in self._jobs))
-        undeleted = {"undeleted": sum(each["undeleted"] for each in deletes)} if deletes else {}
-        self._channel.send("idle", **undeleted, **self._answer_handler.close(), **self._sender.figures())
+        """Report the end, once no job of this sender is left on the server; `waiting` says what that waits for."""
+        waiting = job_deletes.total([jobs.deletes.waiting for jobs in self._jobs])
+        if any(waiting.values()):
+            self._channel.send("waiting", **waiting, limit_s=max(jobs.deletes.limit_s for jobs in self._jobs))
+        left = job_deletes.total(await asyncio.gather(*(jobs.deletes.finish() for jobs in self._jobs)))
+        if words := sorted(set().union(*(jobs.unknown_words for jobs in self._jobs))):
+            left["unknown_states"] = words
+        self._channel.send("idle", **left, **self._answer_handler.close(), **self._sender.figures())
+
+    def _remark(self, text: str) -> None:
+        self._channel.send("remark", text=self._hide(text))
 
     async def _open(self) -> None:
         self._channel.send("opened", opened=await self._transport.open(self._connections))
@@ -186,7 +202,7 @@ class SenderProcess:
         def report(error: str | None, detail: str, done_ns: int, received: int = 0) -> None:
             figures = {"latency_ns": done_ns - exchange.sent_ns, "received": received}
             hidden = self._hide(detail)[:EXAMPLE_CHARS]
-            self._channel.send("warmed", entry=entry, error=error, detail=hidden, **figures)
+            self._channel.send("warmed", entry=entry, replica=replica, error=error, detail=hidden, **figures)
 
         exchange = self._transport.send(self._store.request(entry, replica), done)
         deadline = self._loop.call_later(_FOREVER_S if self._timeout_s is None else self._timeout_s, overdue)

@@ -72,11 +72,14 @@ class ChildProcesses:
     """Child processes that end with this context; with `sockets`, a private 0700 folder holds their unix sockets.
 
     The collector removes that folder if the parent is killed, so with `sockets` it must be the first child: the folder
-    is made once there is a child to remove it. `hide` removes secrets from the error output of a child.
+    is made once there is a child to remove it. `hide` removes secrets from the error output of a child. `notify` gets
+    the remarks of the children, each text once.
     """
 
     def __init__(self, hide: Callable[[str], str] = lambda text: text, *, sockets: bool = True) -> None:
         self._hide = hide
+        self.notify: Callable[[str], None] = lambda _: None
+        self._remarks: set[str] = set()
         self._sockets = sockets
         self.folder: Path | None = None
         self.children: list[ChildProcess] = []
@@ -133,11 +136,19 @@ class ChildProcesses:
             if child := living.get(descriptor):
                 try:
                     for message in child.channel.receive():
-                        yield child, message
+                        if message["kind"] == "remark":
+                            self._show(message["text"])
+                        else:
+                            yield child, message
                 except Closed:
                     child.alive = False
                     if not child.released:
                         yield child, {"kind": "died"}
+
+    def _show(self, remark: str) -> None:
+        if remark not in self._remarks:
+            self._remarks.add(remark)
+            self.notify(remark)
 
     def wait_for(self, kind: str, children: Sequence[ChildProcess], timeout_s: float) -> dict[ChildProcess, Message]:
         """Wait until each of `children` has sent a message of this kind. Raises ProcessError on death or timeout."""

@@ -38,12 +38,14 @@ class CompletedRun:
     """A completed run: its result (the JSON), and what decides the exit code.
 
     `died` names processes of this tool that died. `save_error` says why the run folder is incomplete, "" if it is not.
+    `wait_interrupted`: the run itself is complete, but Ctrl-C ended the wait for its jobs on the server.
     """
 
     result: Result
     interrupted: bool
     died: tuple[str, ...]
     save_error: str = ""
+    wait_interrupted: bool = False
 
 
 def run(
@@ -76,9 +78,10 @@ def run(
             stack.callback(folders.run_dir.discard_unused)  # after the processes that write to it have ended
         processes = stack.enter_context(ChildProcesses(hide))
         processes.watched.extend(required)
+        processes.notify = notify
         pool = ProcessPool(processes, plan, options, servers, folders)
         _report_scrape_problems(pool, options, notify)
-        warmups = warmup.warm_up(pool, plan, len(servers), notify)
+        warmups = warmup.warm_up(pool, plan, len(servers), notify, options.warmup.concurrency)
         warmup_check.check(warmups, servers, plan.store["path"], options.warmup, notify, hide)
         if shortage := _shortage(plan, options, warmups):
             notify(shortage)
@@ -88,7 +91,7 @@ def run(
         pool.reopen()
         interrupts.arm()
         on_start()
-        run_loop = RunLoop(pool, interrupts, on_snapshot)
+        run_loop = RunLoop(pool, interrupts, on_snapshot, notify)
         if folders.run_dir:
             info = {"started_ns": run_loop.started_ns, "parameters": pool.accounting["parameters"], **metadata}
             folders.run_dir.begin(plan, targets.slo_ms, info)
@@ -99,11 +102,14 @@ def run(
         decoded.write_errors.example = hide(decoded.write_errors.example)
         figures = run_loop.finish(refused)
         server_metrics = metrics_series.of_run(_scrapes(pool), run_loop.started_ns, figures)
-        media = _media(options.traffic, decoded, run_loop)
+        media = _media(options, decoded, run_loop)
         measured = _measured_processes(pool, run_loop)
         result = json.assemble(figures, server_metrics=server_metrics, media=media, processes=measured, **metadata)
         save_errors = run_loop.save_errors + (folders.run_dir.finish(result) if folders.run_dir else [])
-    return CompletedRun(result, run_loop.interrupted, tuple(run_loop.died), ", ".join(dict.fromkeys(save_errors)))
+    save_error = ", ".join(dict.fromkeys(save_errors))
+    return CompletedRun(
+        result, run_loop.interrupted, tuple(run_loop.died), save_error, run_loop.wait_interrupted and not run_loop.died
+    )
 
 
 def _shortage(plan: Plan, options: BenchOptions, warmups: list[warmup.Warmup]) -> str | None:
@@ -173,18 +179,20 @@ def _decode_and_save(
     return decoded
 
 
-def _media(traffic: TrafficOptions, decoded: DecodedMedia, run_loop: RunLoop) -> dict[str, Any]:
+def _media(options: BenchOptions, decoded: DecodedMedia, run_loop: RunLoop) -> dict[str, Any]:
     """What was verified, decoded and saved, and how long that took."""
     verified = [report for report in run_loop.idle.values() if "verified" in report]
     return {
-        "verify": traffic.verify,
+        "response_format": options.target.response_format,
+        "verify": options.traffic.verify,
+        "verify_size": options.traffic.verify_size,
         "verified": sum(report["verified"] for report in verified),
         "verify_s": sum(report["verify_s"] for report in verified),
         "longest_verify_s": max((report["longest_verify_s"] for report in verified), default=0.0),
         "decoded": decoded.decoded,
         "undecoded": decoded.undecoded,
         "develop_s": decoded.took_s,
-        "save_dir": traffic.save_dir,
+        "save_dir": options.traffic.save_dir,
         "saved_files": decoded.saved,
         "lost": asdict(decoded.write_errors),
     }

@@ -20,11 +20,13 @@ POLL_S: Final = 0.5  # longest wait for a message
 GRACE_S: Final = 5.0  # for requests in flight after a stop
 ABANDON_S: Final = 2.0  # for the senders to end the rest
 WRITE_S: Final = 120.0  # for the writer to save the remaining answers
+REMIND_S: Final = 10.0  # between status lines while jobs are unfinished on the server
 SCRAPES_S: Final = 4.5  # longer than the last scrape takes
 SILENT_S: Final = 3.0  # after which a silent collector counts as hung
 CLOSING_S: Final = 60.0  # for the collector to compute the figures
 
 OnSnapshot = Callable[[Snapshot], None]
+Notify = Callable[[str], None]
 
 
 class RunLoop:
@@ -34,12 +36,15 @@ class RunLoop:
     measurements. `save_errors` are errors of writing to the run folder.
     """
 
-    def __init__(self, pool: ProcessPool, interrupts: Interrupts, on_snapshot: OnSnapshot) -> None:
-        self._pool, self._interrupts, self._on_snapshot = pool, interrupts, on_snapshot
+    def __init__(
+        self, pool: ProcessPool, interrupts: Interrupts, on_snapshot: OnSnapshot, notify: Notify = lambda _: None
+    ) -> None:
+        self._pool, self._interrupts, self._on_snapshot, self._notify = pool, interrupts, on_snapshot, notify
         self.died: list[str] = []
         self.save_errors: list[str] = []
         self.idle: dict[str, Message] = {}
-        self.interrupted = False
+        self.interrupted = self.wait_interrupted = False
+        self._waiting: dict[str, Message] = {}  # senders whose jobs are not all over on the server, and how many
         self.started_ns = now_ns() + START_DELAY_NS
         self._drain_ns = pool.drain_ns(self.started_ns)
         self._stopped_ns: int | None = None
@@ -63,10 +68,12 @@ class RunLoop:
         self._record_end_reason()
         self._pool.stop()
         if self._drained_ns is None:  # else --drain was the grace period
-            self._wait_until(self._all_idle, GRACE_S)
-        if not self._all_idle():
+            self._wait_until(self._all_ended, GRACE_S)
+        if not self._all_ended():
             self._pool.abandon(Outcome.CANCELLED if self.interrupted else Outcome.UNFINISHED)
-            self._wait_until(self._all_idle, ABANDON_S, ignore_interrupts=True)
+            self._wait_until(self._all_ended, ABANDON_S, ignore_interrupts=True)
+        if self._waiting:
+            self._wait_for_jobs()
         self._finish_writing(GRACE_S if self._stopped_ns else WRITE_S)
 
     def _record_end_reason(self) -> None:
@@ -150,8 +157,37 @@ class RunLoop:
         while not reached() and time.monotonic() < deadline and (ignore_interrupts or self._interrupts.count < 2):
             self._receive(max(deadline - time.monotonic(), 0.001))
 
+    def _wait_for_jobs(self) -> None:
+        """Wait until no job of the run is left on the server, which the senders limit; one more Ctrl-C ends it."""
+        jobs, began_s = sum(each["jobs"] for each in self._waiting.values()), time.monotonic()
+        interrupts = self._interrupts.count
+        if jobs:
+            self._notify(f"waiting for {jobs} unfinished jobs, whose work a DELETE would not stop; Ctrl-C ends it")
+        reminded_s = began_s
+        end_s = began_s + max(each["limit_s"] for each in self._waiting.values()) + ABANDON_S
+        while not self._all_idle() and time.monotonic() < end_s and self._interrupts.count == interrupts < 2:
+            self._receive(POLL_S)
+            if jobs and time.monotonic() - reminded_s > REMIND_S:
+                reminded_s = time.monotonic()
+                self._notify(f"still waiting for unfinished jobs after {reminded_s - began_s:.0f} s")
+        self.wait_interrupted = self._complete and self._interrupts.count > interrupts
+        if not self._all_idle():
+            self._pool.send("skip_deletes", self._pool.senders)
+            self._wait_until(self._all_idle, ABANDON_S, ignore_interrupts=True)
+        if jobs:
+            left = sum(self.idle.get(name, {}).get("unfinished", 0) for name in self._waiting)
+            ending = f"{left} are still unfinished" if left else "all have ended"
+            self._notify(f"waited {time.monotonic() - began_s:.1f} s for {jobs} unfinished jobs: {ending}")
+
     def _all_idle(self) -> bool:
-        return self._idle([child for child in self._pool.stoppable if child not in self._pool.scrapers])
+        return self._idle(self._without_scrapers())
+
+    def _all_ended(self) -> bool:
+        """Whether nothing is in flight; jobs may be left on the server."""
+        return self._idle([child for child in self._without_scrapers() if child.name not in self._waiting])
+
+    def _without_scrapers(self) -> list[ChildProcess]:
+        return [child for child in self._pool.stoppable if child not in self._pool.scrapers]
 
     def _idle(self, children: Sequence[ChildProcess]) -> bool:
         return all(child.name in self.idle or not child.alive for child in children)
@@ -171,6 +207,8 @@ class RunLoop:
                 self._on_snapshot(message)  # type: ignore[arg-type]
             case "complete":
                 self._complete = True
+            case "waiting":
+                self._waiting[child.name] = message
             case "idle":
                 self.idle[child.name] = message
             case "figures":

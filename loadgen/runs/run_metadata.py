@@ -11,6 +11,7 @@ from loadgen.backends import find_backend
 from loadgen.monitoring import metrics_urls
 from loadgen.options import BenchOptions, TargetOptions
 from loadgen.planning.plan import Plan
+from loadgen.planning.remarks import all_remarks
 from loadgen.runs.targets import Targets
 from loadgen.runs.warmups import Warmup
 from loadgen.server.target import redacted
@@ -36,6 +37,7 @@ def run_metadata(plan: Plan, options: BenchOptions, warmups: list[Warmup], targe
         "environment": {**environment(), "source": plan.source},
         "warmup": _warmup(warmups),
         "slo": targets.about,
+        "remarks": all_remarks(plan, options),
         "backend": options.target.backend,
         "endpoint": _endpoint(options.target),
         "model": options.target.model,
@@ -67,6 +69,7 @@ def environment() -> dict[str, Any]:
 def config(options: BenchOptions) -> dict[str, Any]:
     """The options without secrets; of headers only the names."""
     shown = dataclasses.asdict(options)
+    del shown["remarks"]  # in the result itself
     target = shown["target"]
     del target["api_key"]
     target["base_url"] = redacted(target["base_url"])

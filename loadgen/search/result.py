@@ -45,6 +45,7 @@ class SearchResult(TypedDict):
     tests: list[RateResult]
     slo: Mapping[str, Any] | None
     latency_from: str
+    remarks: list[str]
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
 

@@ -13,6 +13,7 @@ from collector.summary.result import LAYOUT
 from collector.text import quantity
 from loadgen.errors import LoadgenError, UsageError, WarmupError
 from loadgen.options import BenchOptions
+from loadgen.planning.remarks import of_options
 from loadgen.runs.run import Notify
 from loadgen.runs.run_metadata import config, environment
 from loadgen.search.bracket import RateTest
@@ -139,6 +140,8 @@ class Search:
         self._ended = self._search_loop.ended
 
     def _measure(self, rate: float, count: int, run: int) -> Measurement:
+        if self._runner.interrupted:
+            raise KeyboardInterrupt
         folder = self._folder / f"run-{run + 1:03}-rate-{rate:.6g}"
         completed = self._runner.run(rate, folder, run, count)
         if completed.interrupted:
@@ -167,6 +170,7 @@ class Search:
             tests=[rate_result(tested) for tested in search_loop.tested] if search_loop else [],
             slo=self._runner.slo,
             latency_from=self._runner.options.latency_from,
+            remarks=of_options(self._runner.options),
             config=shown_config,
             environment=environment(),
         )

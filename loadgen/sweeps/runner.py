@@ -40,13 +40,15 @@ class Runner:
 
     A run ends once nothing is in flight, and the next one starts with its own warm-ups. SLO targets from warm-ups are
     those of the first run (or `slo` of an earlier one) throughout, so that all runs are compared with the same targets.
-    A run that could not be saved completely raises ProcessError.
+    A run ends only when its jobs have ended on the server, since they would slow down the next one; `interrupted` says
+    that Ctrl-C ended that wait. A run that could not be saved completely raises ProcessError.
     """
 
     options: BenchOptions
     run_at_rate: RunAtRate
     cool_down_s: float = 0.0
     slo: Mapping[str, Any] | None = None
+    interrupted: bool = False
     _has_run: bool = field(default=False)
 
     def run(self, rate: float, folder: Path | None, number: int = 0, count: int | None = None) -> CompletedRun:
@@ -75,9 +77,10 @@ class Runner:
         if self._has_run:
             time.sleep(self.cool_down_s)
         self._has_run = True
-        options = replace(options, slo=self._slo_options())
+        options = replace(options, slo=self._slo_options(), jobs=replace(options.jobs, wait_for_jobs=True))
         plan = build_plan(options.data, options.arrivals, options.target, options.warmup)
         completed = self.run_at_rate(plan, options, folder)
+        self.interrupted = completed.wait_interrupted
         if completed.save_error:
             raise ProcessError(f"{folder}: {completed.save_error}; the saved run is incomplete, so free disk space")
         if self.slo is None:

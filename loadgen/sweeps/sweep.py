@@ -14,6 +14,7 @@ from collector.sweeps.point import Point, point_of
 from collector.text import quantity
 from loadgen.errors import ProcessError, UsageError, WarmupError
 from loadgen.options import BenchOptions
+from loadgen.planning.remarks import of_options
 from loadgen.runs.run import CompletedRun, Notify
 from loadgen.runs.run_metadata import config, environment
 from loadgen.sweeps.capacity_estimate import capacity
@@ -36,6 +37,7 @@ class SweepResult(TypedDict):
     slo: Mapping[str, Any] | None
     latency_from: str
     confidence: float
+    remarks: list[str]
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
 
@@ -102,6 +104,8 @@ def run_all_rates(runner: Runner, folder: SweepDir, requested: Sequence[float], 
             return CompletedSweep(_result(runner, folder, rates, points, host), point.interrupted, point.died)
         points.append(point)
         folder.write(_result(runner, folder, rates, points, host))
+        if runner.interrupted:
+            return CompletedSweep(_result(runner, folder, rates, points, host), interrupted=True)
     return CompletedSweep(_result(runner, folder, rates, points, host))
 
 
@@ -131,6 +135,7 @@ def _result(
         slo=runner.slo,
         latency_from=runner.options.latency_from,
         confidence=runner.options.confidence,
+        remarks=of_options(runner.options),
         config=folder.config,
         environment=host,
     )

@@ -38,7 +38,7 @@ class Answer(NamedTuple):
     `first_byte_ns` is 0 where no byte arrived; `done_ns` is the last byte received, or the instant of the failure.
     `head` is raw, and empty where it is not needed (see answer_headers.py).
     For a job: `sent_ns` is that of its creation, the rest that of its last exchange; `overdue` if that one timed out;
-    `polled` is the parsed result of its polls.
+    `polled` is the parsed result of its polls, `failed_polls` the number of those that failed and were repeated.
     """
 
     sent_ns: int
@@ -53,6 +53,7 @@ class Answer(NamedTuple):
     head: bytes = b""
     milestones: Milestones = NO_JOB
     polled: ParsedAnswer | None = None
+    failed_polls: int = 0
     overdue: bool = False
 
 
@@ -74,6 +75,10 @@ class Exchange(Protocol):
     @property
     def flags(self) -> int:
         """The flags of its answer."""
+
+    @property
+    def failed_polls(self) -> int:
+        """As in `Answer`."""
 
     def abandon(self) -> None:
         """Give up and close the connection in use. The callback is never called after this."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 from hypothesis import strategies as st
 
-from loadgen.backends import videos
+from loadgen.backends import State, videos
 from loadgen.bodies.server_figures import HEADERS, with_headers
 from scripts.fuzzing.odd_values import damaged_bytes, mutated_json
 from scripts.fuzzing.target import Target
@@ -41,7 +41,7 @@ def check(case: tuple[bytes, str | None, str | None]) -> str:
             assert not set(rest) & set("/?# \r\n"), request.path
             assert rest not in ("", ".", ".."), request.path
     else:
-        assert job.state is videos.State.FAILED
+        assert job.state is State.FAILED
     return job.state.value
 
 

@@ -16,6 +16,7 @@ from loadgen.backends import BACKENDS, backend_for, chat_completions
 from loadgen.datasets.sample import Sample
 from loadgen.errors import InputError, UsageError
 from loadgen.options import TASKS
+from loadgen.simulator.engine.mp4 import mp4
 
 PNG_URL = "data:image/png;base64,iVBORw0KGgo="
 MP4_URL = "data:video/mp4;base64,AAAAIGZ0eXA="
@@ -202,8 +203,25 @@ def test_a_memoryview_is_read_like_bytes() -> None:
     assert chat_completions.read(memoryview(bytearray(answer(item(PNG_URL)))), "t2i").error == ErrorKind.NONE
 
 
-def test_a_long_error_message_is_cut_to_200_characters() -> None:
-    assert chat_completions.read(orjson.dumps({"error": {"message": "x" * 5000}}), "t2i").detail == "x" * 200
+def test_a_long_error_message_is_cut_to_1000_characters() -> None:
+    assert chat_completions.read(orjson.dumps({"error": {"message": "x" * 5000}}), "t2i").detail == "x" * 1000
+
+
+def test_all_of_the_outputs_that_were_asked_for_must_come() -> None:
+    two = answer(item(PNG_URL), item(PNG_URL))
+    assert len(chat_completions.read(two, "t2i", 2).media) == 2
+    assert chat_completions.read(two, "t2i", 3).detail.startswith("2 of 3 images in content")
+
+
+def test_an_input_video_is_a_part_with_its_url_or_its_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "clip.mp4"
+    file.write_bytes(mp4(8, 8, 2))
+    sample = Sample("a cat", videos=("https://x/a.mp4", file))
+    first, second, third = orjson.loads(chat_completions.encode(sample, "m", "v2v").body)["messages"][0]["content"]
+    assert first == {"type": "text", "text": "a cat"}
+    assert second == {"type": "video_url", "video_url": {"url": "https://x/a.mp4"}}
+    assert third["video_url"]["url"].startswith("data:video/mp4;base64,")
+    assert orjson.loads(chat_completions.encode(sample, "m", "t2v").body)["messages"][0]["content"] == "a cat"
 
 
 @pytest.mark.parametrize(
@@ -256,5 +274,5 @@ def test_no_json_makes_reading_raise(content: object, error: object, metrics: ob
     body = {"choices": [{"message": {"content": content}}], "error": error, "metrics": metrics}
     for value in (body, content):
         reply = chat_completions.read(orjson.dumps(value), task)
-        assert len(reply.detail) <= 200
+        assert len(reply.detail) <= 1000
         assert all(amount >= 0 for amount in reply.stage_durations.values())

@@ -25,7 +25,10 @@ EVERYTHING = '{"guidance_scale":4.5,"num_inference_steps":7,"seed":null}'
 
 def sample_for(task: str, **extra: Any) -> Sample:
     images = (synthetic_png(8, 4, 0),) if task in IMAGE_INPUT_TASKS else ()
-    return Sample("a cat", width=64, height=32, num_inference_steps=50, seed=3, images=images, extra=extra)
+    videos = ("http://127.0.0.1/a.mp4",) if task == "v2v" else ()
+    return Sample(
+        "a cat", width=64, height=32, num_inference_steps=50, seed=3, images=images, videos=videos, extra=extra
+    )
 
 
 def sent_fields(one: Backend, sample: Sample, task: str) -> dict[str, Any]:
@@ -35,7 +38,7 @@ def sent_fields(one: Backend, sample: Sample, task: str) -> dict[str, Any]:
         return {key: orjson.loads(text) if text[:1].isdigit() and "x" not in text else text
                 for key, text in fields(request).items()}  # fmt: skip
     payload: dict[str, Any] = orjson.loads(request.body)
-    return {**payload, **payload.pop("extra_body", {})}
+    return {**payload, **payload.pop("extra_body", {}), **payload.pop("nvext", {})}
 
 
 # The table
@@ -60,7 +63,7 @@ def test_the_table_names_every_backend_and_its_tasks_in_the_help() -> None:
         ("nonesuch", "t2i", 1, ("--backend nonesuch", "vllm-omni", "openai", "v1/images/edits")),
         ("openai", "t2v", 1, ("--task t2v", "--backend openai", "t2i")),
         ("v1/images/edits", "t2i", 1, ("--task t2i", "i2i, ti2i")),
-        ("vllm-omni", "t2i", 2, ("--n 2", "--backend vllm-omni", "openai, v1/images/edits")),
+        ("dynamo/videos", "t2v", 2, ("--n 2", "--backend dynamo/videos", "vllm-omni, openai, v1/images/edits")),
     ],
 )
 def test_what_does_not_go_together_is_named_with_what_would(
@@ -79,7 +82,8 @@ def test_an_extra_body_wins_over_rows_and_flags_in_every_dialect(one: Backend, t
     target = TargetOptions(backend=one.name, extra_body=orjson.loads(EVERYTHING))
     (sample,) = with_extra_fields([sample_for(task, guidance_scale=1.0, seed=4, negative_prompt="blur")], target)
     sent = sent_fields(one, sample, task)
-    assert (sent["guidance_scale"], sent["num_inference_steps"], sent["negative_prompt"]) == (4.5, 7, "blur")
+    assert (sent["guidance_scale"], sent["negative_prompt"]) == (4.5, "blur")
+    assert sent.get("num_inference_steps") == (None if "lightx2v" in one.name else 7)  # set when that server starts
     assert "seed" not in sent
 
 
@@ -104,7 +108,9 @@ def test_without_flags_the_samples_stay_the_very_same() -> None:
 @pytest.mark.parametrize(("one", "task"), [pair for pair in PAIRS if pair[0].takes_n])
 def test_n_goes_along_where_an_endpoint_takes_it(one: Backend, task: str) -> None:
     (sample,) = with_extra_fields([sample_for(task)], TargetOptions(n=3, extra_body={"seed": 1}))
-    assert sent_fields(one, sample, task)["n"] == 3
+    sent = sent_fields(one, sample, task)
+    key = "n" if "images" in one.path else "num_outputs_per_prompt"
+    assert (sent[key], len({"n", "num_outputs_per_prompt"} & sent.keys())) == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +204,11 @@ def test_an_installed_endpoint_is_loaded_only_when_it_is_named(site: Path) -> No
 def test_an_installed_endpoint_has_jobs_if_it_can_poll_them(site: Path) -> None:
     install(site, "job_endpoint", "from loadgen.backends.videos import *\nname = 'mine'\n")
     assert isinstance(backend_for("mine", "t2v"), JobBackend)
-    assert [one.name for one in BACKENDS.values() if isinstance(one, JobBackend)] == ["v1/videos"]
+    assert [one.name for one in BACKENDS.values() if isinstance(one, JobBackend)] == [
+        "v1/videos",
+        "lightx2v-image",
+        "lightx2v-video",
+    ]
 
 
 def test_an_installed_endpoint_does_not_replace_one_of_ours(site: Path) -> None:
@@ -224,3 +234,29 @@ def test_an_installed_endpoint_that_cannot_serve_is_named_with_what_it_lacks(
     install(site, module, source)
     with pytest.raises(UsageError, match=f"--backend mine: {problem}"):
         backend_for("mine", "t2i")
+
+
+@pytest.mark.parametrize(
+    ("backend", "fields"),
+    [
+        ("vllm-omni", {"bot_task", "return_stage_metrics"}),
+        ("openai", {"bot_task", "return_stage_metrics"}),
+        ("v1/images/edits", {"bot_task", "return_stage_metrics"}),
+        ("v1/videos", {"return_stage_metrics"}),
+        ("v1/videos/sync", {"return_stage_metrics"}),
+        ("somebody's own", set()),
+    ],
+)
+def test_a_flag_becomes_a_field_only_where_servers_read_it(backend: str, fields: set[str]) -> None:
+    target = TargetOptions(backend=backend, bot_task="think", return_stage_metrics=True)
+    (sample,) = with_extra_fields([sample_for("i2i")], target)
+    assert set(sample.extra) == fields
+
+
+def test_the_field_of_a_flag_gives_way_to_the_row_and_the_row_to_an_extra_body() -> None:
+    target = TargetOptions(backend="openai", bot_task="think", extra_body={"return_stage_metrics": None})
+    own, other = with_extra_fields([sample_for("t2i", bot_task="own"), sample_for("t2i")], target)
+    assert (own.extra["bot_task"], other.extra["bot_task"]) == ("own", "think")
+    target = TargetOptions(backend="openai", bot_task="think", extra_body={"bot_task": "mine"})
+    (sample,) = with_extra_fields([sample_for("t2i", bot_task="own")], target)
+    assert sample.extra["bot_task"] == "mine"

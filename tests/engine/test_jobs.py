@@ -13,6 +13,7 @@ from collector.records.record import RETRIED, ErrorKind, Outcome, error_name, jo
 from loadgen.backends import videos
 from loadgen.bodies.request import Request
 from loadgen.clock import now_ns
+from loadgen.engine import job_deletes
 from loadgen.engine.answer_handler import AnswerHandler, ExpectedMedia
 from loadgen.engine.jobs import Jobs
 from loadgen.options import JobOptions, TargetOptions
@@ -48,7 +49,7 @@ CONTENT = Answer(0, 0, 0, 200, VIDEO)
 class Sent:
     """One exchange."""
 
-    milestones, flags = NO_JOB, 0
+    milestones, flags, failed_polls = NO_JOB, 0, 0
 
     def __init__(self, request: Request, done: Callable[[Answer], None], sent_ns: int) -> None:
         self.request, self.done, self.sent_ns, self.abandoned = request, done, sent_ns, False
@@ -114,7 +115,7 @@ def test_a_job_is_created_polled_until_it_is_completed_fetched_and_deleted_and_p
     assert script.asked == ["POST", "GET /v1", "GET /v1", "GET /v1", "GET /v1/content", "DELETE /v1"]
     assert ending(answer) == ("ok", "")
     # sent at 10, accepted at 12; the poll sent at 30 said "not yet"; the answer at 42 said "completed"; content at 52
-    assert answer.milestones == Milestones(accepted_ns=12, pending_ns=30, completed_ns=42, content_ns=52)
+    assert answer.milestones == Milestones(accepted_ns=12, started_ns=22, pending_ns=30, completed_ns=42, content_ns=52)
     assert (answer.sent_ns, answer.first_byte_ns, answer.done_ns, answer.body) == (10, 51, 52, VIDEO)
     reply = AnswerHandler(videos, ExpectedMedia("t2v"), None).judge(answer)  # type: ignore[arg-type]
     assert (reply.peak_memory_mb, dict(reply.stage_durations)) == (9.0, {"dit": 2.0})
@@ -136,7 +137,7 @@ def test_without_download_a_job_ends_when_it_is_completed() -> None:
     script = Script(says("queued", 202), RUNNING, DONE)
     (answer,) = follow(script, to_its_end, download=False)
     assert script.asked == ["POST", "GET /v1", "GET /v1", "DELETE /v1"]
-    assert (ending(answer)[0], answer.done_ns, answer.milestones) == ("ok", 32, Milestones(12, 0, 20, 32, 0))
+    assert (ending(answer)[0], answer.done_ns, answer.milestones) == ("ok", 32, Milestones(12, 22, 20, 32, 0))
 
 
 def test_without_delete_nothing_follows_the_content() -> None:
@@ -158,15 +159,16 @@ def test_without_delete_nothing_follows_the_content() -> None:
         ((says("failed"),), "job_failed", "no error says why", True),
         ((QUEUED, says("failed", error={"message": "oom"})), "job_failed", "oom", True),
         ((QUEUED, says("cancelled")), "job_failed", "the job is cancelled", True),
+        ((QUEUED, says("deleted")), "job_failed", "the job is deleted", True),
         ((QUEUED, says(code=404)), "poll_http_404", "v1", True),
-        ((QUEUED, RUNNING, Answer(0, 0, 0, 500, b"oh")), "poll_http_500", "oh", True),
-        ((QUEUED, RUNNING, breaks(ErrorKind.RESET)), "poll_reset", "broken", True),
+        ((QUEUED, RUNNING, breaks(ErrorKind.PROTOCOL)), "poll_protocol", "broken", True),
+        ((QUEUED, RUNNING, says("completed", 403)), "poll_http_403", "v1", True),
         ((QUEUED, says("queued", 202)), "poll_http_202", "", True),  # good for a creation only
         ((QUEUED, Answer(0, 0, 0, 200, b"")), "poll_invalid_body", "not JSON", True),
         ((QUEUED, RUNNING, says("queued", id="v2")), "poll_invalid_body", "id is 'v2'", True),
         ((QUEUED, DONE, Answer(0, 0, 0, 409, b"wait")), "content_http_409", "wait", True),
         ((QUEUED, DONE, breaks(ErrorKind.DISCONNECTED)), "content_disconnected", "broken", True),
-        ((QUEUED, DONE, Answer(0, 0, 0, 200, b"")), "content_no_media", "no MP4", True),
+        ((QUEUED, DONE, Answer(0, 0, 0, 200, b"")), "content_no_media", "no video", True),
     ],
 )
 def test_a_job_that_goes_wrong_is_a_failure_that_says_where(
@@ -233,8 +235,8 @@ def test_a_job_of_which_one_request_was_sent_again_counts_as_sent_again() -> Non
     [
         ((), False, Milestones()),
         ((QUEUED,), True, Milestones(12, 0, 10)),
-        ((QUEUED, RUNNING), True, Milestones(12, 0, 20)),
-        ((QUEUED, RUNNING, DONE), True, Milestones(12, 0, 20, 32)),
+        ((QUEUED, RUNNING), True, Milestones(12, 22, 20)),
+        ((QUEUED, RUNNING, DONE), True, Milestones(12, 22, 20, 32)),
     ],
 )
 def test_a_job_that_is_given_up_is_never_answered_but_deleted_where_its_id_is_known(
@@ -289,7 +291,7 @@ def test_one_request_of_a_job_that_takes_too_long_makes_the_job_a_time_out(
         assert exchange.sent_ns == came[0].sent_ns == 10  # which a warm-up asks for when it is over
 
     script = Script(*answers)
-    (answer,) = follow(script, to_its_time_out, request_timeout_s=0.05)
+    (answer,) = follow(script, to_its_time_out, request_timeout_s=0.05, poll_retries=0)
     assert script.asked == asked
     assert script.sent[len(answers)].abandoned
     assert bool(answer.milestones.accepted_ns) == bool(answers)
@@ -297,20 +299,30 @@ def test_one_request_of_a_job_that_takes_too_long_makes_the_job_a_time_out(
 
 
 @pytest.mark.parametrize(
-    ("deleted", "undeleted"), [(says(), 0), (says(code=204), 0), (says(code=404), 1), (breaks(ErrorKind.RESET), 1)]
+    ("deleted", "undeleted"),
+    [
+        *((says(code=code), 0) for code in (200, 204, 404, 410)),
+        *((says(code=code), 1) for code in (403, 405, 500)),
+        (breaks(ErrorKind.RESET), 1),
+    ],
 )
 def test_what_could_not_be_deleted_is_counted_once_all_have_their_answer(deleted: Answer, undeleted: int) -> None:
     async def finish(jobs: Jobs, _exchange: object, came: list[Answer]) -> None:
         await until(lambda: bool(came))
-        assert await jobs.finish_deletes() == {"undeleted": undeleted}
+        assert await jobs.deletes.finish() == {"undeleted": undeleted, "deleting": 0, "unfinished": 0}
 
     follow(Script(QUEUED, DONE, CONTENT, deleted), finish)
 
 
-def test_a_server_that_never_answers_a_delete_is_not_waited_for_long() -> None:
+def test_a_server_that_never_answers_a_delete_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_deletes, "DELETE_TIMEOUT_S", 0.1)
+
     async def finish(jobs: Jobs, _exchange: object, came: list[Answer]) -> None:
         await until(lambda: bool(came))
-        assert await asyncio.wait_for(jobs.finish_deletes(), 20) == {"undeleted": 1}
+        began_s = asyncio.get_running_loop().time()
+        left = await asyncio.wait_for(jobs.deletes.finish(), 20)
+        assert left == {"undeleted": 0, "deleting": 1, "unfinished": 0}
+        assert asyncio.get_running_loop().time() - began_s > 0.05
 
     follow(Script(QUEUED, DONE, CONTENT), finish)
 

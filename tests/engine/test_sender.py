@@ -29,15 +29,15 @@ class Desk:
     def take(self, index: int, _scheduled_ns: int, _answer: Answer) -> None:
         self.taken.append(index)
 
-    def give_up(self, index: int, outcome: Outcome, _stamps: object, _milestones: object, flags: int) -> None:
+    def give_up(self, index: int, outcome: Outcome, _stamps: object, progress: "Sent") -> None:
         self.given_up.append((index, outcome))
-        self.flags.append(flags)
+        self.flags.append(progress.flags)
 
 
 class Sent:
     """One request as the transport got it."""
 
-    milestones = NO_JOB
+    milestones, failed_polls = NO_JOB, 0
 
     def __init__(self, index: int, done: Callable[[Answer], None], not_before_ns: int) -> None:
         self.index, self.done, self.not_before_ns, self.sent_ns = index, done, not_before_ns, now_ns()

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from PIL import Image
 
-from loadgen.backends import BACKENDS, Backend, JobBackend, videos
+from loadgen.backends import BACKENDS, Backend, JobBackend, State, videos
 from loadgen.bodies import multipart
 from loadgen.bodies.extra_fields import with_extra_fields
 from loadgen.bodies.request import Request
@@ -48,7 +48,9 @@ def test_what_an_endpoint_sends_is_understood_and_what_comes_back_is_a_success(
     one: Backend, task: str, framing: str
 ) -> None:
     images = (PICTURE,) if task in IMAGE_INPUT_TASKS else ()
-    sample = Sample("a cat", "r1", 64, 32, 3 if task.endswith("v") else None, 4, 5, 6, images=images)
+    videos = ("http://127.0.0.1/a.mp4",) if task == "v2v" else ()
+    frames = 3 if task.endswith("v") else None
+    sample = Sample("a cat", "r1", 64, 32, frames, 4, 5, 6, images=images, videos=videos)
 
     async def scene() -> None:
         async with simulator(base_ms=1, unit_ms=0, framing=framing) as client:
@@ -232,7 +234,7 @@ def test_a_job_is_inside_until_its_client_learns_of_its_end_or_deletes_it() -> N
             assert (await get(client, "/sim/stats"))["in_flight"] == 3
 
             async def completed() -> bool:
-                return videos.read_job((await send(client, videos.poll(ids[0])))[1]).state is videos.State.COMPLETED
+                return videos.read_job((await send(client, videos.poll(ids[0])))[1]).state is State.COMPLETED
 
             assert await eventually(completed)
             await send(client, videos.delete(ids[0]))
@@ -251,9 +253,9 @@ def test_a_job_that_fails_says_so_at_its_end_and_has_no_content() -> None:
         async with simulator(base_ms=0, unit_ms=0, fail_rate=1) as client:
             status, body, _ = await send(client, create())
             job = videos.read_job(body)
-            assert (status, job.state) == (200, videos.State.PENDING)
+            assert (status, job.state) == (200, State.PENDING)
             found = videos.read_job((await send(client, videos.poll(job.id)))[1], job.id)
-            assert (found.state, found.parsed.detail) == (videos.State.FAILED, "injected by --fail-rate")
+            assert (found.state, found.parsed.detail) == (State.FAILED, "injected by --fail-rate")
             assert (await send(client, videos.content(job.id)))[0] == 409
             assert [row["status"] for row in await get(client, "/sim/log")] == [500]
 

@@ -10,7 +10,7 @@ import pytest
 import uvloop
 from PIL import Image
 
-from loadgen.backends import BACKENDS, Backend, JobBackend, videos
+from loadgen.backends import BACKENDS, Backend, JobBackend, State, videos
 from loadgen.bodies.extra_fields import with_extra_fields
 from loadgen.bodies.request import Request
 from loadgen.datasets.sample import Sample
@@ -117,13 +117,13 @@ def test_a_job_of_a_real_server_is_created_polled_fetched_and_deleted(
     url, sample = url_of(urls, route), sample_for("i2v", tmp_path)
     (created,) = exchange(transport, url, "vllm-omni", videos.encode(sample, "sd3", "i2v"))
     job = videos.read_job(created.body)
-    assert (job.state, job.parsed.detail) == (videos.State.PENDING, "")
+    assert (job.state, job.parsed.detail) == (State.PENDING, "")
     assert seen[-1] == understood(BACKENDS["v1/videos/sync"], "i2v", sample)
     steps = (videos.poll, videos.poll, videos.content, videos.delete, videos.poll)
     first, second, content, deleted, gone = exchange(transport, url, "vllm-omni", *(step(job.id) for step in steps))
-    assert videos.read_job(first.body, job.id).state is videos.State.PENDING
+    assert videos.read_job(first.body, job.id).state is State.PENDING
     found = videos.read_job(second.body, job.id)
-    assert (found.state, found.parsed.peak_memory_mb) == (videos.State.COMPLETED, 7.0)
+    assert (found.state, found.parsed.peak_memory_mb) == (State.COMPLETED, 7.0)
     assert (content.body, videos.read_content(content.body).detail) == (VIDEO, "")
     assert (deleted.status, gone.status) == (200, 404)
 

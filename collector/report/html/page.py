@@ -84,6 +84,7 @@ def _body(result: Mapping[str, Any], series: Series, figures_by_name: Mapping[st
         ),
         figures.attainment(result),
         figures.errors(result),
+        figures.media(result),
         figures.server(result),
         section("Configuration and environment", _configuration(result)),
     )

@@ -29,8 +29,9 @@ def page(sweep: Mapping[str, Any]) -> bytes:
     state = "no knee found" if rate is None else f"knee at {quantity.rate(rate)}"
     bands = f"Bands: {quantity.share(sweep['confidence'])} CI of each figure; none where n is too small."
     figures = "".join(section(plot.label[:1].upper() + plot.label[1:], _figure(plot, bands)) for plot in plots)
+    remarks = "".join(note(f"Note: {text}.") for text in sweep.get("remarks", ()))
     parts = (
-        section(state.capitalize(), note(sweep["knee"]["note"]), _table(points, rate)),
+        section(state.capitalize(), note(sweep["knee"]["note"]), remarks, _table(points, rate)),
         figures,
         section("Configuration", f'<div class="facts">{info("config", sweep["config"])}</div>'),
     )

@@ -9,10 +9,12 @@ _SHOWN = (("p50", "p50"), ("p99", "p99"), ("max", "max"))
 
 
 def resolution(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence on the resolution; none where nothing was polled."""
+    """Yield sentences on the resolution and on failed polls; none where nothing was polled."""
     if width := result.get("completion_width"):
         parts = ", ".join(f"{label} {quantity.seconds(width[key])}" for label, key in _SHOWN)
         yield f"Completion of a job is known to within {parts} (polling); response and service use the upper bound."
+    if failed := result.get("failed_polls"):
+        yield f"{failed:,} polls failed and were repeated: the completion of those jobs is known less precisely."
 
 
 def undecided(slo: Mapping[str, Any]) -> Iterator[str]:

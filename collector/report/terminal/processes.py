@@ -28,6 +28,12 @@ def _parts(own: Mapping[str, Any]) -> Iterator[str]:
         yield f"{own['transport']}, {own['timer']}"
     if own.get("undeleted"):
         yield f"{own['undeleted']} jobs could not be deleted on the server"
+    if own.get("deleting"):
+        yield f"the server was still deleting {own['deleting']} jobs at the end"
+    if own.get("unfinished"):
+        yield f"{own['unfinished']} jobs were still unfinished on the server at the end"
+    if own.get("unknown_states"):
+        yield f"unknown states of jobs: {', '.join(own['unknown_states'])}"
     if own.get("cores"):
         yield f"core {', '.join(map(str, own['cores']))}, {own['involuntary_switches']} involuntary context switches"
     if own.get("realtime"):

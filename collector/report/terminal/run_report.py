@@ -8,16 +8,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from collector.report.terminal import completion, media, over_time, processes, server_metrics
+from collector.report.terminal import completion, media, over_time, processes, server_metrics, server_times
 from collector.report.terminal.verdict import verdict_lines
 from collector.statistics.order_statistics import Spread
 from collector.summary.result import ArrivalAudit, Result, RetryAfter
 from collector.text import quantity
 from collector.text.printable import printable
 
-EXAMPLE_LENGTH = 300  # characters of a server's message that are shown
+EXAMPLE_LENGTH = 600  # characters of a server's message that are shown
 SHOWN_CLASSES = 6
-OWN_TIME = "server-reported time"  # X-Inference-Time-S
 TimeName = Literal["response", "service", "wait", "lag"]
 TIMES: tuple[TimeName, ...] = ("response", "service", "wait", "lag")
 ROWS: tuple[tuple[str, Literal["mean", "p50", "p90", "p95", "p99", "p99_9", "max"]], ...] = (
@@ -45,6 +44,7 @@ def layout(result: Result) -> Group:
         _errors,
         _media,
         _tool,
+        _remarks,
     )
     return Group(*(part for section in sections for part in section(result)))
 
@@ -219,18 +219,28 @@ def _tool(result: Result) -> Iterator[RenderableType]:
         yield from (Text(), table)
 
 
+def _remarks(result: Result) -> Iterator[RenderableType]:
+    """Yield what else is to be said, such as flags without effect."""
+    if result.get("remarks"):
+        yield Text()
+    yield from (Text(printable(f"note: {text}"), style="yellow") for text in result.get("remarks", ()))
+
+
 def _server(result: Result) -> Iterator[RenderableType]:
     """Yield the stage times and peak memory that the server reports."""
     table = _grid()
     for stage, p50_s in result["stage_durations_p50"].items():
         mean, p99 = result["stage_durations_mean"][stage], result["stage_durations_p99"][stage]
         times = f"mean {quantity.seconds(mean)}, p50 {quantity.seconds(p50_s)}, p99 {quantity.seconds(p99)}"
-        _row(table, OWN_TIME if stage == "inference" else "stage " + stage, times)
+        _row(table, "stage " + stage, times)
+    for name, text in server_times.lines(result):
+        _row(table, name, text)
     if result["peak_memory_mb_max"] is not None:
         figures = (f"{name} {result[key]:,.0f} MB" for name, key in _MEMORY)
         _row(table, "peak memory", ", ".join(figures))
     if table.row_count:
         yield from (Text(), table)
+    yield from (Text(sentence, style="dim") for sentence in server_times.missing_stages(result))
 
 
 _MEMORY: tuple[tuple[str, Literal["peak_memory_mb_mean", "peak_memory_mb_median", "peak_memory_mb_max"]], ...] = (

@@ -67,3 +67,4 @@ def _notes(found: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield Text(f"{states['INVALID']} INVALID runs were not used: this machine or the tool was late", style="yellow")
     if states["CAPPED"]:
         yield Text("CAPPED runs were not used: raise --max-concurrency to test higher rates", style="yellow")
+    yield from (Text(f"note: {text}", style="yellow") for text in found.get("remarks", ()))

@@ -38,6 +38,7 @@ def _knee(sweep: Mapping[str, Any]) -> Iterator[RenderableType]:
             f"{missing} of {len(sweep['rates'])} rates are not measured yet: run the same command to continue",
             style="yellow",
         )
+    yield from (Text(f"note: {text}", style="yellow") for text in sweep.get("remarks", ()))
     for point in sweep["points"]:
         for reason in point["reasons"]:
             yield Text(f"{quantity.rate(point['rate'])}, {point['state']}: {reason}", style="dim")

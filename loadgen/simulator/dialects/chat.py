@@ -8,6 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
+from loadgen.simulator.engine.engine import Engine
 from loadgen.simulator.engine.generation import (
     Generation,
     RefusalError,
@@ -16,10 +17,17 @@ from loadgen.simulator.engine.generation import (
     json_fields,
     require,
 )
+from loadgen.simulator.engine.profile import Profile
+from loadgen.simulator.engine.synchronous import synchronous
 
-path: Final = "/v1/chat/completions"
+_PATH: Final = "/v1/chat/completions"
 _ROLES: Final = ("system", "user", "assistant")
 _DATA_URL: Final = re.compile(r"data:(image/[\w.+-]+);base64,")
+
+
+def add_routes(router: web.UrlDispatcher, engine: Engine, profile: Profile) -> None:
+    """Add the route of chat completions."""
+    router.add_post(_PATH, synchronous(engine, "chat", receive, profile.completion))
 
 
 async def receive(request: web.Request) -> Generation:
@@ -36,7 +44,8 @@ def parse(body: bytes) -> Generation:
     extra = {} if extra is None else extra
     if not isinstance(extra, dict):
         raise RefusalError("extra_body must be an object")
-    return generation(prompt, extra, "extra_body.")
+    outputs = extra.get("num_outputs_per_prompt")
+    return generation(prompt, extra if outputs is None else {**extra, "n": outputs}, "extra_body.")
 
 
 def _prompt(messages: object) -> str:
@@ -71,6 +80,8 @@ def _part(part: object, place: str) -> str:
         case {"type": "image_url", "image_url": {"url": str(url)}}:
             if problem := _url_problem(url):
                 raise RefusalError(f"{place}.image_url.url {problem}")
+            return ""
+        case {"type": "video_url", "video_url": {"url": str()}}:
             return ""
         case _:
             raise RefusalError(f"{place} must be a text part with its text or an image_url part with its url")

@@ -7,9 +7,12 @@ from typing import Final
 
 from aiohttp import BodyPartReader, web
 
+from loadgen.media import headers
 from loadgen.simulator.engine.generation import RefusalError, image_problem, require
 
-_INTEGERS: Final = frozenset({"n", "width", "height", "num_frames", "num_inference_steps", "seed"})
+_INTEGERS: Final = frozenset(
+    {"n", "width", "height", "num_frames", "num_inference_steps", "seed", "seconds", "num_outputs_per_prompt"}
+)
 _NUMBERS: Final = frozenset({"fps", "guidance_scale", "true_cfg_scale"})
 
 
@@ -42,6 +45,12 @@ class Form:
             require(upload.field in names, f"{upload.field} is not a file field of this API")
             if problem := image_problem(upload.data, upload.mime):
                 raise RefusalError(f"{upload.field} {upload.name} {problem}")
+
+    def require_video(self, name: str) -> None:
+        """Raise RefusalError unless the only upload is a video in a field of this name."""
+        require([upload.field for upload in self.uploads] == [name], f"{name} must be the only file of the form")
+        found = headers.describe(self.uploads[0].data)
+        require(found is not None and found.kind == "video", f"{name} {self.uploads[0].name} is not a video")
 
 
 def _value(key: str, text: str) -> object:

@@ -4,6 +4,7 @@ Media are encoded before the service time starts; the returned builder then only
 """
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,6 +13,7 @@ from typing import Final
 import orjson
 
 from loadgen.simulator.engine.generation import Generation
+from loadgen.simulator.engine.jpeg import jpeg
 from loadgen.simulator.engine.mp4 import mp4
 from loadgen.simulator.engine.options import SimulatorOptions
 from loadgen.simulator.engine.png import png
@@ -19,8 +21,6 @@ from loadgen.simulator.engine.png import png
 _BASE_MEMORY_MB: Final = 6000.0  # weights
 _BYTES_PER_PIXEL: Final = 24  # activations, per frame
 _DENOISE_SHARE: Final = 0.9  # of the service time; the rest goes to decode
-_RETRY_AFTER_S: Final = 1
-_BUSY: Final = frozenset({429, 503})  # statuses that carry Retry-After (RFC 9110, 10.2.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class Timings:
         return {"queue": self.queue_s, "denoise": denoise_s, "decode": self.total_s - self.queue_s - denoise_s}
 
 
+def stages(timings: Timings, options: SimulatorOptions) -> dict[str, float]:
+    """Return the stage durations that the server gives: a real one measures them only with its profiler."""
+    return timings.stages() if options.profiler or options.server == "any" else {}
+
+
 PayloadBuilder = Callable[[Timings], Payload]
 
 
@@ -58,7 +63,7 @@ def peak_memory_mb(generation: Generation) -> float:
 
 def completion(generation: Generation, options: SimulatorOptions) -> PayloadBuilder:
     """Prepare the answer to a chat completion."""
-    urls = media_urls(generation, options)
+    urls = media_urls(generation, options) * generation.n
 
     def build(timings: Timings) -> Payload:
         items: list[dict[str, object]] = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
@@ -78,16 +83,16 @@ def media_urls(generation: Generation, options: SimulatorOptions) -> tuple[orjso
     from an image or a video task: its answer holds both the image and a video of one frame.
     """
     if options.media == "video" or (options.media == "auto" and generation.frames > 1):
-        return (_text("data:video/mp4;base64,", video(generation, options)),)
-    image = _text("data:image/png;base64,", _image(generation, options))
+        return (text("data:video/mp4;base64,", video(generation, options)),)
+    still = text("data:image/png;base64,", image(generation, options))
     if options.media == "image":
-        return (image,)
-    return (image, _text("data:video/mp4;base64,", _video(generation.width, generation.height, 1, 0)))
+        return (still,)
+    return (still, text("data:video/mp4;base64,", _video(generation.width, generation.height, 1, 0)))
 
 
 def images(generation: Generation, options: SimulatorOptions) -> PayloadBuilder:
     """Prepare the answer to a generation or an edit of images."""
-    data = [{"b64_json": _text("", _image(generation, options))}] * generation.n
+    data = [{"b64_json": text("", image(generation, options))}] * generation.n
 
     def build(timings: Timings) -> Payload:
         usage = {"peak_memory_mb": peak_memory_mb(generation)}
@@ -105,7 +110,7 @@ def bare_video(generation: Generation, options: SimulatorOptions) -> PayloadBuil
     def build(timings: Timings) -> Payload:
         headers = {
             "X-Inference-Time-S": f"{timings.service_s:.6f}",
-            "X-Stage-Durations": orjson.dumps(timings.stages()).decode(),
+            "X-Stage-Durations": orjson.dumps(stages(timings, options)).decode(),
             "X-Peak-Memory-MB": f"{peak_memory_mb(generation):.3f}",
         }
         return Payload(data, content_type="video/mp4", headers=headers)
@@ -116,8 +121,7 @@ def bare_video(generation: Generation, options: SimulatorOptions) -> PayloadBuil
 def refusal(message: str, status: int) -> Payload:
     """Return an error in the format of the OpenAI API."""
     kind = "invalid_request_error" if status < 500 else "internal_error"
-    headers = {"Retry-After": str(_RETRY_AFTER_S)} if status in _BUSY else {}
-    return Payload(orjson.dumps({"error": {"message": message, "type": kind, "code": status}}), status, headers=headers)
+    return Payload(orjson.dumps({"error": {"message": message, "type": kind, "code": status}}), status)
 
 
 def video(generation: Generation, options: SimulatorOptions) -> bytes:
@@ -128,14 +132,33 @@ def video(generation: Generation, options: SimulatorOptions) -> bytes:
 _video: Final = lru_cache(maxsize=16)(mp4)
 
 
-def _image(generation: Generation, options: SimulatorOptions) -> bytes:
+def image(generation: Generation, options: SimulatorOptions, kind: str = "png") -> bytes:
+    """Return the image of a generation; `kind` is png or jpeg."""
     size = max(options.media_bytes, int(options.bytes_per_pixel * generation.width * generation.height))
-    return _png(generation.width, generation.height, size)
+    return (_jpeg if kind in ("jpeg", "jpg") else _png)(generation.width, generation.height, size)
 
 
+def image_name(generation: Generation, kind: str) -> str:
+    """Return a name of an image from which it can be made again."""
+    return f"{generation.width}x{generation.height}.{kind}"
+
+
+def named_image(name: str, options: SimulatorOptions) -> tuple[bytes, str] | None:
+    """Return an image and its mime type by what `image_name` returned, or None."""
+    match = _IMAGE_NAME.fullmatch(name)
+    if match is None:
+        return None
+    kind = match[3]
+    generation = Generation("", int(match[1]), int(match[2]), 1, 1)
+    return image(generation, options, kind), f"image/{kind.replace('jpg', 'jpeg')}"
+
+
+_IMAGE_NAME: Final = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})\.(png|jpeg|jpg)")
 _png: Final = lru_cache(maxsize=16)(png)
+_jpeg: Final = lru_cache(maxsize=16)(jpeg)
 
 
 @lru_cache(maxsize=16)  # keyed by bytes, which cache their hash
-def _text(before: str, data: bytes) -> orjson.Fragment:
+def text(before: str, data: bytes) -> orjson.Fragment:
+    """Return `data` in base64, preceded by `before`, as a JSON string."""
     return orjson.Fragment(b'"%s%s"' % (before.encode(), base64.b64encode(data)))

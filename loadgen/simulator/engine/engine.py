@@ -4,18 +4,22 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Final
 
 from aiohttp import web
 
-from loadgen.simulator.engine import answer, framing
+from loadgen.simulator.engine import framing
 from loadgen.simulator.engine.answer import Payload, Timings
 from loadgen.simulator.engine.faults import Faults
 from loadgen.simulator.engine.generation import Generation, RefusalError
 from loadgen.simulator.engine.options import SimulatorOptions
+from loadgen.simulator.engine.profile import Profile
 from loadgen.simulator.engine.queue import ReplicaQueue, ServiceTimes
 from loadgen.simulator.engine.request_log import LogEntry, RequestLog
 
 Receive = Callable[[web.Request], Awaitable[Generation]]
+_RETRY_AFTER_S: Final = "1"
+_BUSY: Final = frozenset({429, 503})  # statuses that carry Retry-After (RFC 9110, 10.2.3)
 Work = Callable[[LogEntry, web.Request], Awaitable[Payload | None]]
 
 
@@ -25,12 +29,14 @@ class Engine:
     A generation keeps its replica for exactly its service time, even if its client disconnects.
     """
 
-    def __init__(self, options: SimulatorOptions) -> None:
+    def __init__(self, options: SimulatorOptions, profile: Profile) -> None:
         self.options = options
+        self.profile = profile
         self.request_log = RequestLog()
         self.faults = Faults(options)
         self._queue = ReplicaQueue(options.replicas)
         self._service = ServiceTimes(options)
+        self._admitted: list[LogEntry] = []  # of jobs that can be aborted
 
     async def handle(self, request: web.Request, work: Work) -> web.StreamResponse:
         """Log a request, let `work` produce its payload, and send it; None is a request that goes unanswered."""
@@ -38,7 +44,7 @@ class Engine:
         try:
             payload = await work(entry, request)
         except RefusalError as refused:
-            payload = answer.refusal(str(refused), refused.status)
+            payload = self.refusal(str(refused), refused.status)
         except (asyncio.CancelledError, ConnectionError):
             entry.status = 499
             raise
@@ -57,9 +63,16 @@ class Engine:
         with_timestamps = replace(payload, headers={**payload.headers, **entry.headers()})
         return await framing.send(request, with_timestamps, self.options.framing)
 
-    async def read(self, entry: LogEntry, request: web.Request, receive: Receive) -> Generation:
-        """Parse a request and log its prompt and size; raises RefusalError."""
-        generation = await receive(request)
+    def refusal(self, message: str, status: int) -> Payload:
+        """Return an error in the server's own format; a busy server says when to come again."""
+        refused = self.profile.error(message, status)
+        return replace(refused, headers={"Retry-After": _RETRY_AFTER_S}) if status in _BUSY else refused
+
+    async def read(self, entry: LogEntry, request: web.Request, receive: Receive, route: str = "") -> Generation:
+        """Parse a request and log its prompt and the size that the server makes of it; raises RefusalError."""
+        asked = await receive(request)
+        self.profile.check(route, asked.fields, self.options)
+        generation = self.profile.made(asked)
         entry.prompt, entry.width, entry.height = generation.prompt, generation.width, generation.height
         entry.steps, entry.frames = generation.steps, generation.frames
         return generation
@@ -68,6 +81,15 @@ class Engine:
         """Queue a generation and set the start and finish times of its log entry."""
         service_ns = self._service.draw_ns(generation.units)
         entry.started_ns, entry.finished_ns = self._queue.admit(time.monotonic_ns(), service_ns)
+        if self.profile.aborts:
+            self._admitted.append(entry)
+
+    def abort(self, entry: LogEntry) -> None:
+        """Take a job out of the queue, so that those behind it run earlier."""
+        now_ns = time.monotonic_ns()
+        self._admitted = [each for each in self._admitted if each is not entry and each.finished_ns > now_ns]
+        if entry.finished_ns > now_ns:
+            self._queue.replan(now_ns, self._admitted)
 
     def occupancy(self) -> tuple[int, int]:
         """Return how many generations run now and how many wait."""

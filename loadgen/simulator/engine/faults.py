@@ -36,10 +36,14 @@ class Faults:
             (Fault.GARBAGE, options.garbage_rate),
             *http_shares(options.http_errors),
         )
+        self._fail_prompt = options.fail_prompt
         self.drawn: Counter[str] = Counter()  # by name, or status
 
-    def draw(self) -> Fault | int:
+    def draw(self, prompt: str = "") -> Fault | int:
         """Return the fault of the next request, or the HTTP status that `--http-errors` gives it."""
+        if self._fail_prompt and self._fail_prompt in prompt:
+            self.drawn[Fault.FAIL.value] += 1
+            return Fault.FAIL
         draw = self._random.random()
         for fault, share in self._shares:
             if draw < share:

@@ -1,14 +1,16 @@
 """A generation: a validated request, whatever its dialect, and the validation rules that dialects share."""
 
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
 from loadgen.media import headers
 
+_SIZE: Final = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 _SIDE: Final = 1024  # pixels, where the request names no size
 _MAX_SIDE: Final = 16_384
 _MAX_FRAMES: Final = 10_000
@@ -26,7 +28,7 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """`n` images or one video to generate; frames, steps and n default to 1."""
+    """`n` images or one video to generate; frames, steps and n default to 1. `fields` are those of the request."""
 
     prompt: str
     width: int
@@ -34,6 +36,7 @@ class Generation:
     frames: int
     steps: int
     n: int = 1
+    fields: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def units(self) -> int | float:
@@ -59,6 +62,7 @@ def generation(prompt: object, fields: Mapping[str, object], place: str = "") ->
         frames=_count(fields, "num_frames", 1, _MAX_FRAMES, place),
         steps=_count(fields, "num_inference_steps", 1, _MAX_STEPS, place),
         n=_count(fields, "n", 1, _MAX_IMAGES, place),
+        fields=fields,
     )
 
 
@@ -77,6 +81,16 @@ def json_fields(body: bytes) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise RefusalError("the body must be a JSON object")
     return fields
+
+
+def sides(size: object) -> dict[str, int]:
+    """Return the width and height of a `size` such as 1024x1024, nothing of None; raises RefusalError."""
+    if size is None:
+        return {}
+    match = _SIZE.fullmatch(size) if isinstance(size, str) else None
+    if match is None:
+        raise RefusalError("size must be WIDTHxHEIGHT, such as 1024x1024")
+    return {"width": int(match[1]), "height": int(match[2])}
 
 
 def image_problem(data: bytes, mime: str) -> str | None:

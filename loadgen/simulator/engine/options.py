@@ -11,7 +11,9 @@ from loadgen.errors import UsageError
 SERVICES: Final = ("constant", "exponential", "lognormal")
 MEDIA: Final = ("auto", "image", "video")
 FRAMINGS: Final = ("length", "chunked", "close")
-_CHOICES: Final = {"service": SERVICES, "media": MEDIA, "framing": FRAMINGS}
+SERVERS: Final = ("any", "vllm-omni-0.30", "sglang-0.5.23", "dynamo", "lightx2v")
+KINDS: Final = ("image", "edit", "video")
+_CHOICES: Final = {"service": SERVICES, "media": MEDIA, "framing": FRAMINGS, "server": SERVERS, "kind": KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,16 @@ class SimulatorOptions:
     tls: bool = False
     tls_cert: str = ""
     tls_key: str = ""
+    server: str = "any"
+    kind: str = "image"
+    profiler: bool = False
+    fail_prompt: str = ""
+    abort_ms: float = 0.0
 
     def __post_init__(self) -> None:
         _require("--port", self.port, 0 <= self.port <= 65_535, "0 to 65535 (0 for a free port)")
         _require("--replicas", self.replicas, 1 <= self.replicas <= 100_000, "1 to 100000")
-        for flag, amount in (("base-ms", self.base_ms), ("unit-ms", self.unit_ms)):
+        for flag, amount in (("base-ms", self.base_ms), ("unit-ms", self.unit_ms), ("abort-ms", self.abort_ms)):
             _require(f"--{flag}", amount, 0 <= amount < math.inf, "a finite number of milliseconds, 0 or more")
         _require("--service", self.service, self.service in SERVICES, f"one of {', '.join(SERVICES)}")
         _require("--service-sigma", self.service_sigma, 0 <= self.service_sigma <= 5, "0 to 5")
@@ -64,6 +71,8 @@ class SimulatorOptions:
         _require("--model", repr(self.model), bool(self.model), "a non-empty name")
         _require("--bytes-per-pixel", self.bytes_per_pixel, 0 <= self.bytes_per_pixel <= 8, "0 to 8")
         _require("--framing", self.framing, self.framing in FRAMINGS, f"one of {', '.join(FRAMINGS)}")
+        _require("--server", self.server, self.server in SERVERS, f"one of {', '.join(SERVERS)}")
+        _require("--kind", self.kind, self.kind in KINDS, f"one of {', '.join(KINDS)}")
         _require("--tls-key", self.tls_key, not self.tls_key or bool(self.tls_cert), "given with --tls-cert")
 
     @property
@@ -108,7 +117,12 @@ _HELP: Final = {
     "reset_rate": "share of requests whose connection is reset",
     "cut_rate": "share of requests answered by half a body before the connection closes",
     "garbage_rate": "share of requests answered by bytes that are not HTTP",
-    "model": "model name in /v1/models",
+    "model": "model name in /v1/models; with --server, default is a name of that server's own",
+    "server": "the server whose answers, errors and refusals are given; any takes what every --backend sends",
+    "kind": "what the --server is for: text to image, image edits, or videos",
+    "profiler": "give stage times with --server vllm-omni-0.30, as with its --enable-diffusion-pipeline-profiler",
+    "fail_prompt": "requests whose prompt has this text fail like those of --fail-rate",
+    "abort_ms": "time in ms that the DELETE of a running job takes",
     "bytes_per_pixel": "image size in bytes per pixel, if larger than --media-bytes; photographs take about 1.5",
     "framing": "message framing of answers: Content-Length, chunked, or until the connection closes",
     "http_errors": "share of requests answered by each status, such as 503:0.1,429:0.05",

@@ -3,9 +3,11 @@
 import heapq
 import random
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 from loadgen.simulator.engine.options import SimulatorOptions
+from loadgen.simulator.engine.request_log import LogEntry
 
 _LONGEST_NS: Final = 10**16  # 115 days, so that times stay within 64 bits
 
@@ -26,6 +28,18 @@ class ReplicaQueue:
         self._starts_ns.append(start_ns)
         heapq.heappush(self._finishes_ns, start_ns + service_ns)
         return start_ns, start_ns + service_ns
+
+    def replan(self, now_ns: int, entries: Iterable[LogEntry]) -> None:
+        """Forget all generations but `entries`: those that run go on, the others start in order as soon as they can."""
+        running: list[LogEntry] = []
+        waiting: list[LogEntry] = []
+        for entry in entries:
+            (running if entry.started_ns <= now_ns else waiting).append(entry)
+        self._finishes_ns = sorted(entry.finished_ns for entry in running)  # a sorted list is a heap
+        self._free_ns = [now_ns] * (len(self._free_ns) - len(running)) + self._finishes_ns
+        self._starts_ns.clear()
+        for entry in waiting:
+            entry.started_ns, entry.finished_ns = self.admit(now_ns, entry.finished_ns - entry.started_ns)
 
     def occupancy(self, now_ns: int) -> tuple[int, int]:
         """Return how many generations run and how many wait."""

@@ -1,0 +1,1 @@
+"""Tries the command against real servers, or against the simulated server in their roles."""
