@@ -51,7 +51,7 @@ TRACE = ("--task", "t2i", "--dataset", "trace", "--dataset-path")
         (("--poll-interval", "2"), ("--poll-interval", "--backend openai", "v1/videos")),
         (("--no-download",), ("--no-download", "--backend openai")),
         (("--no-delete",), ("--no-delete", "--backend openai")),
-        (("--video-timeout", "9"), ("--video-timeout", "--backend openai")),
+        (("--video-timeout", "9"), ("--video-job-timeout", "--backend openai")),
         (("--backend", "v1/videos", "--task", "t2v", "--poll-interval", "0"), ("--poll-interval", "0")),
         (
             ("--backend", "v1/videos", "--task", "t2v", "--no-download", "--save-dir", "x"),
