@@ -17,6 +17,7 @@ from scripts.serving.servers import SERVERS, simulated_servers, started_servers
 from scripts.serving.stand_in import fill
 
 HEAD = ("server", "version", "section", "command", "expected", "outcome", "ok")
+PAGE = Path(__file__).parents[2] / "docs" / "servers.md"
 VERSIONS = {server.name: server.version for server in SERVERS}
 
 
@@ -29,7 +30,10 @@ def main() -> int:
         pairs = [(row, server) for row in rows for server in row.servers if server in urls]
         with ThreadPoolExecutor(arguments.jobs) as pool:
             done = list(pool.map(lambda pair: attempt(pair[0], pair[1], urls[pair[1]], Path(cache)), pairs))
-    print(table(done, simulated=arguments.simulate))
+    text = table(done, simulated=arguments.simulate)
+    print(text)
+    if arguments.write:
+        write(text)
     return int(not done or any(one.faults for one in done))
 
 
@@ -41,6 +45,13 @@ def table(attempts: list[Attempt], *, simulated: bool) -> str:
     return f"{day}, against {against}: {good} of {len(attempts)} rows as expected\n\n" + markdown(
         HEAD, [_cells(one) for one in attempts]
     )
+
+
+def write(text: str) -> None:
+    """Put the table between its marks in docs/servers.md."""
+    before, begin, rest = PAGE.read_text().partition("<!-- scripts/servers: begin -->\n")
+    _, end, after = rest.partition("<!-- scripts/servers: end -->")
+    PAGE.write_text(f"{before}{begin}\n{text}\n\n{end}{after}")
 
 
 def _cells(one: Attempt) -> tuple[str, ...]:
@@ -63,7 +74,7 @@ def _servers(arguments: argparse.Namespace) -> AbstractContextManager[Mapping[st
     if arguments.url:
         return nullcontext(dict(arguments.url))
     if not arguments.peers:
-        raise SystemExit("scripts/servers: give --simulate, --url NAME=URL, or --peers DIR (or $PEERS)")
+        raise SystemExit("scripts/servers: give --simulate, --url NAME=URL, or --peers DIR")
     return started_servers(Path(arguments.peers))
 
 
@@ -77,9 +88,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=URL",
         help=f"a server that is up; names: {', '.join(VERSIONS)}",
     )
-    parser.add_argument("--peers", default=os.environ.get("PEERS"), help="folder of start.sh (default: $PEERS)")
+    parser.add_argument(
+        "--peers", default=os.environ.get("PEERS_HOME"), help="folder of start.sh (default: $PEERS_HOME)"
+    )
     parser.add_argument("--only", default="", help="only rows whose section has this text, such as defaults or 2")
     parser.add_argument("--jobs", type=int, default=1, help="commands at a time (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help="also put the table into docs/servers.md")
     return parser
 
 

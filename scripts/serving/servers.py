@@ -97,6 +97,8 @@ def _role(server: Server) -> SimulatorOptions:
 def started_servers(folder: Path, environment: Mapping[str, str] = os.environ) -> Iterator[dict[str, str]]:
     """Start each by `folder`/start.sh, two at a time; end them by the process ids that it leaves."""
     home = Path(environment.get("PEERS_HOME") or "~/.cache/loadgen-peers").expanduser()
+    if not os.access(folder / "start.sh", os.X_OK):
+        raise SystemExit(f"--peers {folder}: has no start.sh that can be run")
     try:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda server: _start(server, folder), SERVERS))

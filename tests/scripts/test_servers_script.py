@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from loadgen.datasets.vbench import images, prompts
-from loadgen.options import TargetOptions
 from scripts.serving.__main__ import table
 from scripts.serving.attempt import Attempt, attempt, faults
 from scripts.serving.rows import FAILED, ROWS, Row
@@ -16,9 +16,17 @@ from scripts.serving.stand_in import fill
 
 NAMES = [server.name for server in SERVERS]
 GOOD = "outcomes       5 ok\n"
-CHOOSES = TargetOptions().backend == "auto"
 NO_FLAGS = [(row, name) for row in ROWS if row.section == "defaults" and not row.flags for name in row.servers]
-SECTIONS = {row.section: (row, row.servers[-1]) for row in ROWS if not row.real_only and row.section != "defaults"}
+SECTIONS = {
+    row.section: (row, row.servers[-1]) for row in reversed(ROWS) if not row.real_only and row.section != "defaults"
+}
+PENDING = {"1 missing path", "2 size", "2 url answers", "2 figures", "3 failed jobs", "3 outputs"}
+
+
+def _case(pair: tuple[Row, str]) -> Any:
+    """A row as a parameter; one that waits for another part of the tool may fail."""
+    pending = pytest.mark.xfail(reason="not built yet", strict=False) if pair[0].section in PENDING else ()
+    return pytest.param(*pair, marks=pending)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +75,7 @@ def test_the_table_tells_the_date_the_count_and_what_is_wrong() -> None:
 
 def test_the_stand_ins_lie_where_vbench_is_looked_for(cache: Path) -> None:
     assert len(prompts(cache / "diffusion-loadgen/vbench/subject_consistency.txt", None)) == 6
-    assert images(cache / "diffusion-loadgen/vbench-i2v", 2)[1].prompt == "a stand-in caption for 1.png"
+    assert images(cache / "diffusion-loadgen/vbench-i2v", 2, "i2v")[1].prompt == "a stand-in caption for 1.png"
 
 
 @pytest.mark.parametrize(
@@ -82,8 +90,7 @@ def test_a_command_is_run_against_its_server_and_shown_without_its_address(
     assert made.command == f"bench --base-url URL --dataset random {flags} --num-prompts 5"
 
 
-@pytest.mark.skipif(not CHOOSES, reason="the backend is not chosen by the server yet")
-@pytest.mark.parametrize(("row", "server"), [*NO_FLAGS, *SECTIONS.values()])
+@pytest.mark.parametrize(("row", "server"), [*NO_FLAGS, *map(_case, SECTIONS.values())])
 def test_a_row_is_as_expected_on_the_simulated_server(urls: dict[str, str], cache: Path, row: Row, server: str) -> None:
     made = attempt(row, server, urls[server], cache)
     assert made.faults == (), made.outcome

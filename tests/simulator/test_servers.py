@@ -379,3 +379,14 @@ def test_the_delete_of_a_running_job_takes_as_long_as_told_and_of_an_ended_one_n
         assert asyncio.get_running_loop().time() - started >= 0.3
 
     during_a_job(V, work, base_ms=60_000, abort_ms=300)
+
+
+@pytest.mark.parametrize(
+    ("server", "path", "body"),
+    [("dynamo", VIDEOS, {"model": "wan", "prompt": "a"}), ("lightx2v", "/v1/tasks/video/", {"prompt": "a"})],
+)
+def test_the_servers_with_formats_of_their_own_speak_no_other(server: str, path: str, body: dict[str, str]) -> None:
+    made, chat, image = ask(
+        server, "video", post(path, body), post(CHAT, {"messages": []}), post(GENERATIONS, BASE64), model="wan"
+    )
+    assert (made[0], chat[0], image[0]) == (200, 404, 404)
