@@ -8,8 +8,8 @@ Sending load:
   report (seconds and MB, None for figures that are undefined). `run_dir=folder` saves the run.
 - `sweep(options, rates)` runs at one rate (requests/s) after another and returns a `CompletedSweep`; its `result` has
   a point for each rate and the knee.
-- `search(options, min_attainment, budget_s)` searches the highest rate (requests/s) at which this share of the requests
-  meets its target, within `budget_s` seconds, and returns its `bracket` in a `SearchResult`.
+- `search(options, min_attainment, time_limit_s)` searches the highest rate (requests/s) at which this share of the
+  requests meets its target, within `time_limit_s` seconds, and returns its `bracket` in a `SearchResult`.
 - `simulated(options)` is a context manager that yields the base URL of a simulated server.
 
 Saved runs:

@@ -37,7 +37,7 @@ class Shape:
     num_frames: int | None = None
     num_inference_steps: int | None = 50
     seed: int | None = None
-    fps: int | None = None
+    fps: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,9 @@ class TargetOptions:
     endpoint: str | None = None  # a path that replaces the backend's own
     discovery: str = ""  # how backend, model and task were found, for the report
     n: int = 1
+    bot_task: str | None = None  # a field of V's image endpoints; a row's own one wins
+    return_stage_metrics: bool = False
+    auto_edits: bool = True  # whether `auto` sends image edits to images/edits, not to chat
     response_format: str | None = None  # "b64_json" or "url"; None is the backend's choice
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -134,6 +137,7 @@ class WarmupOptions:
     num_frames: int | None = None
     spanning: bool = False
     concurrency: int = 1
+    force: bool = False  # send the load even if every warm-up failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,7 @@ class BenchOptions:
     traffic: TrafficOptions = TrafficOptions()
     jobs: JobOptions = JobOptions()
     confidence: float = 0.95
+    remarks: tuple[str, ...] = ()  # what is to be said of these options, before the load and in the result
 
     @property
     def latency_from(self) -> str:

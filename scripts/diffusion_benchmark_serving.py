@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Takes the command lines of the vLLM-Omni benchmark script of this name: change its path, keep the rest.
+"""Takes the command lines of the vLLM-Omni benchmark script of this name, and of SGLang's bench_serving.
+
+Change the path of the script and keep the rest; docs/drop-in.md has the differences.
 
 It is `loadgen bench` with one other default: latency counts from the moment of sending, as that script measured it.
 """

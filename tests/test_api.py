@@ -82,10 +82,10 @@ def test_two_sweeps_are_compared_rate_by_rate(swept: tuple[Path, api.CompletedSw
 
 def test_a_search_says_what_it_found_within_its_budget(options: api.BenchOptions, tmp_path: Path) -> None:
     found = api.search(options, 0.9, 15, start_rate=20, search_dir=tmp_path / "runs")
-    assert found["took_s"] <= found["budget_s"] == 15
-    assert found["ended"] == "budget"
-    assert found["looks"][0]["rate"] == 20
-    assert found["looks"][0]["met"] <= found["looks"][0]["requests"]
+    assert found["duration_s"] <= found["time_limit_s"] == 15
+    assert found["ended"] == "time_limit"
+    assert found["tests"][0]["rate"] == 20
+    assert found["tests"][0]["met"] <= found["tests"][0]["requests"]
     assert (tmp_path / "runs" / "run-001-rate-20" / "summary.json").exists()
 
 
@@ -106,7 +106,7 @@ def with_arrivals(**changed: Any) -> Change:
         (with_arrivals(rate=5.0), lambda options: api.sweep(options, RATES), "leave rate"),
         (with_arrivals(process="trace"), lambda options: api.sweep(options, RATES), "do not use process trace"),
         (with_arrivals(duration_s=5.0), lambda options: api.search(options, 0.9, 60), "duration_s"),
-        (SAME, lambda options: api.search(options, 0.9, 5), "budget"),
+        (SAME, lambda options: api.search(options, 0.9, 5), "time-limit"),
         (SAME, lambda options: api.search(options, 1.0, 60), "min-attainment"),
         (SAME, lambda options: api.search(options, 0.9, 60, start_rate=0), "start-rate"),
     ],

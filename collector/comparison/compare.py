@@ -21,12 +21,15 @@ MAX_CONFIDENCE: Final = 0.995  # a higher one would take more resamples
 
 
 class Side(TypedDict):
-    """One of the two runs; `requests` is the number planned."""
+    """One of the two runs; `requests` is the number planned, `failed` that of the sent ones that failed."""
 
     path: str
     verdict: Verdict
     partial: bool
     requests: int
+    sent: int
+    failed: int
+    request_errors: dict[str, int]
 
 
 class Comparison(TypedDict):
@@ -150,5 +153,20 @@ def _pair(a: SavedRun, b: SavedRun, *, same_plan: bool) -> PairedBootstrap:
 
 
 def _side(source: Source, result: Mapping[str, Any]) -> Side:
-    partial = bool(result.get("partial"))
-    return Side(path=str(source.path), verdict=result["verdict"], partial=partial, requests=source.planned)
+    failed = result["failed_requests"]
+    return Side(
+        path=str(source.path),
+        verdict=result["verdict"],
+        partial=bool(result.get("partial")),
+        requests=source.planned,
+        sent=result["completed_requests"] + failed,
+        failed=failed,
+        request_errors=_request_errors(result),
+    )
+
+
+def _request_errors(result: Mapping[str, Any]) -> dict[str, int]:
+    """The failed requests by kind; empty where a result file has no usable ones."""
+    errors = result.get("request_errors")
+    known = errors.items() if isinstance(errors, Mapping) else ()
+    return {str(name): count for name, count in known if isinstance(count, int)}

@@ -101,10 +101,10 @@ class Collector:
     def _send_snapshot(self, live: LiveFigures) -> None:
         shared_counters = self.accounting.shared_counters
         sent = shared_counters.sent()
-        self._channel.send(
-            "snapshot",
-            **live.snapshot(time.monotonic_ns(), sent, shared_counters.finished(), shared_counters.send_times),
-        )
+        snapshot = live.snapshot(time.monotonic_ns(), sent, shared_counters.finished(), shared_counters.send_times)
+        if storm := snapshot["storm"]:
+            storm["example"] = self.accounting.notes.error_examples.get(storm["error"])
+        self._channel.send("snapshot", **snapshot)
         if self._folder:
             self._folder.save_send_times(shared_counters.send_times, sent)
 

@@ -1,12 +1,14 @@
 """Live figures of a run: counters and one histogram, so that memory use is constant however long the run is."""
 
 import math
+from collections import Counter
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.records.record import Outcome
+from collector.process.error_storm import StormDetector
+from collector.records.record import Outcome, failures
 from collector.statistics.order_statistics import rank, seconds
 from collector.summary.result import Snapshot
 from collector.summary.times import ENDLESS
@@ -39,6 +41,8 @@ class LiveFigures:
         self._ended = np.zeros(planned, dtype=np.bool_)
         self._first = 0  # all requests before this one have ended
         self._longest_ns = 0  # longest service of a success
+        self._errors: Counter[str] = Counter()  # failed requests by error name
+        self._storm = StormDetector()
         self._all_sent_s: float | None = None  # when all requests were first seen to be sent
 
     def add(self, records: NDArray[np.void]) -> None:
@@ -51,6 +55,8 @@ class LiveFigures:
         self._ended[records["index"][records["index"] < self._planned]] = True
         self._longest_ns = max(self._longest_ns, int((successes["done_ns"] - successes["sent_ns"]).max(initial=0)))
         self._ok += len(successes)
+        if len(successes) < len(records):
+            self._errors += failures(records)
         self._endless += int(np.isin(records["outcome"], ENDLESS).sum())
 
     def snapshot(self, now_ns: int, sent: int, finished: int, send_time_ns: NDArray[np.int64] = NONE) -> Snapshot:
@@ -74,6 +80,7 @@ class LiveFigures:
             unanswered=len(unanswered),
             unanswered_s=None if oldest is None else (now_ns - int(send_time_ns[oldest])) / 1e9,
             unanswered_index=oldest,
+            storm=self._storm.update(elapsed_s, self._done, self._errors),
         )
 
     def _unanswered(self, now_ns: int, send_time_ns: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """The record: the fixed-size timing row of one request, with its outcome and error kind."""
 
+from collections import Counter
 from enum import IntEnum, unique
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ RECORD: Final = np.dtype(
         ("status", "<u2"),  # HTTP status, 0 where there was none
         ("outcome", "u1"),  # Outcome
         ("error", "u1"),  # ErrorKind, NONE unless outcome is ERROR
-        ("flags", "<u2"),  # RETRIED, ...
+        ("flags", "<u2"),  # RETRIED, ..., and the media format (FORMAT_SHIFT)
         ("peak_memory_mb", "<f4"),  # as the server reports it, nan if it does not
         ("scheduled_ns", "<i8"),
         ("sent_ns", "<i8"),
@@ -37,6 +38,11 @@ RECORD: Final = np.dtype(
 
 JOB_TIMES: Final = ("accepted_ns", "started_ns", "pending_ns", "completed_ns", "content_ns")
 RETRIED: Final = 1  # flag: sent again because the server had just closed the kept-alive connection
+FORMAT_SHIFT: Final = 8  # the upper byte of `flags` is the format of the first medium, an index of FORMATS
+FORMATS: Final = (
+    *("", "image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/avif", "image/heic", "image/heif"),
+    *("image/jxl", "video/mp4", "video/quicktime", "video/3gpp", "video/webm", "video/x-matroska", "video/x-msvideo"),
+)
 
 
 class Outcome(IntEnum):
@@ -93,6 +99,16 @@ def error_name(kind: int, status: int, step: str = "") -> str:
 def job_step(accepted_ns: int, completed_ns: int) -> str:
     """The last request of a job: `poll_` or `content_`; "" for its creation, and for requests that are no jobs."""
     return "content_" if completed_ns else "poll_" if accepted_ns else ""
+
+
+def failures(records: "np.ndarray[Any, np.dtype[np.void]]") -> Counter[str]:
+    """Count the failed requests (dtype RECORD) by the name of their error, or of their outcome if that is not ERROR."""
+    failed = records[records["outcome"] != Outcome.OK]
+    answered = failed["outcome"] == Outcome.ERROR
+    counts = Counter(error_names(failed[answered]))
+    for outcome in failed["outcome"][~answered].tolist():
+        counts[Outcome(outcome).name.lower() if outcome <= max(Outcome) else f"outcome_{outcome}"] += 1
+    return counts
 
 
 def error_names(records: "np.ndarray[Any, np.dtype[np.void]]") -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import orjson
@@ -13,16 +13,18 @@ from collector.summary.result import LAYOUT, Figures, Result, ServerMetrics
 _CONTROLS: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
 KEYS: Final = (
     "layout",
-    *("duration", "completed_requests", "failed_requests", "throughput_qps"),
-    *("latency_mean", "latency_median", "latency_p50", "latency_p95", "latency_p99"),
+    *("duration", "completed_requests", "failed_requests", "request_errors", "throughput_qps"),
+    *("completed_outputs", "output_throughput_ops", "num_outputs_per_prompt"),
+    *("latency_mean", "latency_median", "latency_p50", "latency_p90", "latency_p95", "latency_p99"),
     *("peak_memory_mb_max", "peak_memory_mb_mean", "peak_memory_mb_median"),
-    *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99"),
-    *("slo_attainment_rate", "slo_met_success", "slo_scale", "backend", "model", "dataset", "task"),
+    *("stage_durations_mean", "stage_durations_p50", "stage_durations_p99", "server_inference", "server_queue"),
+    *("slo_attainment_rate", "slo_met_success", "slo_scale"),
+    *("backend", "endpoint", "model", "dataset", "task", "bot_task"),
     *("offered", "lag", "wait", "service", "response", "completion_width", "latency_from"),
-    *("confidence", "outcomes", "errors", "retry_after", "retried", "max_in_flight"),
+    *("confidence", "outcomes", "errors", "retry_after", "retried", "failed_polls", "max_in_flight"),
     *("by_url", "media", "server_metrics"),
     *("slo", "stationarity", "arrival_audit", "over_time", "warmup", "config", "environment", "processes"),
-    *("end", "partial", "verdict"),
+    *("end", "partial", "remarks", "verdict"),
 )
 
 
@@ -39,6 +41,10 @@ def assemble(
     model: str,
     dataset: str,
     task: str,
+    remarks: Sequence[str] = (),
+    endpoint: str = "",
+    bot_task: object = None,
+    num_outputs_per_prompt: int = 1,
     server_metrics: ServerMetrics | None = None,
 ) -> Result:
     """Merge figures and run metadata into JSON-native values; `slo` (unit_ms, ...) is added to the SLO figures.
@@ -49,16 +55,20 @@ def assemble(
         "layout": LAYOUT,
         **figures,
         "backend": backend,
+        "endpoint": endpoint,
         "model": model,
         "dataset": dataset,
         "task": task,
+        "bot_task": bot_task,
+        "num_outputs_per_prompt": num_outputs_per_prompt,
         "slo": {**figures["slo"], **slo},
         "warmup": warmup,
         "config": config,
         "environment": environment,
         "processes": processes,
         "server_metrics": server_metrics,
-        "media": media,
+        "media": {**media, **figures["media"]},
+        "remarks": remarks,
     }
     return cast("Result", {key: native(values[key]) for key in KEYS})
 

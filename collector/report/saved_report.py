@@ -84,9 +84,13 @@ def again(saved: SavedRun, info: RunInfo, slo: Mapping[str, object] | None = Non
         media=(saved.summary or {}).get("media", {}),
         processes=(saved.summary or {}).get("processes", {}),
         backend=str(run.get("backend", "")),
+        endpoint=str(run.get("endpoint", "")),
         model=str(run.get("model", "")),
         dataset=str(run.get("dataset", "")),
         task=str(run.get("task", "")),
+        remarks=run.get("remarks", ()),
+        bot_task=run.get("bot_task"),
+        num_outputs_per_prompt=run.get("num_outputs_per_prompt", 1),
     )
 
 

@@ -56,6 +56,7 @@ def columns(saved: SavedRun, info: RunInfo) -> Columns:
         "response_s": per_request(times.response_ns, ended),
         "completion_width_s": per_request(times.width_ns),
         **_outcomes(records, times, info),
+        **_media(records, info),
         "slo_s": info.slo_ms / 1e3,
         "met": _met(times, info),
         **({"url": urls[np.arange(info.planned) % len(urls)]} if len(urls) > 1 else {}),
@@ -71,6 +72,17 @@ def _outcomes(records: NDArray[Any], times: Times, info: RunInfo) -> dict[str, N
     status = np.zeros(info.planned, np.int64)
     status[records["index"]] = records["status"]
     return {"outcome": outcome, "error": error, "status": status}
+
+
+def _media(records: NDArray[Any], info: RunInfo) -> dict[str, NDArray[Any]]:
+    """What the answers contained: 0, or nan, if unknown."""
+    names = {name: f"media_{name}" for name in ("width", "height", "frames")} | {"outputs": "outputs"}
+    found: dict[str, NDArray[Any]] = {own: np.zeros(info.planned, np.int64) for own in names.values()}
+    for name, own in names.items():
+        found[own][records["index"]] = records[name]
+    inference_s = np.full(info.planned, math.nan)
+    inference_s[records["index"]] = records["inference_s"]
+    return {**found, "server_inference_s": inference_s}
 
 
 def _met(times: Times, info: RunInfo) -> NDArray[Any]:

@@ -44,6 +44,7 @@ _PARAMETERS: Final = {
     "burstiness": _NUMBER,
     "rate_series": list,
     "urls": list,
+    "output_format": str,
 }
 _END: Final = {
     "sent_count": int,

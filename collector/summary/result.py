@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypedDict
 
 from collector.statistics.order_statistics import Spread
 from collector.statistics.stationarity import Stationarity
+from collector.summary.answer_figures import ServerTime
 
 Rate = float | Literal["inf"]
 
@@ -99,21 +100,29 @@ class Verdict(TypedDict):
 
 
 class Headline(TypedDict):
-    """The headline figures, in seconds, requests and requests/s."""
+    """The headline figures, in seconds, requests and requests/s.
+
+    `request_errors` counts the failed requests by error name or outcome, the most frequent first; the sum is
+    `failed_requests`. Outputs are the images and videos of the successful answers.
+    """
 
     duration: float
     completed_requests: int
     failed_requests: int
+    request_errors: dict[str, int]
     throughput_qps: float | None
+    completed_outputs: int
+    output_throughput_ops: float | None
     latency_mean: float | None
     latency_median: float | None
     latency_p50: float | None
+    latency_p90: float | None
     latency_p95: float | None
     latency_p99: float | None
 
 
 class ServerFigures(TypedDict):
-    """Figures from the server's answers: memory in MB, and seconds per stage."""
+    """Figures from the server's answers: memory in MB, seconds per stage, and its own times (null: never told)."""
 
     peak_memory_mb_max: float | None
     peak_memory_mb_mean: float | None
@@ -121,6 +130,8 @@ class ServerFigures(TypedDict):
     stage_durations_mean: dict[str, float | None]
     stage_durations_p50: dict[str, float | None]
     stage_durations_p99: dict[str, float | None]
+    server_inference: ServerTime | None
+    server_queue: ServerTime | None  # of jobs, late by up to a poll interval
 
 
 class SloFigures(TypedDict):
@@ -238,6 +249,7 @@ class Figures(Headline, ServerFigures, SloFigures):
     errors: dict[str, ErrorCount]
     confidence: float  # of every interval
     retry_after: RetryAfter | None
+    media: Mapping[str, Any]  # `remarks`: list[MediaRemark]; in a result also what was verified and saved
     retried: int  # sent again because the server had just closed the kept-alive connection
     failed_polls: int  # polls of jobs that failed and were repeated
     max_in_flight: int
@@ -256,15 +268,27 @@ class Result(Figures):
     layout: int
 
     backend: str
+    endpoint: str  # URL path of the requests
     model: str
     dataset: str
     task: str
+    bot_task: str | None  # of --extra-body
+    num_outputs_per_prompt: int
     warmup: Mapping[str, object]
     config: Mapping[str, object]
     environment: Mapping[str, object]
     processes: Mapping[str, Mapping[str, Any]]  # own resource usage, by process name
     server_metrics: ServerMetrics | None
-    media: Mapping[str, Any]  # what was verified and saved, and the seconds that took
+    remarks: list[str]  # flags without effect, and the like
+
+
+class ErrorStorm(TypedDict):
+    """Most of the latest requests failed: `failed` of `ended`; the most frequent error, and one message of it."""
+
+    failed: int
+    ended: int
+    error: str
+    example: str | None
 
 
 class Snapshot(TypedDict):
@@ -284,3 +308,4 @@ class Snapshot(TypedDict):
     unanswered: int  # in flight for an unusually long time: see LiveFigures
     unanswered_s: float | None  # how long the oldest of them has been in flight
     unanswered_index: int | None  # its plan index
+    storm: ErrorStorm | None

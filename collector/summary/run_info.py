@@ -43,6 +43,7 @@ class RunInfo:
     rate_series: tuple[tuple[float, float], ...] = ()  # points (s, 1/s) of a piecewise linear rate
     urls: tuple[str, ...] = ()  # base URLs, used in turn
     busiest_sender: float | None = None  # share of a core, without busy-waiting; None if unknown
+    output_format: str = ""  # as requested by --extra-body, such as "webp"
     shapes: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 4), np.int32))
     stalls: Stalls = field(default_factory=lambda: np.empty(0, STALL))  # scheduling stalls of the machine
 

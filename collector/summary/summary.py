@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.records.record import RETRIED, Outcome, error_names
+from collector.records.record import RETRIED, Outcome, error_names, failures
 from collector.statistics import order_statistics, stationarity
 from collector.statistics.order_statistics import Spread
-from collector.summary import arrival_audit, attainment, by_url, over_time, slo, verdict
+from collector.summary import arrival_audit, attainment, by_url, over_time, server_times, slo, verdict
 from collector.summary import times as clock
+from collector.summary.media_remarks import media_remarks
 from collector.summary.result import ErrorCount, Figures, Headline, Offered, ServerFigures, SloFigures
 from collector.summary.run_info import RunInfo, RunNotes
 from collector.summary.times import Times
@@ -33,7 +34,7 @@ def summarise(records: NDArray[np.void], info: RunInfo, notes: RunNotes) -> Figu
     duration_s = _duration_s(kept, info)
     latency = response if info.latency_from == "scheduled" else service
     return {
-        **_headline(times, duration_s, latency),
+        **_headline(kept, times, duration_s, latency),
         **_server(kept, notes),
         **_slo(times, info),
         "offered": _offered(times, info),
@@ -45,6 +46,7 @@ def summarise(records: NDArray[np.void], info: RunInfo, notes: RunNotes) -> Figu
         "latency_from": info.latency_from,
         "outcomes": by_url.outcomes(times),
         "errors": _errors(kept, notes),
+        "media": {"remarks": media_remarks(kept, info)},
         "confidence": info.confidence,
         "retry_after": notes.retry_after.figures(),
         "retried": int(np.count_nonzero(kept["flags"] & RETRIED)),
@@ -69,19 +71,32 @@ def summarise(records: NDArray[np.void], info: RunInfo, notes: RunNotes) -> Figu
     }
 
 
-def _headline(times: Times, duration_s: float, latency: Spread) -> Headline:
+def _headline(kept: NDArray[np.void], times: Times, duration_s: float, latency: Spread) -> Headline:
     completed = int(times.ok.sum())
+    outputs = int(kept["outputs"][kept["outcome"] == Outcome.OK].sum(dtype=np.int64))
     return Headline(
         duration=duration_s,
         completed_requests=completed,
         failed_requests=len(times.index) - completed,
+        request_errors=_request_errors(kept, times),
         throughput_qps=completed / duration_s if duration_s > 0 else None,
+        completed_outputs=outputs,
+        output_throughput_ops=outputs / duration_s if duration_s > 0 else None,
         latency_mean=latency["mean"],
         latency_median=latency["p50"],
         latency_p50=latency["p50"],
+        latency_p90=latency["p90"],
         latency_p95=latency["p95"],
         latency_p99=latency["p99"],
     )
+
+
+def _request_errors(kept: NDArray[np.void], times: Times) -> dict[str, int]:
+    """Count every failed request, the most frequent error first; lost ones have no record."""
+    counts = failures(kept)
+    if lost := int(np.sum(times.outcome == Outcome.LOST)) - counts["lost"]:
+        counts["lost"] += lost
+    return {name: count for name, count in counts.most_common() if count}
 
 
 def _server(kept: NDArray[np.void], notes: RunNotes) -> ServerFigures:
@@ -95,6 +110,8 @@ def _server(kept: NDArray[np.void], notes: RunNotes) -> ServerFigures:
         stage_durations_mean=_per_stage(stages, order_statistics.mean),
         stage_durations_p50=_per_stage(stages, lambda values: order_statistics.percentile(values, 0.5)),
         stage_durations_p99=_per_stage(stages, lambda values: order_statistics.percentile(values, 0.99)),
+        server_inference=server_times.inference(kept),
+        server_queue=server_times.queue(kept),
     )
 
 

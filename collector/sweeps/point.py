@@ -30,7 +30,9 @@ class Point(TypedDict):
     state: str
     reasons: list[str]
     requests: int
+    sent: int
     failed: int
+    request_errors: dict[str, int]
     achieved_rate: float | None
     max_in_flight: int
     throughput: Estimate
@@ -52,7 +54,9 @@ def point_of(saved: SavedRun, rate: float) -> Point:
         state=result["verdict"]["state"],
         reasons=[reason["text"] for reason in result["verdict"]["reasons"]],
         requests=result["offered"]["planned"],
+        sent=result["offered"]["sent"],
         failed=result["failed_requests"],
+        request_errors=result["request_errors"],
         achieved_rate=result["offered"]["achieved_rate"],
         max_in_flight=result["max_in_flight"],
         throughput=Estimate(value=result["throughput_qps"], ci=_throughput(times, saved.info.confidence)),

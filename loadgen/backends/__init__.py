@@ -21,7 +21,7 @@ from loadgen.bodies.request import Request
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
 
-__all__ = ["BACKENDS", "Backend", "Job", "JobBackend", "ParsedAnswer", "Request", "State", "backend_for"]
+__all__ = ["BACKENDS", "Backend", "Job", "JobBackend", "ParsedAnswer", "Request", "State", "UrlBackend", "backend_for"]
 
 
 class Backend(Protocol):
@@ -85,6 +85,17 @@ class JobBackend(Protocol):
         """Return the request that deletes a job."""
 
 
+@runtime_checkable
+class UrlBackend(Protocol):
+    """The further interface of a backend whose answers may hold URLs of media (`--response-format url`)."""
+
+    def urls(self, body: bytes | bytearray | memoryview) -> tuple[str, ...]:
+        """Return the URLs of the media that a 200 body does not hold itself; never raises."""
+
+    def with_media(self, body: bytes | bytearray | memoryview, media: Sequence[bytes]) -> bytes:
+        """Return that body with the fetched media, in the order of `urls`, in it."""
+
+
 BACKENDS: Final[Mapping[str, Backend]] = MappingProxyType(
     {
         found.name: found
@@ -108,6 +119,15 @@ def backend_for(name: str, task: str, n: int = 1) -> Backend:
         able = ", ".join(each.name for each in BACKENDS.values() if each.takes_n)
         raise UsageError(f"--n {n}: --backend {name} makes one output a request; drop --n, or choose one of {able}")
     return backend
+
+
+def check_response_format(name: str, response_format: str | None) -> None:
+    """Raise UsageError if a backend cannot ask for this `--response-format`."""
+    if response_format is not None and not isinstance(find_backend(name), UrlBackend):
+        able = ", ".join(each.name for each in BACKENDS.values() if isinstance(each, UrlBackend))
+        raise UsageError(
+            f"--response-format {response_format}: --backend {name} has no such field; drop it, or choose one of {able}"
+        )
 
 
 def find_backend(name: str) -> Backend:

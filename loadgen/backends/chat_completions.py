@@ -30,7 +30,12 @@ requested_size = media_size.from_sides
 
 _HEADER_CHARS: Final = 200  # of a data URL: its media type and parameters end before this
 _PREFIXES: Final = {task: "data:video/" if task in VIDEO_TASKS else "data:image/" for task in TASKS}
-_FIGURES: Final = frozenset({"stage_durations", "peak_memory_mb", "metrics"})
+# Types that a file of the requested kind may be declared as; its content then decides.
+_OTHER_PREFIXES: Final = {
+    task: (*("data:image/gif", "data:image/webp") * (task in VIDEO_TASKS), "data:application/octet-stream")
+    for task in TASKS
+}
+_FIGURES: Final = frozenset({"stage_durations", "peak_memory_mb", "metrics", "inference_time_s"})
 _MARK: Final = ";base64,"
 
 
@@ -77,21 +82,23 @@ def read(body: Body, task: str, n: int = 1) -> ParsedAnswer:
         content = answer["choices"][0]["message"]["content"]
     except (KeyError, IndexError, TypeError):
         return ParsedAnswer(ErrorKind.INVALID_BODY, "no choices[0].message.content")
-    return _read_content(content, answer, _PREFIXES[task], body, n)
+    return _read_content(content, answer, task, body, n)
 
 
 def media(body: bytes) -> Iterator[bytes]:
     """Decode the images and videos of a body that `read` took for a success."""
     for url in _urls(orjson.loads(body)["choices"][0]["message"]["content"]):
-        if place := _base64_start(url, "data:image/") or _base64_start(url, "data:video/"):
+        if place := _base64_start(url, "data:"):
             yield base64.b64decode(url[place:])
 
 
-def _read_content(content: object, answer: dict[str, object], prefix: str, body: Body, n: int) -> ParsedAnswer:
+def _read_content(content: object, answer: dict[str, object], task: str, body: Body, n: int) -> ParsedAnswer:
     if not isinstance(content, list) or not content:
         return _content_error(content)
+    prefix = _PREFIXES[task]
     starts = ((url, _base64_start(url, prefix)) for url in _urls(content))
     found = tuple(Base64Text(url[start:], body) for url, start in starts if start)
+    found = found or _of_other_types(content, task, body)
     if len(found) < n:
         held = ", ".join(url[:32] for url in list(_urls(content))[:3]) or "no URL"
         count = f"{len(found)} of {n} {prefix[5:-1]}s" if found else f"no {prefix[5:-1]}"
@@ -102,6 +109,12 @@ def _read_content(content: object, answer: dict[str, object], prefix: str, body:
     if not (first.keys() | answer.keys()) & _FIGURES:
         return ParsedAnswer(media=found)
     return success((first, answer.get("metrics"), answer), found)
+
+
+def _of_other_types(content: list[object], task: str, body: Body) -> tuple[Base64Text, ...]:
+    """Media whose declared type does not say whether they are an image or a video."""
+    starts = ((url, _base64_start(url, prefix)) for url in _urls(content) for prefix in _OTHER_PREFIXES[task])
+    return tuple(Base64Text(url[start:], body) for url, start in starts if start)
 
 
 def _content_error(content: object) -> ParsedAnswer:

@@ -20,6 +20,8 @@ headers: Final[tuple[str, ...]] = ()
 requested_size = image_generations.requested_size
 read = image_generations.read
 media = image_generations.media
+urls = image_generations.urls
+with_media = image_generations.with_media
 
 
 def encode(sample: Sample, model: str, task: str) -> Request:

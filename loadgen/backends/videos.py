@@ -31,6 +31,8 @@ takes_n: Final = True
 headers: Final[tuple[str, ...]] = ()
 requested_size = media_size.from_sides
 
+_HEAD_BYTES: Final = 1024  # enough to tell the kind of a file
+
 
 def encode(sample: Sample, model: str, task: str) -> Request:
     """Encode the form that creates a job, with the input image or video if `task` takes one.
@@ -88,12 +90,12 @@ def _job_path(job_id: str) -> str:
 
 
 def read_content(body: bytes | bytearray | memoryview) -> ParsedAnswer:
-    """Parse the 200 answer to a content request: a success is an MP4 file; never raises."""
-    found = describe(body[:12])
-    if found is not None and found.kind == "video":
+    """Parse the 200 answer to a content request: a success is a video, or an animated image; never raises."""
+    found = describe(body[:_HEAD_BYTES])
+    if found is not None and found.serves_as("video"):
         return ParsedAnswer(media=(body,))
     return ParsedAnswer(
-        ErrorKind.NO_MEDIA, short(f"no MP4, but {bytes(body[:40])!r}" if len(body) else "no MP4: empty body")
+        ErrorKind.NO_MEDIA, short(f"no video, but {bytes(body[:40])!r}" if len(body) else "no video: empty body")
     )
 
 

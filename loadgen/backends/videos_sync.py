@@ -1,4 +1,4 @@
-"""The backend `v1/videos/sync`: POST /v1/videos/sync, the form of `v1/videos`, answered with the MP4 itself."""
+"""The backend `v1/videos/sync`: POST /v1/videos/sync, the form of `v1/videos`, answered with the video itself."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -24,7 +24,7 @@ def encode(sample: Sample, model: str, task: str) -> Request:
 
 
 def read(body: bytes | bytearray | memoryview, task: str, n: int = 1) -> ParsedAnswer:
-    """Parse a 200 body: a success is an MP4 file."""
+    """Parse a 200 body: a success is a video."""
     return videos.read_content(body)
 
 

@@ -5,13 +5,22 @@ from typing import Final
 
 Body = bytes | bytearray | memoryview
 _ESCAPES: Final = ((b"\\n", b""), (b"\\r", b""), (b"\\/", b"/"))  # JSON escapes that may occur in base64
+_SCHEME: Final = "data:"
+_SCHEME_CHARS: Final = len(_SCHEME)
+_HEAD_CHARS: Final = 200  # of a data URL: its media type and parameters end before this
 _LINE: Final = 80  # the first line break comes within this many characters (RFC 2045, 6.8)
+
+
+def decode(text: str) -> bytes:
+    """Decode a whole base64 text, or a data URL."""
+    return binascii.a2b_base64(text.partition(",")[2] if text[:_SCHEME_CHARS].lower() == _SCHEME else text)
 
 
 class Base64Text:
     """The bytes of a base64 text, in slices; a slice raises ValueError (binascii.Error) if it is not base64.
 
-    `text` is the parsed JSON string: the whole text, or its start and its offsets in `body` (`base64_elision.py`).
+    `text` is the parsed JSON string: the whole text, or its start and its offsets in `body` (`base64_elision.py`). It
+    may be a data URL, whose head is skipped.
     """
 
     __slots__ = ("_clean_until", "_end", "_raw", "_start")
@@ -26,6 +35,18 @@ class Base64Text:
         if elided and start.isdecimal() and end.isdecimal() and isinstance(whole, bytes | bytearray):
             self._raw, self._start, self._end = whole, int(start), min(int(end), len(body))
             self._clean_until = self._start
+        if text[:_SCHEME_CHARS].lower() == _SCHEME:
+            self._skip_head()
+
+    def _skip_head(self) -> None:
+        comma = self._find(",", self._start + _HEAD_CHARS)
+        self._start = comma + 1 if comma >= 0 else self._end
+        self._clean_until = self._end if isinstance(self._raw, str) else self._start
+
+    def _find(self, character: str, end: int) -> int:
+        if isinstance(self._raw, str):
+            return self._raw.find(character, self._start, end)
+        return self._raw.find(character.encode(), self._start, end)
 
     def __len__(self) -> int:
         if self._clean_until < self._end:

@@ -39,10 +39,10 @@ def dumps(value: object, sample: Sample) -> bytes:
         raise UsageError(f"{label(sample)}: JSON cannot hold a value of it ({fault}); change that value") from fault
 
 
-def size_text(sample: Sample) -> str:
-    """Return WxH in pixels; 1024x1024 unless both are known."""
+def size_text(sample: Sample) -> str | None:
+    """Return WxH in pixels; None, which leaves it to the server, unless both are known."""
     if sample.width is None or sample.height is None:
-        return "1024x1024"
+        return None
     return f"{sample.width}x{sample.height}"
 
 

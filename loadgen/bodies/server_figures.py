@@ -1,4 +1,7 @@
-"""Figures that a server reports about its own work: stage durations and peak memory, in bodies or headers."""
+"""Figures that a server reports about its own work: stage and inference times, peak memory; in bodies or headers.
+
+A value that makes no sense is taken for unknown: it costs that figure, not the answer.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,23 +18,28 @@ HEADERS: Final = ("x-inference-time-s", "x-stage-durations", "x-peak-memory-mb")
 
 
 def success(sources: Sequence[object], media: tuple[Readable, ...] = ()) -> ParsedAnswer:
-    """Return a success with the figures of the first source that has them; sources that are not objects are skipped."""
+    """Return a success with each figure of the first source that has it; sources that are not objects are skipped."""
     objects = [source for source in sources if isinstance(source, dict)]
-    return ParsedAnswer(stage_durations=_stage_durations(objects), peak_memory_mb=_peak_memory_mb(objects), media=media)
+    return ParsedAnswer(
+        stage_durations=_stage_durations(objects),
+        peak_memory_mb=_positive(objects, "peak_memory_mb"),
+        inference_s=_positive(objects, "inference_time_s"),
+        media=media,
+    )
 
 
 def with_headers(parsed: ParsedAnswer, headers: Mapping[str, str]) -> ParsedAnswer:
-    """Add the figures in the headers of a success; header names are lower case.
-
-    X-Inference-Time-S becomes the stage `inference`, in seconds.
-    """
+    """Add the figures in the headers of a success; header names are lower case."""
     values = {key: found for key in HEADERS if (found := _value(headers.get(key))) is not None}
-    inference_s = amount(values.get("x-inference-time-s"))
-    own = {} if inference_s is None else {"inference": inference_s}
     stages = _stage_durations([{"stage_durations": values.get("x-stage-durations")}])
-    memory_mb = _peak_memory_mb([{"peak_memory_mb": values.get("x-peak-memory-mb")}])
-    known_mb = parsed.peak_memory_mb if math.isnan(memory_mb) else memory_mb
-    return replace(parsed, stage_durations={**parsed.stage_durations, **stages, **own}, peak_memory_mb=known_mb)
+    memory_mb = _positive([values], "x-peak-memory-mb")
+    inference_s = _positive([values], "x-inference-time-s")
+    return replace(
+        parsed,
+        stage_durations={**parsed.stage_durations, **stages},
+        peak_memory_mb=parsed.peak_memory_mb if math.isnan(memory_mb) else memory_mb,
+        inference_s=parsed.inference_s if math.isnan(inference_s) else inference_s,
+    )
 
 
 def _value(text: str | None) -> object:
@@ -41,17 +49,21 @@ def _value(text: str | None) -> object:
         return None
 
 
-def _stage_durations(sources: list[dict[str, object]]) -> dict[str, float]:
+def _stage_durations(sources: Sequence[Mapping[str, object]]) -> dict[str, float]:
+    """The stages of the first source that has any; some servers send an empty object beside the real one."""
     for source in sources:
         stages = source.get("stage_durations")
         if isinstance(stages, dict):
-            return {stage: value for stage, held in stages.items() if (value := amount(held)) is not None}
+            known = {stage: value for stage, held in stages.items() if (value := amount(held)) is not None}
+            if known:
+                return known
     return {}
 
 
-def _peak_memory_mb(sources: list[dict[str, object]]) -> float:
-    amounts = (amount(source.get("peak_memory_mb")) for source in sources)
-    return next((found for found in amounts if found is not None), math.nan)
+def _positive(sources: Sequence[Mapping[str, object]], key: str) -> float:
+    """The first amount above 0, nan if there is none: servers send 0, and less, for "not known"."""
+    amounts = (amount(source.get(key)) for source in sources)
+    return next((found for found in amounts if found), math.nan)
 
 
 def amount(value: object) -> float | None:

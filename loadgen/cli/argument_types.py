@@ -42,6 +42,18 @@ def share(text: str) -> float:
     return _number(text, "a share from 0 to 1", 0 <= _parsed(text) <= 1)
 
 
+def error_rate(text: str) -> float:
+    """A share of the requests: 0.05, or 5%."""
+    number, percent, rest = text.strip().partition("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = math.nan
+    if rest or not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share of the requests; give 0 to 1 or per cent, as 0.05 or 5%")
+    return value
+
+
 def inner_share(text: str) -> float:
     """A share from 0.5 to 0.9999, such as a confidence."""
     return _number(text, "a share from 0.5 to 0.9999", 0.5 <= _parsed(text) <= 0.9999)
@@ -74,7 +86,13 @@ def size(text: str) -> int:
 
 def seed(text: str) -> int:
     """A whole number that fits 64 bits."""
-    return _integer(text, -(1 << 63), "a whole number that fits 64 bits", (1 << 63) - 1)
+    return _integer(text, -(1 << 63), "a whole number that fits 64 bits", (1 << 64) - 1)
+
+
+def frame_rate(text: str) -> float:
+    """A number above 0; a whole one is an int, so that it is sent without a decimal point."""
+    number = positive(text)
+    return int(number) if number.is_integer() else number
 
 
 def task(text: str) -> str:

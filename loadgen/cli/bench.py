@@ -1,7 +1,7 @@
 """The command `loadgen bench`: options, plan, run, report, exit code."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -11,9 +11,10 @@ from collector.report.saved_report import html_page
 from collector.report.terminal import run_report
 from collector.saved.run_folder import read_run
 from loadgen.cli import bench_options, output_files
-from loadgen.cli.exit_codes import exit_code
+from loadgen.cli.exit_codes import GATE, NOTHING, Gates, exit_code, last_line, nothing_succeeded
 from loadgen.cli.session import Session
 from loadgen.options import BenchOptions
+from loadgen.planning import remarks
 from loadgen.planning.plan import Plan, build_plan
 from loadgen.runs.run import CompletedRun, Notify
 from loadgen.system.interrupts import Interrupts
@@ -46,15 +47,17 @@ def _run(session: Session, run_dir: Path | None, interrupts: Interrupts) -> Comp
 
 def _report(session: Session, completed: CompletedRun, run_dir: Path | None) -> int:
     arguments, content = session.arguments, json.dump(completed.result)
+    failed_gates = Gates.of(arguments).failures(completed.result)
+    code = exit_code(completed.result, completed, failed_gates)
     try:
         output_files.write(arguments.output_file, content)
     finally:  # if that fails, the printed report is all that is left
-        output_files.show(lambda: _print(session, completed), content)
+        output_files.show(lambda: _print(session, completed, _last_line(completed, failed_gates, code)), content)
     if arguments.html is not None:
         assert run_dir is not None
         saved = read_run(run_dir)
         output_files.write(arguments.html, html_page(completed.result, saved, saved.info), output_files.PAGE)
-    return exit_code(completed.result, completed, arguments.strict, arguments.min_slo_attainment)
+    return code
 
 
 def _run_dir(arguments: argparse.Namespace, stack: ExitStack) -> Path | None:
@@ -65,23 +68,28 @@ def _run_dir(arguments: argparse.Namespace, stack: ExitStack) -> Path | None:
 
 
 def _announce(plan: Plan, options: BenchOptions, notify: Notify) -> None:
-    if len(plan) < plan.requested and options.arrivals.duration_s is None:
-        notify(f"the trace has {len(plan)} rows and is sent once: {len(plan)} requests, not {plan.requested}")
+    for text in remarks.of_plan(plan, options):
+        notify(text)
     pace = f"over {plan.span_s:.3g} s" if options.arrivals.planned else "as fast as --max-concurrency allows"
-    shape = options.data.shape
-    if (shape.width is None) != (shape.height is None):
-        notify("only one of --width and --height is given, so no size is sent and the server decides; give both")
     senders, permits = options.traffic.senders, options.traffic.max_concurrency
     notify(f"{len(plan)} requests from {plan.source}, {pace}, at most {permits} in flight, {senders} sender(s)")
 
 
-def _print(session: Session, completed: CompletedRun) -> None:
+def _last_line(completed: CompletedRun, failed_gates: Sequence[str], code: int) -> str:
+    """Why the exit code is 3 or 4; else empty."""
+    if code == NOTHING:
+        return nothing_succeeded(completed.result["failed_requests"], completed.result["request_errors"])
+    return last_line(failed_gates) if code == GATE else ""
+
+
+def _print(session: Session, completed: CompletedRun, last: str) -> None:
     run_report.render(completed.result, session.report_console)
     if completed.save_error:
         advice = "the report above is complete, but the saved run is not; free disk space and run again"
         notify = session.notify_on(session.report_console)
         flag = f"--run-dir {session.arguments.run_dir}" if session.arguments.run_dir else "--html, in $TMPDIR"
         notify(f"{flag}: {completed.save_error}; {advice}")
+    session.report_last(last)
 
 
 def _encoding_progress(notify: Notify) -> Callable[[int, int], None]:

@@ -66,6 +66,10 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             model=a.model,
             extra_body=_extra_body(a.extra_body),
             n=a.n,
+            bot_task=a.bot_task,
+            return_stage_metrics=a.return_stage_metrics,
+            auto_edits=not a.disable_auto_edits,
+            response_format=a.response_format,
             api_key=_api_key(a.api_key, a.api_key_file),
             headers=_headers(a.header),
             timeout_s=a.timeout,
@@ -81,6 +85,7 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
         ),
         warmup=_warmup(a),
         confidence=a.confidence,
+        remarks=_remarks(a),
         jobs=video_flags.read(a),
         slo=SloOptions(a.slo or a.slo_ms is not None, a.slo_scale, a.slo_model, a.slo_ms),
         traffic=TrafficOptions(
@@ -93,9 +98,20 @@ def read_options(arguments: argparse.Namespace) -> BenchOptions:
             latency_from=a.latency_from,
             save_dir=a.save_dir,
             verify=a.verify,
+            verify_size=a.verify_size,
             drain_s=a.drain,
         ),
     )
+
+
+def _remarks(a: argparse.Namespace) -> tuple[str, ...]:
+    """Flags without effect that the options do not show; `loadgen/planning/remarks.py` has the others."""
+    address = [flag for flag, given in (("--host", a.host != "localhost"), ("--port", a.port != 8091)) if given]
+    instead = "--base-url" if a.base_url else "--simulate" if a.simulate is not None else ""
+    found = [f"{flag} has no effect with {instead}" for flag in address if instead]
+    if a.base_url and a.simulate is not None:
+        found.append("--base-url has no effect with --simulate")
+    return tuple(found)
 
 
 def _arrivals(a: argparse.Namespace) -> ArrivalOptions:
@@ -136,17 +152,14 @@ def _check(a: argparse.Namespace) -> None:
         raise UsageError("--transport native has no proxy support; use --transport aiohttp, or drop --proxy")
     if a.api_key is not None and a.api_key_file is not None:
         raise UsageError("--api-key and --api-key-file both set the key; drop one of them")
-    if a.random_request_config is not None and a.dataset != "random":
-        raise UsageError(f"--random-request-config is for --dataset random, not {a.dataset}; drop one of them")
     _check_slo(a)
 
 
 def check_resolved(options: BenchOptions) -> None:
     """Raise UsageError where the task, backend and flags that were found out do not go together."""
     target, task = options.target, str(options.data.task)
-    backend = backend_for(target.backend, task, target.n)
+    backend_for(target.backend, task, target.n)
     verification.check(options.traffic.verify, task)
-    video_flags.check(options.jobs, backend)
 
 
 def _check_server(a: argparse.Namespace) -> None:
@@ -183,7 +196,7 @@ def _warmup(a: argparse.Namespace) -> WarmupOptions:
     """Few steps, unless the affine model needs the latencies of full requests."""
     spanning = a.slo_model == "affine"
     steps = a.warmup_num_inference_steps or (None if spanning else WARMUP_STEPS)
-    return WarmupOptions(a.warmup_requests, steps, a.warmup_num_frames, spanning)
+    return WarmupOptions(a.warmup_requests, steps, a.warmup_num_frames, spanning, a.warmup_concurrency, force=a.force)
 
 
 def _check_series(a: argparse.Namespace) -> None:

@@ -13,12 +13,14 @@ from collector.comparison.run_matching import compare
 from collector.report import json
 from collector.report.terminal import comparison as report
 from collector.summary.result import LAYOUT
+from collector.text import quantity
 from collector.text.printable import printable
 from loadgen.cli import output_files
 from loadgen.cli.argument_types import inner_share, not_negative
-from loadgen.cli.exit_codes import GATE, OK
+from loadgen.cli.exit_codes import GATE, OK, last_line
 from loadgen.errors import UsageError
 
+_RED: Final = ("REGRESSION", "gate failed")  # how lines begin that are shown in red
 EXAMPLES: Final = """\
 examples:
   what did the new version change?
@@ -68,13 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
     comparisons, unmatched, limit = matched.comparisons, matched.unmatched, arguments.max_regression
     regressions = [] if limit is None else report.gate(comparisons, limit / 100)
     output_files.write(arguments.output_file, json.dump(_document(arguments, comparisons, unmatched, regressions)))
-    lines = [*unmatched, *_gate_lines(limit, regressions)]
+    failures = _failures(comparisons, regressions, limit, strict=arguments.strict)
+    lines = [*unmatched, *_gate_lines(limit, regressions), *filter(None, [last_line(failures)])]
     if arguments.markdown:
         print("\n".join([*map(report.markdown, comparisons), *(f"- {report.escaped(line)}" for line in lines)]))  # noqa: T201
     else:
         _show(comparisons, lines, Console(stderr=arguments.output_file == output_files.STDOUT, highlight=False))
-    valid = all(side["verdict"]["state"] == "VALID" for pair in comparisons for side in (pair["a"], pair["b"]))
-    return GATE if any(supported for _, supported in regressions) or (arguments.strict and not valid) else OK
+    return GATE if failures else OK
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -106,6 +108,18 @@ def _document(
     }
 
 
+def _failures(
+    comparisons: list[Comparison], regressions: list[tuple[str, bool]], limit: float | None, *, strict: bool
+) -> list[str]:
+    """Which gates fail, each with the figure and its bound."""
+    found = [f"{text}, --max-regression is {limit:g} %" for text, supported in regressions if supported]
+    for pair in comparisons if strict else ():
+        at = "" if pair["rate"] is None else f" at {quantity.rate(pair['rate'])}"
+        states = (("A", pair["a"]["verdict"]["state"]), ("B", pair["b"]["verdict"]["state"]))
+        found += [f"{name}{at} is {state}, --strict asks for VALID" for name, state in states if state != "VALID"]
+    return found
+
+
 def _gate_lines(limit: float | None, regressions: list[tuple[str, bool]]) -> list[str]:
     if limit is None:
         return []
@@ -122,4 +136,4 @@ def _show(comparisons: list[Comparison], lines: list[str], console: Console) -> 
     for comparison in comparisons:
         report.render(comparison, console)
     for line in lines:
-        console.print(Text(printable(line), style="bold red" if line.startswith("REGRESSION") else ""))
+        console.print(Text(printable(line), style="bold red" if line.startswith(_RED) else ""))

@@ -5,8 +5,9 @@ import math
 from typing import Final
 
 from loadgen.cli import server_flags, slo_flags, video_flags
-from loadgen.cli.argument_types import count, inner_share, not_negative, positive, rate, seed, task, whole
-from loadgen.media.verification import MODES
+from loadgen.cli.argument_types import count, frame_rate, inner_share, not_negative, positive, rate, seed, task, whole
+from loadgen.datasets import NAMES as DATASETS
+from loadgen.media.verification import MODES, SIZE_MODES
 from loadgen.options import TASKS
 from loadgen.system.cpu_affinity import usable_cores
 from loadgen.transport import NAMES
@@ -30,7 +31,8 @@ examples:
   Poisson arrivals for five minutes, with gates for CI
     loadgen bench --task t2i --arrival poisson \\
       --request-rate 2 --duration 300 \\
-      --max-concurrency 100 --slo --strict --min-slo-attainment 0.99
+      --max-concurrency 100 --slo --strict \\
+      --min-slo-attainment 0.99
 
   the trace's own timestamps, twice as fast
     loadgen bench --task t2i --dataset trace \\
@@ -57,7 +59,7 @@ def _data(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--dataset",
         default="vbench",
-        choices=("vbench", "trace", "random"),
+        choices=DATASETS,
         help="source of the samples (default: %(default)s)",
     )
     group.add_argument(
@@ -77,7 +79,7 @@ def _data(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--width", type=count, metavar="PX", help="pixels, for every request; give --height too")
     group.add_argument("--height", type=count, metavar="PX", help="pixels, for every request; give --width too")
     group.add_argument("--num-frames", type=count, metavar="N", help="frames of a video, unless the sample sets them")
-    group.add_argument("--fps", type=count, metavar="N", help="frames per second, unless the sample sets them")
+    group.add_argument("--fps", type=frame_rate, metavar="N", help="frames per second, unless the sample sets them")
     group.add_argument(
         "--num-inference-steps",
         type=count,
@@ -90,7 +92,8 @@ def _data(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--random-request-config",
         metavar="JSON",
-        help="random: list of shapes to draw from; keys width, height, num_inference_steps, num_frames, fps, weight",
+        help="random: list of shapes to draw from; keys width, height, num_inference_steps, num_frames, fps, seed,"
+        " prompt, num_outputs_per_prompt, weight",
     )
     group.add_argument(
         "--random-request-seed",
@@ -216,8 +219,15 @@ def _output(group: "argparse._ArgumentGroup") -> None:
         "--verify",
         default="header",
         choices=MODES,
-        help="when an answer succeeds. none: it has media; header: of the right type and size; decode: it also decodes,"
-        " after the run; an MP4 is only parsed (default: %(default)s)",
+        help="when an answer succeeds. none: it has media; header: of the right kind; decode: they also decode, after"
+        " the run; an MP4 is only parsed (default: %(default)s)",
+    )
+    group.add_argument(
+        "--verify-size",
+        default="any",
+        choices=SIZE_MODES,
+        help="sizes that succeed. any: the server chooses, and the report says how often it did; near: rounded to a"
+        " multiple of 64 pixels, up or down; exact: as requested (default: %(default)s)",
     )
     group.add_argument(
         "--confidence",
@@ -227,6 +237,12 @@ def _output(group: "argparse._ArgumentGroup") -> None:
         help="level of every interval (default: %(default)s)",
     )
     group.add_argument("--strict", action="store_true", help="exit 3 unless the verdict is VALID")
+    group.add_argument(
+        "--log-level",
+        default="INFO",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        help="WARNING, ERROR: no status lines (default: %(default)s)",
+    )
     group.add_argument("--disable-tqdm", action="store_true", help="no progress display and no status lines")
 
 

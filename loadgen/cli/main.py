@@ -97,7 +97,7 @@ def _parser(defaults: Mapping[str, object]) -> argparse.ArgumentParser:
     )
     add("serve", "start a simulated server", simulator, _serve, examples=SERVE_EXAMPLES)
     add("sweep", "run a benchmark at several rates", sweep, sweep.sweep, "--rates R,R [FLAG ...]")
-    usage = "--min-attainment P --budget S [FLAG ...]"
+    usage = "--min-attainment P --time-limit S [FLAG ...]"
     add("search", "find the highest rate that meets an SLO target", search, search.search, usage)
     add("report", "report saved runs again, with other targets or percentiles", report_flags, report.run)
     add("compare", "compare two runs or sweeps, with intervals", compare, compare.run)

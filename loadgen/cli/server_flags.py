@@ -62,6 +62,23 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
         help="images or videos to generate per request (default: %(default)s)",
     )
     group.add_argument(
+        "--bot-task", metavar="TASK", help="field bot_task of image requests, such as think, unless the sample sets it"
+    )
+    group.add_argument(
+        "--return-stage-metrics", action="store_true", help="ask the server for stage times, by a field of that name"
+    )
+    group.add_argument(
+        "--disable-auto-edits",
+        action="store_true",
+        help="--backend auto: send the tasks i2i, ti2i, it2i to chat completions, not to images/edits",
+    )
+    group.add_argument(
+        "--response-format",
+        choices=("b64_json", "url"),
+        help="how images come. b64_json: in the answer; url: fetched from the server by a second request, inside the"
+        " latency (default: b64_json)",
+    )
+    group.add_argument(
         "--api-key",
         metavar="KEY",
         help="bearer token; never shown, but `ps` may see it for an instant (default: $OPENAI_API_KEY)",
@@ -116,7 +133,9 @@ def _backends() -> str:
 def backend(text: str) -> str:
     """The name of a backend; its path, with or without the leading slash, is a spelling of it."""
     spelled = text.strip("/")
-    by_path = {each.path.strip("/"): name for name, each in BACKENDS.items()}
+    by_path = {
+        each.path.strip("/"): name for name, each in reversed(tuple(BACKENDS.items()))
+    }  # the first of a path wins
     return text if text in BACKENDS else by_path.get(spelled, text)
 
 

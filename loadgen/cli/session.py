@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from collector.report.terminal import progress
 from collector.text.printable import printable
 from loadgen.cli import bench_options, output_files
 from loadgen.options import VIDEO_TASKS, BenchOptions
+from loadgen.planning import remarks
 from loadgen.planning.plan import Plan
 from loadgen.processes.child_processes import ChildProcess
 from loadgen.processes.simulated_server import attended, parse_simulator
@@ -47,8 +49,8 @@ class Session:
             yield cls(arguments, options, secrets, status, status if stdout_taken else Console(highlight=False))
 
     def notify(self, text: str) -> None:
-        """Print a status line, unless --disable-tqdm is given."""
-        if not self.arguments.disable_tqdm:
+        """Print a status line, unless --disable-tqdm or a --log-level above INFO is given."""
+        if not self.arguments.disable_tqdm and self.arguments.log_level in ("DEBUG", "INFO"):
             self.notify_on(self.status_console)(text)
 
     def notify_on(self, console: Console) -> Notify:
@@ -56,6 +58,12 @@ class Session:
         return lambda text: console.print(
             printable(self.secrets.hide(text)), markup=False, soft_wrap=not console.is_terminal
         )
+
+    def report_last(self, line: str) -> None:
+        """Print the last line of the report, which says why the exit code is not 0; nothing if it is empty."""
+        if line:
+            console, text = self.report_console, Text(printable(self.secrets.hide(line)), style="bold red")
+            console.print(text, soft_wrap=not console.is_terminal)
 
     def reach_server(self, stack: ExitStack) -> BenchOptions:
         """Start the simulated server if --simulate is given, wait for the server, and return options with its URL."""
@@ -69,6 +77,8 @@ class Session:
         self.options = discover(self.options)
         bench_options.check_resolved(self.options)
         self.notify(f"server: {self.options.target.discovery}")
+        for text in remarks.of_options(self.options):
+            self.notify(text)
         return self.options
 
     def run_at_rate(

@@ -2,7 +2,7 @@
 
 import argparse
 
-from loadgen.cli.argument_types import count, positive, share, whole
+from loadgen.cli.argument_types import count, error_rate, positive, share, whole
 
 
 def add_arguments(group: "argparse._ArgumentGroup") -> None:
@@ -16,9 +16,18 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument(
         "--warmup-num-inference-steps",
+        "--warmup-inference-steps",
+        dest="warmup_num_inference_steps",
         type=count,
         metavar="N",
         help="steps of a warm-up (default: 2; with --slo-model affine those of the request)",
+    )
+    group.add_argument(
+        "--warmup-concurrency",
+        type=count,
+        default=1,
+        metavar="N",
+        help="warm-ups in flight at a time (default: %(default)s)",
     )
     group.add_argument(
         "--warmup-num-frames",
@@ -26,6 +35,7 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
         metavar="N",
         help="frames of a warm-up (default: 1 for t2v; otherwise, and with --slo-model affine, those of the request)",
     )
+    group.add_argument("--force", action="store_true", help="send the load even if every warm-up failed")
     group.add_argument(
         "--slo",
         action="store_true",
@@ -53,4 +63,10 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument(
         "--min-slo-attainment", type=share, metavar="P", help="exit 3 if the SLO attainment is below P (0 to 1)"
+    )
+    group.add_argument(
+        "--max-error-rate",
+        type=error_rate,
+        metavar="P",
+        help="exit 3 if more than this share of the sent requests failed, such as 0.05 or 5%% (default: no gate)",
     )

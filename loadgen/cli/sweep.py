@@ -1,6 +1,7 @@
 """The command `loadgen sweep`: one benchmark at one rate after another."""
 
 import argparse
+from collections import Counter
 from contextlib import ExitStack
 from typing import Final
 
@@ -9,7 +10,7 @@ from collector.report.html.sweep import page
 from collector.report.terminal import sweep as report
 from loadgen.cli import bench_options, load_flags, output_files
 from loadgen.cli.argument_types import not_negative
-from loadgen.cli.exit_codes import FAULT, GATE, INTERRUPTED, NOTHING, OK
+from loadgen.cli.exit_codes import FAULT, GATE, INTERRUPTED, NOTHING, OK, Gates, last_line, nothing_succeeded
 from loadgen.cli.session import Session
 from loadgen.errors import UsageError
 from loadgen.options import BenchOptions
@@ -98,7 +99,9 @@ def sweep(arguments: argparse.Namespace) -> int:
         report.render(completed.result, session.report_console)
         if arguments.html is not None:
             output_files.write(arguments.html, page(completed.result), output_files.PAGE)
-    return _exit_code(completed, arguments.strict)
+        code, last = _outcome(completed, Gates.of(arguments))
+        session.report_last(last)
+    return code
 
 
 def read_options(arguments: argparse.Namespace) -> BenchOptions:
@@ -125,10 +128,15 @@ def open_folder(arguments: argparse.Namespace, options: BenchOptions, stack: Exi
     return stack.enter_context(open_sweep_dir(arguments.sweep_dir, {**config(options), "simulate": arguments.simulate}))
 
 
-def _exit_code(completed: CompletedSweep, strict: bool) -> int:
+def _outcome(completed: CompletedSweep, gates: Gates) -> tuple[int, str]:
+    """Return the exit code and, for 3 and 4, the line that says why."""
     if completed.interrupted or completed.died:
-        return INTERRUPTED if completed.interrupted else FAULT
+        return INTERRUPTED if completed.interrupted else FAULT, ""
     points = completed.result["points"]
-    if not any(point["requests"] > point["failed"] for point in points):
-        return NOTHING
-    return GATE if strict and any(point["state"] != "VALID" for point in points) else OK
+    if completed.warmup_error:
+        return NOTHING, completed.warmup_error
+    if not any(point["sent"] > point["failed"] for point in points):
+        errors = sum((Counter(point["request_errors"]) for point in points), Counter[str]())
+        return NOTHING, nothing_succeeded(sum(point["failed"] for point in points), errors)
+    failures = gates.failures_of_sweep(points)
+    return GATE if failures else OK, last_line(failures)

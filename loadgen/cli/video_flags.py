@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from loadgen.backends import Backend, JobBackend, find_backend
+from loadgen.backends import JobBackend, find_backend
 from loadgen.cli.argument_types import positive, whole
 from loadgen.errors import UsageError
 from loadgen.options import AUTO, JobOptions
@@ -40,29 +40,11 @@ def add_arguments(group: "argparse._ArgumentGroup") -> None:
 
 def read(a: argparse.Namespace) -> JobOptions:
     """Turn parsed flags into options; UsageError if they contradict others."""
-    if a.backend != AUTO:
-        check(_options(a), find_backend(a.backend))
-    if a.no_download and (a.save_dir is not None or a.verify == "decode"):
+    if a.no_download and _may_make_jobs(a.backend) and (a.save_dir is not None or a.verify == "decode"):
         raise UsageError("--no-download leaves nothing for --save-dir and --verify decode; drop it, or both of them")
-    return _options(a)
-
-
-def check(options: JobOptions, backend: Backend) -> None:
-    """Raise UsageError for options of jobs where the backend has no jobs."""
-    given = (
-        ("--poll-interval", options.poll_interval_s is not None),
-        ("--poll-retries", options.poll_retries != JobOptions().poll_retries),
-        ("--video-job-timeout", options.timeout_s is not None),
-        ("--no-download", not options.download),
-        ("--no-delete", not options.delete),
-    )
-    flag = next((name for name, is_given in given if is_given), None)
-    if flag and not isinstance(backend, JobBackend):
-        raise UsageError(
-            f"{flag} is for video jobs, which --backend {backend.name} has not; drop it, or use --backend v1/videos"
-        )
-
-
-def _options(a: argparse.Namespace) -> JobOptions:
     download, delete = not a.no_download, not a.no_delete
     return JobOptions(a.poll_interval, a.video_timeout, download=download, delete=delete, poll_retries=a.poll_retries)
+
+
+def _may_make_jobs(backend: str) -> bool:
+    return backend == AUTO or isinstance(find_backend(backend), JobBackend)

@@ -1,17 +1,20 @@
-"""Datasets: trace, vbench and random turn files or flags into samples. Requests are encoded in backends/."""
+"""Datasets: trace, vbench, custom and random turn files or flags into samples. Requests are encoded in backends/."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-from loadgen.datasets import random, trace, vbench
+from loadgen.datasets import custom, random, trace, vbench
 from loadgen.datasets.downloads import Hub
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
 from loadgen.options import DEFAULT_TASK, IMAGE_INPUT_TASKS, TASKS, DataOptions, Shape
 
-__all__ = ["NEGATIVE_PROMPT", "Hub", "Sample", "SampleSet", "load"]
+__all__ = ["NAMES", "NEGATIVE_PROMPT", "Hub", "Sample", "SampleSet", "load"]
 
+N = TypeVar("N", int, float)
+NAMES = ("vbench", "trace", "random", "custom")
 NEGATIVE_PROMPT = "blurry, distorted, low quality"  # of --enable-negative-prompt, for samples without one
 
 
@@ -52,7 +55,7 @@ def _load(options: DataOptions, count: int | None, ascending: bool, hub: Hub) ->
     extra: dict[str, object] = {"negative_prompt": NEGATIVE_PROMPT} if options.enable_negative_prompt else {}
     match options.dataset:
         case "random":
-            return SampleSet(random.samples(options, count, extra), repeats=True, source="random")
+            return SampleSet(random.samples(options, count), repeats=True, source="random")
         case "trace":
             paths = _trace_paths(options, hub)
             rows = trace.samples(paths, task=str(options.task), count=count, ascending=ascending)
@@ -60,7 +63,17 @@ def _load(options: DataOptions, count: int | None, ascending: bool, hub: Hub) ->
         case "vbench":
             path, rows = _vbench(options, count, hub)
             return SampleSet(_merged(rows, options.shape, extra), repeats=True, source=str(path))
-    raise UsageError(f"--dataset {options.dataset}: unknown; choose trace, vbench or random")
+        case "custom":
+            path = _custom_path(options)
+            rows = custom.samples(path, task=str(options.task), count=count)
+            return SampleSet(_merged(rows, options.shape, extra), repeats=True, source=str(path))
+    raise UsageError(f"--dataset {options.dataset}: unknown; choose {', '.join(NAMES)}")
+
+
+def _custom_path(options: DataOptions) -> Path:
+    if options.dataset_path is None:
+        raise UsageError("--dataset custom has no default file; give --dataset-path, a file of JSON lines")
+    return Path(options.dataset_path).expanduser()
 
 
 def _trace_paths(options: DataOptions, hub: Hub) -> tuple[Path, ...]:
@@ -70,10 +83,12 @@ def _trace_paths(options: DataOptions, hub: Hub) -> tuple[Path, ...]:
 
 
 def _vbench(options: DataOptions, count: int | None, hub: Hub) -> tuple[Path, tuple[Sample, ...]]:
+    if options.task == "v2v":
+        raise UsageError("--dataset vbench has no videos for --task v2v; use --dataset custom, trace or random")
     given = None if options.dataset_path is None else Path(options.dataset_path).expanduser()
     if options.task in IMAGE_INPUT_TASKS:
         path = given or hub.vbench_images()
-        return path, vbench.images(path, count)
+        return path, vbench.images(path, count, options.task)
     path = given or hub.vbench_prompts()
     return path, vbench.prompts(path, count)
 
@@ -96,5 +111,5 @@ def _merged(rows: tuple[Sample, ...], flags: Shape, extra: dict[str, object]) ->
     )
 
 
-def _first(row: int | None, flag: int | None) -> int | None:
+def _first(row: N | None, flag: N | None) -> N | None:
     return flag if row is None else row

@@ -7,11 +7,12 @@ import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import orjson
 
+from loadgen.datasets.hidden_files import is_hidden
 from loadgen.datasets.input_images import SUFFIXES
 from loadgen.errors import DownloadError
 from loadgen.secrets import Secrets
@@ -124,7 +125,9 @@ def unpack_images(archive: Path, folder: Path, limit_bytes: int) -> None:
         images = [
             member
             for member in packed.infolist()
-            if Path(member.filename).suffix.lower() in SUFFIXES and not member.is_dir()
+            if Path(member.filename).suffix.lower() in SUFFIXES
+            and not member.is_dir()
+            and not is_hidden(PurePosixPath(member.filename))
         ]
         if not images:
             raise ValueError(f"no image in {archive.name}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from loadgen.errors import InputError, UsageError
-from loadgen.media.headers import describe
+from loadgen.media.headers import SIZED, describe
 
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 MAX_SIDE: Final = 16384  # pixels of a synthetic image
@@ -17,7 +17,7 @@ MAX_SIDE: Final = 16384  # pixels of a synthetic image
 
 @dataclass(frozen=True, slots=True)
 class InputImage:
-    """An input image as it is sent: file name, bytes, MIME type, size in pixels."""
+    """An input image as it is sent: file name, bytes, MIME type, size in pixels (0 if unknown)."""
 
     name: str
     data: bytes
@@ -28,19 +28,34 @@ class InputImage:
 
 @lru_cache(maxsize=32)  # datasets repeat their images; cleared once the plan is made
 def read_image(source: Path | bytes) -> InputImage:
-    """Read an image of a sample; InputError if it is missing, or not a JPEG, PNG or WebP with a readable size."""
+    """Read an image of a sample, told by its content; InputError if it is missing, not an image, or damaged."""
     if isinstance(source, bytes):
-        name, data = "image.png", source
+        name, data = "", source
     else:
         try:
             name, data = source.name, source.read_bytes()
         except (OSError, ValueError) as error:
             raise InputError(source, None, f"cannot read this image: {_reason(error)}") from None
     media = describe(data)
-    if media is None or media.kind != "image" or media.width is None or media.height is None:
-        where = name if isinstance(source, bytes) else source
-        raise InputError(where, None, "not a readable image; give a JPEG, PNG or WebP file")
-    return InputImage(name, data, media.mime, media.width, media.height)
+    if media is None or media.kind != "image" or (media.width is None and media.mime in SIZED):
+        raise InputError(_shown(source), None, "not a readable image; give a JPEG, PNG or WebP file")
+    if is_cut_short(data, media.mime):
+        raise InputError(_shown(source), None, "a broken image, cut short; copy or save it again")
+    name = name or f"image.{media.mime.rpartition('/')[2]}"
+    return InputImage(name, data, media.mime, media.width or 0, media.height or 0)
+
+
+def is_cut_short(data: bytes, mime: str) -> bool:
+    """Whether the end of an image is missing; servers refuse such, or draw the rest grey."""
+    if mime == "image/png":
+        return b"IEND" not in data[-4096:]  # the last chunk; a few bytes after it do no harm
+    if mime == "image/jpeg":
+        return data.rfind(b"\xff\xd9") < 0  # EOI
+    return mime == "image/webp" and len(data) < 8 + int.from_bytes(data[4:8], "little")  # the size of the RIFF chunk
+
+
+def _shown(source: Path | bytes) -> Path | str:
+    return "an input image" if isinstance(source, bytes) else source
 
 
 def data_url(source: Path | bytes) -> str:

@@ -1,14 +1,16 @@
 """The random dataset: synthetic samples, with shapes drawn by weight from the profiles of --random-request-config."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, overload
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from loadgen.datasets import row_fields
 from loadgen.datasets.input_images import synthetic_png
 from loadgen.datasets.sample import Sample
 from loadgen.errors import UsageError
@@ -16,20 +18,33 @@ from loadgen.options import IMAGE_INPUT_TASKS, DataOptions, Shape
 
 DEFAULT_COUNT: Final = 10_000  # distinct samples, if only --duration limits the requests
 DEFAULT_SIDE: Final = 1024  # pixels of an input image without a given size
-LARGEST: Final = 2**31 - 1
 _FLAG: Final = "--random-request-config"
-_KEYS: Final = ("width", "height", "num_inference_steps", "num_frames", "fps")
+_KEYS: Final = (
+    *("width", "height", "num_inference_steps", "num_frames", "fps", "seed"),
+    *("prompt", "num_outputs_per_prompt", "weight"),
+)
+_VIDEO: Final = Path(__file__).parent.parent / "data" / "input_video.mp4"  # H.264, 256x256, 16 frames
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What requests of one profile have in common; None leaves the prompt to its number."""
+
+    shape: Shape
+    prompt: str | None = None
+    outputs: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RandomSamples(Sequence[Sample]):
-    """`total` samples, made on access; sample i has the shape `shapes[choices[i]]` (`choices` None: the first one)."""
+    """`total` samples, made on access; sample i is of `profiles[choices[i]]` (`choices` None: the first one)."""
 
     total: int
-    shapes: tuple[Shape, ...]
+    profiles: tuple[Profile, ...]
     choices: NDArray[np.uint16] | None
-    images_per_sample: int
-    extra: Mapping[str, object]
+    images_per_sample: int = 0
+    videos: tuple[Path, ...] = ()
+    negative_prompts: bool = False
 
     def __len__(self) -> int:
         return self.total
@@ -46,10 +61,11 @@ class RandomSamples(Sequence[Sample]):
         return self._sample(index % self.total)
 
     def _sample(self, index: int) -> Sample:
-        shape = self.shapes[0 if self.choices is None else int(self.choices[index])]
+        profile = self.profiles[0 if self.choices is None else int(self.choices[index])]
+        shape = profile.shape
         width, height = shape.width or DEFAULT_SIDE, shape.height or DEFAULT_SIDE
         return Sample(
-            prompt=f"Random prompt {index} for benchmarking diffusion models",
+            prompt=profile.prompt or f"Random prompt {index} for benchmarking diffusion models",
             width=shape.width,
             height=shape.height,
             num_frames=shape.num_frames,
@@ -57,31 +73,39 @@ class RandomSamples(Sequence[Sample]):
             seed=shape.seed,
             fps=shape.fps,
             images=tuple(synthetic_png(width, height, number) for number in range(self.images_per_sample)),
-            extra=self.extra,
+            videos=self.videos,
+            extra=self._extra(index, profile),
         )
 
+    def _extra(self, index: int, profile: Profile) -> dict[str, object]:
+        extra: dict[str, object] = {} if profile.outputs is None else {"n": profile.outputs}
+        if self.negative_prompts:
+            extra["negative_prompt"] = f"Negative prompt {index} for benchmarking diffusion models"
+        return extra
 
-def samples(options: DataOptions, count: int | None, extra: Mapping[str, object]) -> RandomSamples:
+
+def samples(options: DataOptions, count: int | None) -> RandomSamples:
     """Return `count` random samples (None: 10,000); the profiles of `--random-request-config` override the flags."""
     if options.task in IMAGE_INPUT_TASKS and options.num_input_images < 1:
         raise UsageError(f"--num-input-images {options.num_input_images}: task {options.task} needs 1 or more")
     total = DEFAULT_COUNT if count is None else count
-    shapes, weights = profiles(options.random_request_config, options.shape)
+    found, weights = profiles(options.random_request_config, options.shape)
     choices = None
-    if len(shapes) > 1:
-        drawn = np.random.default_rng(options.random_request_seed).choice(len(shapes), total, p=weights)
+    if len(found) > 1:
+        drawn = np.random.default_rng(options.random_request_seed).choice(len(found), total, p=weights)
         choices = drawn.astype(np.uint16)
     images = options.num_input_images if options.task in IMAGE_INPUT_TASKS else 0
-    return RandomSamples(total, shapes, choices, images, extra)
+    videos = (_VIDEO,) if options.task == "v2v" else ()
+    return RandomSamples(total, found, choices, images, videos, options.enable_negative_prompt)
 
 
-def profiles(config: str | None, flags: Shape) -> tuple[tuple[Shape, ...], NDArray[np.float64]]:
-    """Return shapes and weights (sum 1) of the JSON list of `--random-request-config`; missing keys are the flags'.
+def profiles(config: str | None, flags: Shape) -> tuple[tuple[Profile, ...], NDArray[np.float64]]:
+    """Return profiles and weights (sum 1) of the JSON list of `--random-request-config`; missing keys are the flags'.
 
     UsageError names the flag and the profile, counted from 1.
     """
     if config is None:
-        return (flags,), np.ones(1)
+        return (Profile(flags),), np.ones(1)
     try:
         entries = orjson.loads(config)
     except orjson.JSONDecodeError as error:
@@ -93,20 +117,37 @@ def profiles(config: str | None, flags: Shape) -> tuple[tuple[Shape, ...], NDArr
     if not weights.any():
         raise UsageError(f"{_FLAG}: every weight is 0; give at least one profile a positive weight")
     weights /= weights.max()  # so that the sum of large weights stays finite
-    return tuple(shape for shape, _ in weighted), weights / weights.sum()
+    return tuple(profile for profile, _ in weighted), weights / weights.sum()
 
 
-def _profile(entry: object, number: int, flags: Shape) -> tuple[Shape, float]:
+def _profile(entry: object, number: int, flags: Shape) -> tuple[Profile, float]:
     place = f"{_FLAG}, profile {number}"
     if not isinstance(entry, dict):
-        raise UsageError(f"{place}: not a JSON object; give an object with keys of {', '.join(_KEYS)}, weight")
-    if unknown := sorted(entry.keys() - {*_KEYS, "weight"}):
-        raise UsageError(f"{place}: unknown key {unknown[0]!r}; keys are {', '.join(_KEYS)}, weight")
+        raise UsageError(f"{place}: not a JSON object; give an object with keys of {', '.join(_KEYS)}")
+    if unknown := sorted(entry.keys() - set(_KEYS)):
+        raise UsageError(f"{place}: unknown key {unknown[0]!r}; keys are {', '.join(_KEYS)}")
     weight = entry.get("weight", 1)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not (0 <= weight < math.inf):
         raise UsageError(f"{place}: weight {weight!r} is not a number of 0 or more")
-    given = {key: value for key, value in entry.items() if key != "weight" and value is not None}
-    for key, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST:
-            raise UsageError(f"{place}: {key} {value!r} is not a positive whole number")
-    return replace(flags, **given), float(weight)
+    row = {key: value for key, value in entry.items() if key != "weight" and value is not None}
+    try:
+        return _of_row(row, flags), float(weight)
+    except ValueError as error:
+        raise UsageError(f"{place}: {error}") from None
+
+
+def _of_row(row: row_fields.Row, flags: Shape) -> Profile:
+    outputs = row_fields.whole(row, "num_outputs_per_prompt")
+    prompt = row_fields.text("prompt", row.pop("prompt")) if "prompt" in row else None
+    return Profile(
+        Shape(
+            width=row_fields.whole(row, "width") or flags.width,
+            height=row_fields.whole(row, "height") or flags.height,
+            num_frames=row_fields.whole(row, "num_frames") or flags.num_frames,
+            num_inference_steps=row_fields.whole(row, "num_inference_steps") or flags.num_inference_steps,
+            seed=row_fields.seed(row) if "seed" in row else flags.seed,
+            fps=row_fields.frame_rate(row) or flags.fps,
+        ),
+        prompt,
+        outputs,
+    )

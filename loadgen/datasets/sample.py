@@ -10,7 +10,7 @@ class Sample:
     """What is asked of the server; None leaves a value to the flags or the server.
 
     `timestamp_s` counts from the start of the trace; `slo_ms` is the sample's own target; `images` are files, or the
-    bytes of synthetic images; `videos` are files, or URLs as text; `extra` goes into the request unchanged
+    bytes of synthetic or downloaded images; `videos` are files, or URLs; `extra` goes into the request unchanged
     (negative_prompt, ...).
     """
 
@@ -21,7 +21,7 @@ class Sample:
     num_frames: int | None = None
     num_inference_steps: int | None = None
     seed: int | None = None
-    fps: int | None = None
+    fps: float | None = None
     slo_ms: float | None = None
     timestamp_s: float | None = None
     images: tuple[Path | bytes, ...] = ()

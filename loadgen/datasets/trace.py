@@ -4,7 +4,6 @@ import ast
 import difflib
 import glob
 import os
-import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -12,16 +11,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-import orjson
-
+from loadgen.datasets import row_fields
+from loadgen.datasets.hidden_files import is_hidden
+from loadgen.datasets.row_fields import Row
 from loadgen.datasets.sample import Sample
 from loadgen.errors import InputError, UsageError
 from loadgen.options import IMAGE_INPUT_TASKS
 
-LARGEST: Final = 2**31 - 1
 KEYS: Final = (
     *("request_id", "timestamp", "width", "height", "num_frames", "prompt", "text", "negative_prompt"),
-    *("num_inference_steps", "seed", "fps", "slo_ms", "image_path", "image_paths"),
+    *("num_inference_steps", "seed", "fps", "slo_ms", *row_fields.IMAGES, *row_fields.VIDEOS),
 )
 
 
@@ -37,10 +36,10 @@ def _find(part: str) -> list[Path]:
     if os.path.isfile(path):  # noqa: PTH113  Path.is_file raises where this says False
         return [Path(path)]
     if os.path.isdir(path):  # noqa: PTH112
-        found = sorted(Path(path).rglob("*.txt"))
+        found = sorted(name for name in Path(path).rglob("*.txt") if not is_hidden(name.relative_to(path)))
     else:
         found = [Path(name) for name in sorted(glob.glob(path, recursive=True))]  # noqa: PTH207  absolute globs too
-    if files := [name for name in found if name.is_file()]:
+    if files := [name for name in found if name.is_file() and "__MACOSX" not in name.parts]:
         return files
     raise UsageError(
         f"--dataset-path {part!r}: no such trace file, folder with *.txt files, or matching glob; name one"
@@ -94,7 +93,7 @@ def _lines(paths: Iterable[Path]) -> Iterator[tuple[Path, int, str]]:
             raise InputError(path, None, f"cannot read this trace: {error.strerror}") from None
 
 
-def parse(line: str) -> dict[str, object]:
+def parse(line: str) -> Row:
     """Return keys and values of one `Request(key=value, ...)`. Only literals are accepted; nothing is evaluated.
 
     ValueError says what else the line is.
@@ -106,7 +105,7 @@ def parse(line: str) -> dict[str, object]:
         raise ValueError(f"does not parse ({reason}); write Request(key=value, ...) on one line") from None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != "Request" or call.args:
         raise ValueError("not of the form Request(key=value, ...)")
-    row: dict[str, object] = {}
+    row: Row = {}
     for keyword in call.keywords:
         if keyword.arg is None or keyword.arg in row:
             raise ValueError(f"key {keyword.arg} is given twice" if keyword.arg else "** is no key=value")
@@ -123,61 +122,27 @@ def _literal(key: str, node: ast.expr) -> object:
         raise ValueError(f"{key} is not a literal; write a number, a quoted text or a list of them") from None
 
 
-def _sample(row: dict[str, object], folder: Path, task: str) -> Sample:
+def _sample(row: Row, folder: Path, task: str) -> Sample:
     """Turn a row into a sample; other keys go into `extra`, and to the server unchanged."""
     row = {key: value for key, value in row.items() if value is not None}
     return Sample(
-        images=_images(row, folder, task),
+        images=row_fields.images(row, folder, task),
+        videos=row_fields.videos(row, folder, task),
         prompt=_prompt(row, task),
         request_id=_request_id(row),
-        timestamp_s=_number(row, "timestamp"),
-        width=_whole(row, "width"),
-        height=_whole(row, "height"),
-        num_frames=_whole(row, "num_frames"),
-        num_inference_steps=_whole(row, "num_inference_steps"),
-        fps=_whole(row, "fps"),
-        seed=_whole(row, "seed", -LARGEST),
-        slo_ms=_number(row, "slo_ms", positive=True),
+        timestamp_s=row_fields.number(row, "timestamp"),
+        width=row_fields.whole(row, "width"),
+        height=row_fields.whole(row, "height"),
+        num_frames=row_fields.whole(row, "num_frames"),
+        num_inference_steps=row_fields.whole(row, "num_inference_steps"),
+        fps=row_fields.frame_rate(row),
+        seed=row_fields.seed(row),
+        slo_ms=row_fields.number(row, "slo_ms", positive=True),
         extra=_extra(row),
     )
 
 
-def _whole(row: dict[str, object], key: str, least: int = 1) -> int | None:
-    value = row.pop(key, None)
-    if value is None:
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
-        raise ValueError(f"{key} {value!r:.40} is not a {'positive ' if least > 0 else ''}whole number below 2^31")
-    return value
-
-
-def _number(row: dict[str, object], key: str, *, positive: bool = False) -> float | None:
-    value = row.pop(key, None)
-    if value is None:
-        return None
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not 0 <= value <= sys.float_info.max
-        or (positive and not value)
-    ):
-        raise ValueError(f"{key} {value!r:.40} is not a finite number {'above 0' if positive else 'of 0 or more'}")
-    return float(value)
-
-
-def _text(key: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{key} {value!r:.40} is not text; put it in quotes")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{key} {value!r:.40} holds half a character (an escape like \\ud800)") from None
-    return value
-
-
-def _prompt(row: dict[str, object], task: str) -> str:
+def _prompt(row: Row, task: str) -> str:
     prompt, text = row.pop("prompt", None), row.pop("text", None)
     if prompt is not None and text is not None and prompt != text:
         raise ValueError("prompt and its alias text differ; give one of them")
@@ -185,51 +150,23 @@ def _prompt(row: dict[str, object], task: str) -> str:
         if task not in IMAGE_INPUT_TASKS:
             raise ValueError(f"no prompt, which task {task} needs")
         return ""
-    return _text("prompt", text if prompt is None else prompt)
+    return row_fields.text("prompt", text if prompt is None else prompt)
 
 
-def _request_id(row: dict[str, object]) -> str | None:
+def _request_id(row: Row) -> str | None:
     value = row.pop("request_id", None)
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return None if value is None else str(value)
-    return _text("request_id", value)
+    return row_fields.text("request_id", value)
 
 
-def _images(row: dict[str, object], folder: Path, task: str) -> tuple[Path, ...]:
-    """Find the input images in the folder of the trace or in the current one; text-only tasks have none."""
-    one, several = row.pop("image_path", None), row.pop("image_paths", None)
-    if task not in IMAGE_INPUT_TASKS:
-        return ()
-    names = [] if one is None else [one]
-    if several is not None:
-        names += several if isinstance(several, list | tuple) else [several]
-    if not names:
-        raise ValueError(f"no image_path or image_paths, which task {task} needs")
-    return tuple(_image(_text("image_path", name), folder) for name in names)
-
-
-def _image(name: str, folder: Path) -> Path:
-    for path in (folder / name, Path(name)):
-        if os.path.isfile(path):  # noqa: PTH113
-            return path
-    raise ValueError(f"no image {name!r} in {folder} or the current folder")
-
-
-def _extra(row: dict[str, object]) -> dict[str, object]:
+def _extra(row: Row) -> Row:
     for key in row:
         if key != "negative_prompt" and (known := _similar(key)):
             raise ValueError(f"unknown key {key!r}; did you mean {known!r}?")
     if "negative_prompt" in row:
-        _text("negative_prompt", row["negative_prompt"])
-    try:
-        is_json = not row or orjson.loads(orjson.dumps(row)) == row
-    except TypeError:
-        is_json = False
-    if not is_json:
-        raise ValueError(
-            f"{', '.join(row)}: has a value that JSON cannot hold; use numbers, text, lists and dicts with text keys"
-        )
-    return row
+        row_fields.text("negative_prompt", row["negative_prompt"])
+    return {key: row_fields.json_value(key, value) for key, value in row.items()}
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from loadgen.bodies.parsed_answer import ParsedAnswer
 from loadgen.bodies.server_figures import with_headers
 from loadgen.capture.answer_capture import AnswerCapture
 from loadgen.engine.record_sender import RecordSender
-from loadgen.media.headers import NO_MEDIA_INFO, MediaInfo
+from loadgen.media.headers import NO_MEDIA_INFO, SIDE_LIMIT, MediaInfo
 from loadgen.media.verification import HeaderVerifier
 from loadgen.transport.answer_headers import header, is_encoded
 from loadgen.transport.interface import Answer, Exchange
@@ -51,23 +51,30 @@ class AnswerHandler:
 
     def judge(self, answer: Answer, size: Size = (0, 0)) -> ParsedAnswer:
         """Return the error of the exchange or of the status, or else what the body contains."""
+        return self._examine(answer, size)[0]
+
+    def _examine(self, answer: Answer, size: Size) -> tuple[ParsedAnswer, MediaInfo]:
+        """Return the same, and what the media of a success are."""
         polled = answer.polled
         if answer.head and 200 <= answer.status < 300 and is_encoded(answer.head):
-            return ParsedAnswer(ErrorKind.COMPRESSED, _encodings(answer.head))
+            return ParsedAnswer(ErrorKind.COMPRESSED, _encodings(answer.head)), NO_MEDIA_INFO
         if polled and (polled.error or not answer.milestones.content_ns):
-            return polled
+            return polled, NO_MEDIA_INFO if polled.error else MediaInfo(outputs=polled.outputs or 1)
         if answer.error:
-            return ParsedAnswer(answer.error, answer.detail)
+            return ParsedAnswer(answer.error, answer.detail), NO_MEDIA_INFO
         if answer.status != 200:
-            return ParsedAnswer(ErrorKind.HTTP, _http_error_detail(answer))
+            return ParsedAnswer(ErrorKind.HTTP, _http_error_detail(answer)), NO_MEDIA_INFO
         parsed = self._backend.read(answer.body, self._expected.task, self._expected.n)
         if parsed.error:
-            return parsed
-        if self._verifier and (fault := self._verifier.fault(parsed.media, size)):
-            return ParsedAnswer(ErrorKind.WRONG_MEDIA, fault)
+            return parsed, NO_MEDIA_INFO
+        fault, info = self._verifier.examine(parsed.media, size) if self._verifier else ("", _uninspected(parsed))
+        if fault:
+            return ParsedAnswer(ErrorKind.WRONG_MEDIA, fault), info
         if answer.headers:
             parsed = with_headers(parsed, answer.headers)
-        return parsed if polled is None else _with_figures(parsed, polled)
+        if polled is None:
+            return parsed, info
+        return _with_figures(parsed, polled), info._replace(outputs=polled.outputs or info.outputs)
 
     def take(self, index: int, scheduled_ns: int, answer: Answer) -> None:
         """Judge the answer to request `index` and record the outcome; never raises because of its content."""
@@ -75,9 +82,9 @@ class AnswerHandler:
         if answer.overdue:
             return self.give_up(index, Outcome.TIMEOUT, stamps, answer)
         try:
-            parsed = self.judge(answer, self._expected.size(index))
+            parsed, info = self._examine(answer, self._expected.size(index))
         except Exception as error:
-            parsed = ParsedAnswer(ErrorKind.CLIENT, f"{type(error).__name__}: {error}")
+            parsed, info = ParsedAnswer(ErrorKind.CLIENT, f"{type(error).__name__}: {error}"), NO_MEDIA_INFO
         self._record_sender.record(
             index,
             Outcome.ERROR if parsed.error else Outcome.OK,
@@ -89,7 +96,8 @@ class AnswerHandler:
             received=len(answer.body),
             milestones=answer.milestones,
             failed_polls=answer.failed_polls,
-            media=NO_MEDIA_INFO if parsed.error else MediaInfo(parsed.outputs or len(parsed.media)),
+            media=info,
+            inference_s=parsed.inference_s,
         )
         if answer.status in RETRY_LATER and (after := header(answer.head, RETRY_AFTER)):
             self._record_sender.note(index, {"retry_after": after})
@@ -134,8 +142,13 @@ def _with_figures(parsed: ParsedAnswer, polled: ParsedAnswer) -> ParsedAnswer:
         parsed,
         stage_durations=polled.stage_durations,
         peak_memory_mb=polled.peak_memory_mb,
+        inference_s=polled.inference_s,
         outputs=polled.outputs,
     )
+
+
+def _uninspected(parsed: ParsedAnswer) -> MediaInfo:
+    return MediaInfo(min(parsed.outputs or len(parsed.media), SIDE_LIMIT))
 
 
 def _http_error_detail(answer: Answer) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 import zmq
 
 from collector.records.messages import RECORDS, Note, pack_notes
-from collector.records.record import RECORD, ErrorKind, Outcome
+from collector.records.record import FORMAT_SHIFT, RECORD, ErrorKind, Outcome
 from loadgen.media.headers import NO_MEDIA_INFO, MediaInfo
 from loadgen.transport.interface import NO_JOB, Milestones
 
@@ -53,8 +53,8 @@ class RecordSender:
         inference_s: float = float("nan"),
     ) -> None:
         """Add the row of one request; `times` are scheduled, sent, first byte, done (ns)."""
-        ending = (self._sender, status, outcome, error, flags, peak_memory_mb)
-        outputs, width, height, frames = media
+        outputs, width, height, frames, file_format = media
+        ending = (self._sender, status, outcome, error, flags | file_format << FORMAT_SHIFT, peak_memory_mb)
         row = _ROW.pack(
             *(index, *ending, *times, received, *milestones, outputs, width, height, failed_polls, frames, inference_s)
         )

@@ -16,7 +16,7 @@ from collector.records import shared_memory
 from collector.records.control_channel import Channel, Closed, Message
 from collector.records.record import Outcome
 from collector.records.shared_counters import SharedCounters
-from loadgen.backends import Backend, JobBackend, backend_for
+from loadgen.backends import Backend, JobBackend, UrlBackend, backend_for
 from loadgen.capture.answer_capture import AnswerCapture
 from loadgen.capture.ring_buffer import RingBuffer
 from loadgen.clock import now_ns
@@ -26,6 +26,7 @@ from loadgen.engine.budget import Budget
 from loadgen.engine.jobs import Jobs
 from loadgen.engine.record_sender import EXAMPLE_CHARS, RecordSender
 from loadgen.engine.sender import Sender
+from loadgen.engine.url_answers import UrlAnswers
 from loadgen.media.verification import HeaderVerifier
 from loadgen.options import JobOptions
 from loadgen.planning.request_store import RequestStore
@@ -97,7 +98,7 @@ class SenderProcess:
         self._transport = self._make_transport(backend, targets, setup)
         sizes = shared_memory.attach(setup["shapes"], np.int32).data
         expected = ExpectedMedia(setup["task"], setup["n"], lambda index: (sizes[4 * index], sizes[4 * index + 1]))
-        verifier = None if setup["verify"] == "none" else HeaderVerifier(setup["task"])
+        verifier = None if setup["verify"] == "none" else HeaderVerifier(setup["task"], setup["verify_size"])
         self._answer_handler = AnswerHandler(backend, expected, record_sender, capture, verifier)
         self._sender = Sender(
             self._loop,
@@ -130,6 +131,9 @@ class SenderProcess:
             pairs = zip(transports, seeds, strict=True)
             self._jobs = [Jobs(each, backend, options, request_timeout_s, seed, self._remark) for each, seed in pairs]
             transports = [*self._jobs]
+        elif setup["response_format"] == "url" and isinstance(backend, UrlBackend):
+            pairs_of_urls = zip(transports, targets, strict=True)
+            transports = [UrlAnswers(each, backend, target.origin, target.prefix) for each, target in pairs_of_urls]
         return transports[0] if len(transports) == 1 else Replicas(transports)
 
     def _on_idle(self) -> None:
@@ -198,7 +202,7 @@ class SenderProcess:
         def report(error: str | None, detail: str, done_ns: int, received: int = 0) -> None:
             figures = {"latency_ns": done_ns - exchange.sent_ns, "received": received}
             hidden = self._hide(detail)[:EXAMPLE_CHARS]
-            self._channel.send("warmed", entry=entry, error=error, detail=hidden, **figures)
+            self._channel.send("warmed", entry=entry, replica=replica, error=error, detail=hidden, **figures)
 
         exchange = self._transport.send(self._store.request(entry, replica), done)
         deadline = self._loop.call_later(_FOREVER_S if self._timeout_s is None else self._timeout_s, overdue)

@@ -1,22 +1,33 @@
-"""Media headers: type and size of an image or a video from its first bytes; nothing is decoded."""
+"""Media headers: kind, type, size and frames of an image or a video, from its content alone; nothing is decoded.
 
-import struct
+A kind is told by the first bytes, never by a file name or a content type.
+"""
+
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from loadgen.media.mp4_atoms import MAX_STEPS, Readable, Walk
+from loadgen.media import images, iso_media, matroska
+from loadgen.media.mp4_atoms import Readable
 
-_JPEG_SIZES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOFn; the three others are DHT, JPG, DAC
-_JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xDA)})  # TEM, RSTn, SOI, EOI, which have no length
+SIDE_LIMIT: Final = 0xFFFF  # pixels and media that a record can hold
+SIZED: Final = frozenset(  # types whose whole files always tell their size here
+    {"image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "video/mp4"}
+)
+_FRAME_LIMIT: Final = 0xFFFFFFFF
+_MAGIC_BYTES: Final = 12  # enough for the kinds below, brands and document types aside
 
 
 class MediaInfo(NamedTuple):
-    """What a record keeps of media: their number, and size (pixels) and frames of the first; 0 if unknown."""
+    """What a record keeps of media: their number, and size (pixels), frames and format of the first; 0 if unknown.
+
+    `file_format` is an index of `collector.records.record.FORMATS`.
+    """
 
     outputs: int = 0
     width: int = 0
     height: int = 0
     frames: int = 0
+    file_format: int = 0
 
 
 NO_MEDIA_INFO: Final = MediaInfo()
@@ -24,87 +35,64 @@ NO_MEDIA_INFO: Final = MediaInfo()
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Kind (`image` or `video`), MIME type, and size in pixels, None if unknown."""
+    """Kind (`image` or `video`), MIME type, size in pixels and frames; None if unknown.
+
+    `animated`: an image of several frames, which serves as a video too (GIF, WebP, AVIF, HEIC).
+    """
 
     kind: str
     mime: str
     width: int | None = None
     height: int | None = None
+    frames: int | None = None
+    animated: bool = False
+
+    def serves_as(self, kind: str) -> bool:
+        """Whether it may answer a request for an `image` or a `video`."""
+        return self.kind == kind or (self.animated and kind == "video")
 
 
 def describe(data: Readable) -> Media | None:
-    """Identify PNG, JPEG, WebP or MP4 bytes, or the start of such; None for anything else. Reads a few slices only."""
-    head = bytes(data[:12])
+    """Identify an image or a video, or the start of one; None for anything else. Reads a few slices only."""
+    head = bytes(data[:_MAGIC_BYTES])
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _media("image", "image/png", _png_size(data))
+        return _media("image", "image/png", images.png_size(data))
     if head.startswith(b"\xff\xd8\xff"):
-        return _media("image", "image/jpeg", _jpeg_size(data))
-    if head.startswith(b"RIFF") and head.endswith(b"WEBP"):
-        return _media("image", "image/webp", _webp_size(data))
-    if head[4:8] == b"ftyp":
-        return _media("video", "video/mp4", _mp4_size(data))
+        return _media("image", "image/jpeg", images.jpeg_size(data))
+    if head.startswith(b"RIFF"):
+        return _riff(data, head[8:])
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return _media("image", "image/gif", images.gif_size(data), animated=images.is_animated_gif(data))
+    if head.startswith(b"BM") and images.is_bmp(data):
+        return _media("image", "image/bmp", images.bmp_size(data))
+    if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        return Media("image", "image/jxl")
+    if head.startswith(matroska.MAGIC):
+        return _media("video", matroska.mime(data), matroska.size(data))
+    return _iso_media(data)
+
+
+def _riff(data: Readable, form: bytes) -> Media | None:
+    if form == b"WEBP":
+        return _media("image", "image/webp", images.webp_size(data), animated=images.is_animated_webp(data))
+    if form == b"AVI ":
+        return _media("video", "video/x-msvideo", images.avi_size(data), images.avi_frames(data))
     return None
 
 
-def _media(kind: str, mime: str, size: tuple[int, int] | None) -> Media:
+def _iso_media(data: Readable) -> Media | None:
+    """Identify MP4 and its relatives, still ones included."""
+    mime = iso_media.mime(data)
+    if mime.startswith("image/"):
+        return _media("image", mime, iso_media.image_size(data), animated=iso_media.is_sequence(data))
+    return _media("video", mime, *iso_media.video_size_and_frames(data)) if mime else None
+
+
+def _media(
+    kind: str, mime: str, size: tuple[int, int] | None, frames: int | None = None, *, animated: bool = False
+) -> Media:
     width, height = size or (0, 0)
-    return Media(kind, mime, width, height) if width > 0 and height > 0 else Media(kind, mime)
-
-
-def _png_size(data: Readable) -> tuple[int, int] | None:
-    """Read IHDR, always the first chunk (PNG specification, 5.6)."""
-    chunk = bytes(data[12:24])
-    if len(chunk) < 12 or chunk[:4] != b"IHDR":
-        return None
-    width, height = struct.unpack(">II", chunk[4:])
-    return width, height
-
-
-def _jpeg_size(data: Readable) -> tuple[int, int] | None:
-    """Walk the marker segments (ITU-T T.81, annex B) to the first frame header."""
-    at = 2
-    for _ in range(MAX_STEPS):
-        head = bytes(data[at : at + 9])
-        if len(head) < 9 or head[0] != 0xFF:
-            return None
-        marker = head[1]
-        if marker in _JPEG_SIZES:
-            height, width = struct.unpack(">HH", head[5:])
-            return width, height
-        if marker == 0xFF:  # a fill byte
-            at += 1
-        elif marker in _JPEG_BARE:
-            at += 2
-        else:
-            at += 2 + int.from_bytes(head[2:4], "big")
-    return None
-
-
-def _webp_size(data: Readable) -> tuple[int, int] | None:
-    """Read the first chunk: lossy (RFC 6386, 9.1), lossless or extended (RFC 9649, 3.4 and 2.7)."""
-    chunk = bytes(data[12:30])
-    if len(chunk) < 18:
-        return None
-    if chunk[:4] == b"VP8 " and chunk[11:14] == b"\x9d\x01\x2a":
-        width, height = struct.unpack_from("<HH", chunk, 14)
-        return width & 0x3FFF, height & 0x3FFF
-    if chunk[:4] == b"VP8L" and chunk[8] == 0x2F:
-        bits = int.from_bytes(chunk[9:13], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if chunk[:4] == b"VP8X":
-        return int.from_bytes(chunk[12:15], "little") + 1, int.from_bytes(chunk[15:18], "little") + 1
-    return None
-
-
-def _mp4_size(data: Readable) -> tuple[int, int] | None:
-    """Return the size in the first track header (ISO/IEC 14496-12, 8.3.2) with a size; audio tracks have 0 x 0."""
-    walk = Walk(data)
-    for movie in walk.called(b"moov", 0, len(data)):
-        for track in walk.called(b"trak", movie.start, movie.stop):
-            for header in walk.called(b"tkhd", track.start, track.stop):
-                if header.stop - header.start < 84:
-                    continue
-                width, height = struct.unpack(">II", data[header.stop - 8 : header.stop])  # 16.16 fixed point
-                if width and height:
-                    return width >> 16, height >> 16
-    return None
+    frames = min(frames, _FRAME_LIMIT) if frames else None
+    if width <= 0 or height <= 0:
+        return Media(kind, mime, frames=frames, animated=animated)
+    return Media(kind, mime, width, height, frames, animated)

@@ -6,7 +6,8 @@ from typing import Final
 from loadgen.media.mp4_atoms import Box, Readable, Walk
 
 _CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"mvex", b"moof", b"traf"})
-_NEEDED: Final = (b"ftyp", b"moov", b"trak", b"tkhd", b"mdia", b"minf", b"stbl", b"stsd", b"mdat")
+MIMES: Final = frozenset({"video/mp4", "video/quicktime", "video/3gpp"})  # of the files that `fault` can validate
+_NEEDED: Final = (b"moov", b"trak", b"tkhd", b"mdia", b"minf", b"stbl", b"stsd", b"mdat")
 _OFFSETS: Final = {b"stco": ">I", b"co64": ">Q"}
 _MOST: Final = 1_000_000  # boxes that are visited in one file
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.summary.slo import units
-from loadgen.backends import Backend, backend_for
+from loadgen.backends import Backend, backend_for, check_response_format
 from loadgen.bodies.extra_fields import with_extra_fields
 from loadgen.datasets import SampleSet, load
 from loadgen.datasets.downloads import Hub
@@ -101,6 +101,7 @@ def _encode(
 ) -> Plan:
     assert data.task is not None
     assert target.model is not None
+    check_response_format(target.backend, target.response_format)
     backend, writer = backend_for(target.backend, data.task, target.n), RequestStoreWriter()
     warmup_samples = _warmups(samples, data.task, warmup, backend)
     total = len(samples) + len(warmup_samples)

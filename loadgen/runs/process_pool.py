@@ -125,6 +125,8 @@ class ProcessPool:
                 n=options.target.n,
                 shapes=self.accounting["shapes"],
                 verify=traffic.verify,
+                verify_size=traffic.verify_size,
+                response_format=options.target.response_format,
                 transport=choose(traffic.transport, options.target),
                 spin_us=traffic.spin_us,
                 timeout_s=options.target.timeout_s,
@@ -234,6 +236,7 @@ def run_parameters(plan: Plan, options: BenchOptions) -> dict[str, Any]:
         "burstiness": options.arrivals.burstiness,
         "rate_series": options.arrivals.rate_series,
         "urls": [redacted(url) for url in options.target.base_urls],
+        "output_format": str(options.target.extra_body.get("output_format") or "")[:32],
     }
 
 

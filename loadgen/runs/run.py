@@ -17,7 +17,7 @@ from loadgen.monitoring.metrics_urls import shown
 from loadgen.options import BenchOptions, TrafficOptions
 from loadgen.planning.plan import Plan
 from loadgen.processes.child_processes import ChildProcess, ChildProcesses
-from loadgen.runs import memory_check
+from loadgen.runs import memory_check, warmup_check
 from loadgen.runs import targets as slo
 from loadgen.runs import warmups as warmup
 from loadgen.runs.process_pool import OutputFolders, ProcessPool
@@ -74,12 +74,15 @@ def run(
         )  # closed last: Ctrl-C must not interrupt the clean-up
         answers = stack.enter_context(_answers(options.traffic))
         folders = OutputFolders(RunDir(run_dir) if run_dir else None, answers)
+        if folders.run_dir:
+            stack.callback(folders.run_dir.discard_unused)  # after the processes that write to it have ended
         processes = stack.enter_context(ChildProcesses(hide))
         processes.watched.extend(required)
         processes.notify = notify
         pool = ProcessPool(processes, plan, options, servers, folders)
         _report_scrape_problems(pool, options, notify)
-        warmups = warmup.warm_up(pool, plan, len(servers), notify)
+        warmups = warmup.warm_up(pool, plan, len(servers), notify, options.warmup.concurrency)
+        warmup_check.check(warmups, servers, plan.store["path"], options.warmup, notify, hide)
         if shortage := _shortage(plan, options, warmups):
             notify(shortage)
         targets = slo.targets(plan, warmups, options.slo)
@@ -99,7 +102,7 @@ def run(
         decoded.write_errors.example = hide(decoded.write_errors.example)
         figures = run_loop.finish(refused)
         server_metrics = metrics_series.of_run(_scrapes(pool), run_loop.started_ns, figures)
-        media = _media(options.traffic, decoded, run_loop)
+        media = _media(options, decoded, run_loop)
         measured = _measured_processes(pool, run_loop)
         result = json.assemble(figures, server_metrics=server_metrics, media=media, processes=measured, **metadata)
         save_errors = run_loop.save_errors + (folders.run_dir.finish(result) if folders.run_dir else [])
@@ -176,18 +179,20 @@ def _decode_and_save(
     return decoded
 
 
-def _media(traffic: TrafficOptions, decoded: DecodedMedia, run_loop: RunLoop) -> dict[str, Any]:
+def _media(options: BenchOptions, decoded: DecodedMedia, run_loop: RunLoop) -> dict[str, Any]:
     """What was verified, decoded and saved, and how long that took."""
     verified = [report for report in run_loop.idle.values() if "verified" in report]
     return {
-        "verify": traffic.verify,
+        "response_format": options.target.response_format,
+        "verify": options.traffic.verify,
+        "verify_size": options.traffic.verify_size,
         "verified": sum(report["verified"] for report in verified),
         "verify_s": sum(report["verify_s"] for report in verified),
         "longest_verify_s": max((report["longest_verify_s"] for report in verified), default=0.0),
         "decoded": decoded.decoded,
         "undecoded": decoded.undecoded,
         "develop_s": decoded.took_s,
-        "save_dir": traffic.save_dir,
+        "save_dir": options.traffic.save_dir,
         "saved_files": decoded.saved,
         "lost": asdict(decoded.write_errors),
     }

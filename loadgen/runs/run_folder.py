@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ class RunDir:
 
     def __init__(self, folder: Path) -> None:
         """Make the folder; UsageError if that fails, or if it holds a run already."""
-        self.folder = folder
+        self.folder, self._begun = folder, False
         try:
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             taken = any(os.path.lexists(folder / name) for name in run_folder.FILES)
@@ -65,6 +66,7 @@ class RunDir:
         try:
             self._replace(run_folder.PLAN, rows.tobytes())
             self._replace(run_folder.RUN, json.dump(run))
+            self._begun = True
         except OSError as error:
             raise self._unusable(error) from None
 
@@ -75,6 +77,15 @@ class RunDir:
         except OSError as error:
             return [f"{run_folder.SUMMARY}: {error.strerror}"]
         return []
+
+    def discard_unused(self) -> None:
+        """Remove the files of a run that never began, so that the same command can be given again."""
+        if self._begun:
+            return
+        with suppress(OSError):
+            for name in run_folder.FILES:
+                (self.folder / name).unlink(missing_ok=True)
+            self.folder.rmdir()  # unless something else is in it
 
     def _unusable(self, error: OSError) -> UsageError:
         return UsageError(f"--run-dir {self.folder}: {error.strerror}; free disk space, or name another folder")

@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
 
+from loadgen.backends import find_backend
 from loadgen.monitoring import metrics_urls
-from loadgen.options import BenchOptions
+from loadgen.options import BenchOptions, TargetOptions
 from loadgen.planning.plan import Plan
+from loadgen.planning.remarks import all_remarks
 from loadgen.runs.targets import Targets
 from loadgen.runs.warmups import Warmup
 from loadgen.server.target import redacted
+from loadgen.server.url import parse_base_url
 from loadgen.system.cpu_affinity import usable_cores
 
 _PACKAGES: Final = (
@@ -34,11 +37,21 @@ def run_metadata(plan: Plan, options: BenchOptions, warmups: list[Warmup], targe
         "environment": {**environment(), "source": plan.source},
         "warmup": _warmup(warmups),
         "slo": targets.about,
+        "remarks": all_remarks(plan, options),
         "backend": options.target.backend,
+        "endpoint": _endpoint(options.target),
         "model": options.target.model,
         "dataset": options.data.dataset,
         "task": options.data.task,
+        "bot_task": options.target.extra_body.get("bot_task"),
+        "num_outputs_per_prompt": options.target.n,
     }
+
+
+def _endpoint(target: TargetOptions) -> str:
+    """The URL path of the requests, without the prefix and the query of the server."""
+    given = target.endpoint or parse_base_url(target.base_url, target.unix_socket).endpoint
+    return "/" + (given or find_backend(target.backend).path).lstrip("/")
 
 
 def environment() -> dict[str, Any]:
@@ -56,6 +69,7 @@ def environment() -> dict[str, Any]:
 def config(options: BenchOptions) -> dict[str, Any]:
     """The options without secrets; of headers only the names."""
     shown = dataclasses.asdict(options)
+    del shown["remarks"]  # in the result itself
     target = shown["target"]
     del target["api_key"]
     target["base_url"] = redacted(target["base_url"])

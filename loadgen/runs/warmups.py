@@ -1,4 +1,4 @@
-"""Warm-ups: a few requests before time zero, one at a time, through the senders of the run."""
+"""Warm-ups: a few requests before time zero, through the senders of the run."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ REMIND_S: Final = 10.0  # between status lines while a warm-up has no answer
 class Warmup:
     """The result of one warm-up; `error` is None for a success. `shape` is width, height, frames, steps.
 
-    `received` is the size of the answer's body in bytes.
+    `received` is the size of the answer's body in bytes, `replica` the number of the base URL.
     """
 
     latency_ms: float
@@ -25,35 +25,50 @@ class Warmup:
     error: str | None
     detail: str
     received: int = 0
+    replica: int = 0
 
 
-def warm_up(pool: ProcessPool, plan: Plan, urls: int, notify: Callable[[str], None]) -> list[Warmup]:
-    """Send the plan's warm-ups to each of `urls` base URLs, one at a time, from the senders in turn."""
-    done: list[Warmup] = []
+def warm_up(
+    pool: ProcessPool, plan: Plan, urls: int, notify: Callable[[str], None], concurrency: int = 1
+) -> list[Warmup]:
+    """Send the plan's warm-ups to each of `urls` base URLs, `concurrency` at a time, from the senders in turn."""
     turns = [(entry, replica) for entry in plan.warmups for replica in range(urls)]
+    answers: dict[tuple[int, int], dict[str, Any]] = {}
     for turn, (entry, replica) in enumerate(turns):
         what = f"warm-up {turn + 1} of {len(turns)}"
         notify(what)
         sender = pool.senders[turn % len(pool.senders)]
         sender.channel.send("warmup", entry=entry, replica=replica, size=plan.shapes[entry, :2].tolist())
-        message = wait_for_answer(pool.processes, sender.name, what, notify)
-        width, height, frames, steps = plan.shapes[entry].tolist()
-        shape, latency_ms = (width, height, frames, steps), message["latency_ns"] / 1e6
-        done.append(Warmup(latency_ms, shape, message["error"], message["detail"], message["received"]))
-    return done
+        left = 0 if turn + 1 == len(turns) else concurrency - 1
+        while turn + 1 - len(answers) > left:
+            for message in wait_for_answers(pool.processes, what, notify):
+                answers[message["entry"], message["replica"]] = message
+    return [_warmup(plan.shapes[turn[0]].tolist(), turn[1], answers[turn]) for turn in turns]
 
 
-def wait_for_answer(
-    processes: ChildProcesses, name: str, what: str, notify: Callable[[str], None], every_s: float = REMIND_S
-) -> dict[str, Any]:
-    """Wait for the answer to a warm-up, with a status line every `every_s`; ProcessError if a process dies."""
+def _warmup(shape: list[int], replica: int, message: dict[str, Any]) -> Warmup:
+    width, height, frames, steps = shape
+    latency_ms, error = message["latency_ns"] / 1e6, message["error"]
+    return Warmup(latency_ms, (width, height, frames, steps), error, message["detail"], message["received"], replica)
+
+
+def wait_for_answers(
+    processes: ChildProcesses, what: str, notify: Callable[[str], None], every_s: float = REMIND_S
+) -> list[dict[str, Any]]:
+    """Wait for an answer to a warm-up, with a status line every `every_s`; ProcessError if a process dies.
+
+    Returns all answers that have come at once.
+    """
     began_s = reminded_s = time.monotonic()
     while True:
+        answers: list[dict[str, Any]] = []
         for child, message in processes.news(every_s):
             if message["kind"] == "died":
-                raise ProcessError(f"{child.name} died during the warm-up of {name} ({child.exit_reason()})")
+                raise ProcessError(f"{child.name} died during {what} ({child.exit_reason()})")
             if message["kind"] == "warmed":
-                return message
+                answers.append(message)
+        if answers:
+            return answers
         if time.monotonic() - reminded_s >= every_s:
             reminded_s = time.monotonic()
             notify(f"{what} has no answer after {reminded_s - began_s:.0f} s")

@@ -1,8 +1,8 @@
 """The bracket between the highest rate shown to hold and the lowest shown to fail, and the next rate to test."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
@@ -17,7 +17,8 @@ class RateTest:
     """A rate in requests/s and the decision on it, with what that rests on.
 
     `capped` says that the concurrency budget was too small for the rate. `requests` were sent in VALID runs, of which
-    `met` met their target; `states` are the verdicts of all runs.
+    `met` met their target; `states` are the verdicts of all runs, which `sent` so many requests;
+    `request_errors` counts the failed ones by kind.
     """
 
     rate: float
@@ -26,6 +27,8 @@ class RateTest:
     requests: int = 0
     met: int = 0
     states: tuple[str, ...] = ()
+    sent: int = 0
+    request_errors: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def attainment(self) -> float | None:

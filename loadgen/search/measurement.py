@@ -1,6 +1,7 @@
 """A measurement: which requests of one run at one rate met their target, and their response times."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -19,12 +20,15 @@ class Measurement:
     """One run at one rate, in schedule order.
 
     `met` bool[n] says whether each request that has a target met it, `response_s` float64[n] when it ended, failed ones
-    included. `state` is the verdict of the run; only VALID runs count in a decision.
+    included. `state` is the verdict of the run; only VALID runs count in a decision. `sent` counts the requests sent,
+    `request_errors` the failed ones by kind.
     """
 
     met: NDArray[np.bool_]
     response_s: NDArray[np.float64]
     state: str = "VALID"
+    sent: int = 0
+    request_errors: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def steady(self) -> "Measurement":
@@ -41,6 +45,9 @@ def read_measurement(saved: SavedRun) -> Measurement:
     response_s = np.full(info.planned, np.nan)
     response_s[times.index] = seconds(times.latency_ns(info.latency_from))
     has_target &= ~np.isnan(response_s)
-    verdict = (saved.summary or {}).get("verdict", {})
+    summary = saved.summary or {}
+    verdict = summary.get("verdict", {})
     state = str(verdict.get("state", "INVALID")) if saved.complete and not info.interrupted else "INVALID"
-    return Measurement(met[has_target], response_s[has_target], state)
+    return Measurement(
+        met[has_target], response_s[has_target], state, len(times.index), summary.get("request_errors", {})
+    )

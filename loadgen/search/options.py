@@ -8,21 +8,21 @@ from loadgen.errors import UsageError
 from loadgen.search.decision import LOOKS, runs_to_fail
 from loadgen.search.search_loop import SearchGoal
 
-MIN_BUDGET_S: Final = 15.0
+MIN_TIME_LIMIT_S: Final = 15.0
 COOL_DOWN_S: Final = 0.2
 PRECISION: Final = 1.1
 
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """Find the highest rate with an attainment of `min_attainment` within `budget_s` seconds.
+    """Find the highest rate with an attainment of `min_attainment` within `time_limit_s` seconds.
 
     The time limit counts from `began_s` (time.monotonic). The search starts at `start_rate` (requests/s; None: half of
     the capacity) and ends once the bracket's ends are within a factor of `precision`.
     """
 
     min_attainment: float
-    budget_s: float
+    time_limit_s: float
     began_s: float
     confidence: float = 0.95
     precision: float = PRECISION
@@ -33,11 +33,11 @@ class SearchOptions:
         """Raise UsageError if no search with these options can find anything."""
         if not 0.5 <= self.min_attainment <= 0.9999:
             raise UsageError(f"--min-attainment {self.min_attainment:g}: give a share from 0.5 to 0.9999")
-        if self.budget_s < MIN_BUDGET_S:
+        if self.time_limit_s < MIN_TIME_LIMIT_S:
             raise UsageError(
-                f"--budget {self.budget_s:g}: give {MIN_BUDGET_S:g} s or more; each run takes a second to start"
+                f"--time-limit {self.time_limit_s:g}: give {MIN_TIME_LIMIT_S:g} s or more; a run takes 1 s to start"
             )
-        error = SearchGoal(self.min_attainment, self.budget_s, self.confidence).error
+        error = SearchGoal(self.min_attainment, self.time_limit_s, self.confidence).error
         if runs_to_fail(self.min_attainment, error) > LOOKS:
             raise UsageError(
                 f"--min-attainment {self.min_attainment:g}: too low for {LOOKS} runs to show that a rate fails, at"

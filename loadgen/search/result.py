@@ -9,7 +9,8 @@ from loadgen.search.bracket import RateTest
 class RateResult(TypedDict):
     """A tested rate (requests/s): the `requests` of its VALID runs and how many `met` their target.
 
-    `decision` is holds, fails or open; `runs` are the verdicts of all its runs.
+    `decision` is holds, fails or open; `runs` are the verdicts of all its runs, in which `failed` of `sent` requests
+    failed; `request_errors` counts them by kind.
     """
 
     rate: float
@@ -18,14 +19,17 @@ class RateResult(TypedDict):
     met: int
     attainment: float | None
     runs: Sequence[str]
+    sent: int
+    failed: int
+    request_errors: Mapping[str, int]
 
 
 class SearchResult(TypedDict):
     """The result of a search; docs/search.md describes it.
 
     `bracket` is the highest rate shown to hold and the lowest shown to fail (requests/s, None if there is none); the
-    whole bracket has this `confidence`. `looks` are the tested rates. `ended` is
-    budget (the time limit), precision, rates, interrupted or fault. `capacity` is in requests/s.
+    whole bracket has this `confidence`. `tests` are the tested rates. `ended` is time_limit, precision, rates, warmup
+    (all of a run failed), interrupted or fault. `capacity_estimate` is in requests/s.
     """
 
     layout: int
@@ -33,14 +37,15 @@ class SearchResult(TypedDict):
     min_attainment: float
     confidence: float
     precision: float
-    budget_s: float
-    took_s: float
+    time_limit_s: float
+    duration_s: float
     ended: str
-    capacity: float | None
+    capacity_estimate: float | None
     needs_n: int | None
-    looks: list[RateResult]
+    tests: list[RateResult]
     slo: Mapping[str, Any] | None
     latency_from: str
+    remarks: list[str]
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
 
@@ -54,4 +59,7 @@ def rate_result(tested: RateTest) -> RateResult:
         met=tested.met,
         attainment=tested.attainment,
         runs=list(tested.states),
+        sent=tested.sent,
+        failed=sum(tested.request_errors.values()),
+        request_errors=dict(tested.request_errors),
     )

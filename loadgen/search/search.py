@@ -11,8 +11,9 @@ from collector.errors import RunError
 from collector.saved.run_folder import read_run
 from collector.summary.result import LAYOUT
 from collector.text import quantity
-from loadgen.errors import LoadgenError, UsageError
+from loadgen.errors import LoadgenError, UsageError, WarmupError
 from loadgen.options import BenchOptions
+from loadgen.planning.remarks import of_options
 from loadgen.runs.run import Notify
 from loadgen.runs.run_metadata import config, environment
 from loadgen.search.bracket import RateTest
@@ -24,16 +25,18 @@ from loadgen.search.result import SearchResult, rate_result
 from loadgen.search.search_loop import SearchGoal, SearchLoop
 from loadgen.sweeps.capacity_estimate import capacity
 from loadgen.sweeps.runner import RunAtRate, Runner, run_at_rate_with, with_placeholder_rate
+from loadgen.sweeps.slo_check import WITHOUT_TARGETS, with_own_targets
 from loadgen.system.temporary_folder import temporary_folder
 
 START: Final = 0.5  # of the capacity
+NO_TARGETS: Final = "--min-attainment: no request has an SLO target; give --slo-ms MS, or --slo (from warm-ups)"
 ReachServer = Callable[[ExitStack], BenchOptions]  # waits for the server and returns options with its URL
 
 
 def search(
     options: BenchOptions,
     min_attainment: float,
-    budget_s: float,
+    time_limit_s: float,
     *,
     start_rate: float | None = None,
     precision: float = PRECISION,
@@ -44,13 +47,14 @@ def search(
     """Find the highest rate at which a share of `min_attainment` (0.9: nine of ten) of the requests meet their target.
 
     `options` set neither a rate nor a length; their confidence is that of the whole bracket. The search takes at most
-    `budget_s` seconds. `search_dir` is a new folder that keeps the runs. Call it from the main thread. Raises
+    `time_limit_s` seconds. `search_dir` is a new folder that keeps the runs. Call it from the main thread. Raises
     UsageError for options that cannot work, and whatever `run` raises before the first rate is tested.
     """
     search_options = SearchOptions(
-        min_attainment, budget_s, time.monotonic(), options.confidence, precision, start_rate, cool_down_s
+        min_attainment, time_limit_s, time.monotonic(), options.confidence, precision, start_rate, cool_down_s
     )
     search_options.check()
+    check_targets(options)
     bench_options = with_placeholder_length(with_placeholder_rate(options))
     with open_search_dir(search_dir) as folder:
         searching = Search(search_options, bench_options, run_at_rate_with(notify), folder, notify)
@@ -63,6 +67,19 @@ def with_placeholder_length(options: BenchOptions) -> BenchOptions:
     if options.arrivals.duration_s is not None:
         raise UsageError("duration_s: a search chooses the length of its runs; leave it out")
     return replace(options, data=replace(options.data, num_prompts=1))
+
+
+def check_targets(options: BenchOptions) -> None:
+    """Raise UsageError if no request can have an SLO target, whatever its data set holds."""
+    if not options.slo.enabled and options.data.dataset in WITHOUT_TARGETS:
+        raise UsageError(NO_TARGETS)
+
+
+def _judged(options: BenchOptions) -> BenchOptions:
+    judged = with_own_targets(options)
+    if not judged.slo.enabled:
+        raise UsageError(NO_TARGETS)
+    return judged
 
 
 @contextmanager
@@ -89,17 +106,17 @@ class Search:
         self, options: SearchOptions, bench_options: BenchOptions, run_at_rate: RunAtRate, folder: Path, notify: Notify
     ) -> None:
         self._options, self._folder, self._notify = options, folder, notify
-        self._deadline_s = options.began_s + options.budget_s - SHUTDOWN_S
+        self._deadline_s = options.began_s + options.time_limit_s - SHUTDOWN_S
         self._runner = Runner(bench_options, run_at_rate, options.cool_down_s)
         self._search_loop: SearchLoop | None = None
         self._capacity: float | None = None
-        self._ended = "budget"
+        self._ended = "time_limit"
 
     def run(self, reach_server: ReachServer) -> None:
         """Search until the bracket is narrow enough, the time is up or Ctrl-C; decided rates stay in the result."""
         try:
             with ExitStack() as stack, Deadline(self._deadline_s):
-                self._runner.options = reach_server(stack)
+                self._runner.options = _judged(reach_server(stack))
                 self._search(self._options.start_rate or START * self._estimate_capacity())
         except KeyboardInterrupt:
             self._ended = "interrupted"
@@ -107,7 +124,7 @@ class Search:
             if self._search_loop is None or not self._search_loop.tested:
                 raise
             self._notify(str(fault))
-            self._ended = "fault"
+            self._ended = "warmup" if isinstance(fault, WarmupError) else "fault"
 
     def _estimate_capacity(self) -> float:
         self._notify("estimating the server's capacity in a closed loop")
@@ -129,8 +146,6 @@ class Search:
         completed = self._runner.run(rate, folder, run, count)
         if completed.interrupted:
             raise KeyboardInterrupt
-        if not run and not completed.result["slo"].get("requests"):
-            raise UsageError("--min-attainment: no request has a target; give --slo, or --slo-ms")
         return read_measurement(read_run(folder))
 
     def _report(self, tested: RateTest) -> None:
@@ -147,14 +162,15 @@ class Search:
             min_attainment=options.min_attainment,
             confidence=options.confidence,
             precision=options.precision,
-            budget_s=options.budget_s,
-            took_s=time.monotonic() - options.began_s,
+            time_limit_s=options.time_limit_s,
+            duration_s=time.monotonic() - options.began_s,
             ended=self._ended,
-            capacity=self._capacity,
+            capacity_estimate=self._capacity,
             needs_n=least_requests(options.min_attainment, search_loop.goal.error) if search_loop else None,
-            looks=[rate_result(tested) for tested in search_loop.tested] if search_loop else [],
+            tests=[rate_result(tested) for tested in search_loop.tested] if search_loop else [],
             slo=self._runner.slo,
             latency_from=self._runner.options.latency_from,
+            remarks=of_options(self._runner.options),
             config=shown_config,
             environment=environment(),
         )

@@ -1,5 +1,6 @@
 """The search loop: tests one rate after another, each until it is decided, within a time limit."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,12 +23,13 @@ Clock = Callable[[], float]  # seconds
 class SearchGoal:
     """What to find: the highest rate (requests/s) with an attainment of `target` or more.
 
-    `confidence` is that of the whole bracket, `budget_s` the time limit, `precision` the ratio of neighbouring rates
-    at which the search ends. `capacity` is a rough maximum of the server (requests/s), None if it was not measured.
+    `confidence` is that of the whole bracket, `time_limit_s` the time limit in seconds, `precision` the ratio of
+    neighbouring rates at which the search ends. `capacity` is a rough maximum of the server (requests/s), None if it
+    was not measured.
     """
 
     target: float
-    budget_s: float
+    time_limit_s: float
     confidence: float = 0.95
     precision: float = 1.1
     capacity: float | None = None
@@ -47,7 +49,7 @@ class SearchLoop:
     clock: Clock
     notify: Callable[[RateTest], None] = lambda _: None
     tested: list[RateTest] = field(default_factory=list)
-    ended: str = "budget"
+    ended: str = "time_limit"
     runs: int = 0
     _overhead_s: float = 0.0  # the least time that a run took beyond its arrivals
 
@@ -58,7 +60,7 @@ class SearchLoop:
 
     def run(self, start_rate: float) -> Bracket:
         """Test rates from `start_rate` on, until the bracket is narrow enough or the time is up."""
-        deadline = self.clock() + self.goal.budget_s
+        deadline = self.clock() + self.goal.time_limit_s
         rate: float | None = start_rate
         while rate is not None:
             if not self._test(rate, deadline):
@@ -102,7 +104,7 @@ class SearchLoop:
         A run lasts as long as its arrivals, or as the server takes for them, plus the overhead to start and end it.
         """
         throughput = min(rate, self.goal.capacity or rate)
-        unit_s = max(self.goal.budget_s / UNITS, _MIN_UNIT * self._overhead_s)
+        unit_s = max(self.goal.time_limit_s / UNITS, _MIN_UNIT * self._overhead_s)
         count = max(MIN_REQUESTS, round(rate * unit_s * units))
         fitting = int((deadline - self.clock() - self._overhead_s) * throughput)
         return min(count, fitting) if fitting >= max(MIN_REQUESTS, rate * unit_s / 2) else 0
@@ -128,4 +130,6 @@ def _tested(rate: float, measurements: list[Measurement], decision: Decision) ->
         sum(len(measurement.met) for measurement in valid),
         sum(int(measurement.met.sum()) for measurement in valid),
         tuple(measurement.state for measurement in measurements),
+        sum(measurement.sent for measurement in measurements),
+        sum((Counter(measurement.request_errors) for measurement in measurements), Counter[str]()),
     )

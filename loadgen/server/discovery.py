@@ -153,6 +153,8 @@ def _backend(target: TargetOptions, task: str, get: GetJson) -> tuple[str, str, 
         endpoint = target.endpoint or parse_base_url(target.base_url).endpoint
         return target.backend, endpoint or find_backend(target.backend).path, ""
     names = _BACKENDS[_FAMILY.get(task, task)]
+    if not target.auto_edits and _FAMILY.get(task, task) == "i2i":
+        names = names[1:]
     endpoint = target.endpoint or parse_base_url(target.base_url).endpoint
     if endpoint is not None:
         return next((one for one in (*names, *BACKENDS) if _serves(one, endpoint)), names[0]), endpoint, ""

@@ -11,12 +11,15 @@ from collector.saved.run_folder import read_run
 from collector.summary.result import LAYOUT
 from collector.sweeps.knee import Knee, knee
 from collector.sweeps.point import Point, point_of
-from loadgen.errors import ProcessError, UsageError
+from collector.text import quantity
+from loadgen.errors import ProcessError, UsageError, WarmupError
 from loadgen.options import BenchOptions
+from loadgen.planning.remarks import of_options
 from loadgen.runs.run import CompletedRun, Notify
 from loadgen.runs.run_metadata import config, environment
 from loadgen.sweeps.capacity_estimate import capacity
 from loadgen.sweeps.runner import Runner, run_at_rate_with, with_placeholder_rate
+from loadgen.sweeps.slo_check import with_own_targets
 from loadgen.sweeps.sweep_folder import SweepDir, read_rates
 from loadgen.system.temporary_folder import temporary_folder
 
@@ -34,6 +37,7 @@ class SweepResult(TypedDict):
     slo: Mapping[str, Any] | None
     latency_from: str
     confidence: float
+    remarks: list[str]
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
 
@@ -42,12 +46,14 @@ class SweepResult(TypedDict):
 class CompletedSweep:
     """A completed sweep: its result (the JSON), without the remaining points if it was `interrupted`.
 
-    `died` names processes of this tool that died, which ends a sweep too.
+    `died` names processes of this tool that died, and `warmup_error` says why all warm-ups of a rate failed; either
+    ends a sweep too.
     """
 
     result: SweepResult
     interrupted: bool = False
     died: tuple[str, ...] = ()
+    warmup_error: str = ""
 
 
 def sweep(
@@ -79,12 +85,21 @@ def open_sweep_dir(folder: str | Path | None, config: Mapping[str, Any]) -> Iter
 
 def run_all_rates(runner: Runner, folder: SweepDir, requested: Sequence[float], notify: Notify) -> CompletedSweep:
     """Run those of the `requested` rates (none: automatic ones) that are not finished; keep sweep.json up to date."""
+    runner.options = with_own_targets(runner.options)
+    if not runner.options.slo.enabled:
+        notify("no request has an SLO target, so there will be no attainment; give --slo-ms or --slo for it")
     rates = read_rates(folder.saved, requested or (() if folder.saved else choose_rates(runner, notify)))
     points: list[Point] = []
     host = environment()
     folder.write(_result(runner, folder, rates, points, host))
     for rate in rates:
-        point = _point(folder, runner, rate, notify)
+        try:
+            point = _point(folder, runner, rate, notify)
+        except WarmupError as error:
+            if not points:
+                raise
+            result = _result(runner, folder, rates, points, host)
+            return CompletedSweep(result, warmup_error=f"{quantity.rate(rate)}: {error}")
         if isinstance(point, CompletedRun):
             return CompletedSweep(_result(runner, folder, rates, points, host), point.interrupted, point.died)
         points.append(point)
@@ -120,6 +135,7 @@ def _result(
         slo=runner.slo,
         latency_from=runner.options.latency_from,
         confidence=runner.options.confidence,
+        remarks=of_options(runner.options),
         config=folder.config,
         environment=host,
     )

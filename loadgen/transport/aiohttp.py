@@ -168,7 +168,7 @@ class AiohttpExchange:
             body, done_ns = await _read(response, self._target.max_body_bytes), now_ns()
             if self.protocol_error:
                 raise BrokenBodyError(self.protocol_error.message)
-            if self.connection_error and _ends_at_close(response):
+            if self.connection_error and response.status < 400 and _ends_at_close(response):
                 raise aiohttp.ClientPayloadError  # the apparent end of the body was a reset
             headers = {name: response.headers[name] for name in self._target.answer_headers if name in response.headers}
             head = _raw_head(response) if needs_head(response.status, body[:1]) else b""

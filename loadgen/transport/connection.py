@@ -11,7 +11,7 @@ from collector.records.record import RETRIED, ErrorKind
 from loadgen.clock import now_ns
 from loadgen.transport.answer_reader import AnswerReader
 from loadgen.transport.buffer_pool import BufferPool
-from loadgen.transport.error_kinds import cut_kind
+from loadgen.transport.error_kinds import PEER_CLOSED, cut_kind
 from loadgen.transport.interface import JUST_CLOSED_NS, NO_JOB, Answer
 from loadgen.transport.malformed import MalformedAnswerError
 
@@ -108,7 +108,8 @@ class Connection(asyncio.BufferedProtocol):
             written = 0
         except OSError as error:
             self._error = error
-            self._transport.abort()
+            if error.errno not in PEER_CLOSED:  # else the end of the stream follows, after an early answer if any
+                self._transport.abort()
             return
         if written < len(exchange.head) + len(exchange.body):
             self._write_rest(exchange, written)
@@ -157,19 +158,42 @@ class Connection(asyncio.BufferedProtocol):
         self._ended_ns = now_ns()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        time_ns = self._ended_ns or now_ns()
         self._pool.idle.pop(self, None)
         exchange, self.exchange = self.exchange, None
         if exchange is None:
             return
-        if exc is None and self._error is None and self._reader.ended():
-            reader = self._reader
+        if isinstance(exc, OSError) and exc.errno in PEER_CLOSED and self._receive_rest(exchange):
+            return
+        time_ns, reader, error = self._ended_ns or now_ns(), self._reader, self._error or exc
+        if (error is None or _is_refusal(reader.status, error)) and reader.ended():
             exchange.finish(reader.status, reader.body, reader.headers, reader.head, time_ns)
             return
-        begun, headed = bool(exchange.first_byte_ns), self._reader.headed
-        kind, detail = cut_kind(self._error or exc, begun=begun, headed=headed)
+        kind, detail = cut_kind(error, begun=bool(exchange.first_byte_ns), headed=reader.headed)
         just_closed = self._used and time_ns - self._written_ns <= JUST_CLOSED_NS
         exchange.lost(kind, detail, time_ns, just_closed=just_closed)
+
+    def _receive_rest(self, exchange: "NativeExchange") -> bool:
+        """Read what had arrived before a write failed; return whether that ended the exchange.
+
+        A server may answer, and close, before it has read the whole request.
+        """
+        reader = self._reader
+        while self._descriptor >= 0:
+            try:
+                count = os.readv(self._descriptor, [reader.buffer()])
+                time_ns = now_ns()
+                if not count:
+                    return False
+                exchange.first_byte_ns = exchange.first_byte_ns or time_ns
+                if reader.received(count):
+                    exchange.finish(reader.status, reader.body, reader.headers, reader.head, time_ns)
+                    return True
+            except OSError:
+                return False
+            except MalformedAnswerError as broken:
+                exchange.fail(broken.kind, str(broken), time_ns)
+                return True
+        return False
 
     def abort(self) -> None:
         """Close at once, so that the server sees the end before any request that is sent next."""
@@ -182,3 +206,8 @@ class Connection(asyncio.BufferedProtocol):
                 raw.shutdown(socket.SHUT_RDWR)
             raw.detach()
         self._transport.abort()
+
+
+def _is_refusal(status: int, error: Exception) -> bool:
+    """Whether an error answer ended in a reset: the server closed with the rest of the request unread."""
+    return status >= 400 and isinstance(error, OSError) and error.errno in PEER_CLOSED

@@ -11,7 +11,7 @@ OWN_FAULTS: Final = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM), ErrorKind.CLIENT),
     errno.EADDRNOTAVAIL: ErrorKind.NO_PORT,
 }
-_RESET_ERRNOS: Final = (errno.ECONNRESET, errno.EPIPE)
+PEER_CLOSED: Final = (errno.ECONNRESET, errno.EPIPE)
 
 
 def connect_kind(error: Exception, *, tls: bool) -> ErrorKind:
@@ -30,7 +30,7 @@ def cut_kind(error: BaseException | None, *, begun: bool, headed: bool) -> tuple
 
     `begun`: a byte of the answer had arrived; `headed`: its head was complete.
     """
-    if isinstance(error, ConnectionError) or (isinstance(error, OSError) and error.errno in _RESET_ERRNOS):
+    if isinstance(error, ConnectionError) or (isinstance(error, OSError) and error.errno in PEER_CLOSED):
         return ErrorKind.RESET, f"{error}"
     kind, where = ErrorKind.DISCONNECTED, "without an answer"
     if begun:

@@ -28,7 +28,7 @@ from scripts.fuzzing.target import Target
 _ASKED: Final = ("--base-url", "http://127.0.0.1:9", "--dataset", "random", "--task", "t2i", "--num-prompts", "5")
 _SOUND: Final = {
     "sweep": ("--rates", "1,2", "--num-prompts", "5"),
-    "search": ("--min-attainment", "0.9", "--budget", "60", "--slo-ms", "5"),
+    "search": ("--min-attainment", "0.9", "--time-limit", "60", "--slo-ms", "5"),
 }
 _COUNT: Final = 20  # requests of a run of a search
 _MODEL: Final = {"model": "affine", "unit_ms": 0.5, "fixed_ms": 3.0, "fit": None, "warnings": []}

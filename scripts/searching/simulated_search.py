@@ -60,10 +60,10 @@ def contains(found: Bracket, truth: float) -> bool:
     return (found.holds or 0.0) <= truth and (found.fails is None or truth < found.fails)
 
 
-def coverage(server: Server, attainment: float, budget_s: float, overhead_s: float, seeds: int) -> tuple[str, ...]:
+def coverage(server: Server, attainment: float, time_limit_s: float, overhead_s: float, seeds: int) -> tuple[str, ...]:
     """A row of the table: `seeds` searches that start from half of what the server does."""
     truth = server.truth(attainment)
-    goal = SearchGoal(attainment, budget_s, capacity=server.mu)
+    goal = SearchGoal(attainment, time_limit_s, capacity=server.mu)
     found = [search(server, goal, seed, server.mu / 2, overhead_s) for seed in range(seeds)]
     widths = sorted(b.fails / b.holds for b, _, _ in found if b.holds and b.fails)
     took = sorted(took_s for _, _, took_s in found)
@@ -72,7 +72,7 @@ def coverage(server: Server, attainment: float, budget_s: float, overhead_s: flo
         f"{server.slo_s:g} s",
         f"{attainment:g}",
         f"{truth:.3g}",
-        f"{budget_s:,.0f} s",
+        f"{time_limit_s:,.0f} s",
         f"{sum(contains(b, truth) for b, _, _ in found) / seeds:.3f}",
         f"{len(widths) / seeds:.3f}",
         f"{widths[len(widths) // 2]:.3g}" if widths else "-",

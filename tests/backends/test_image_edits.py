@@ -55,16 +55,16 @@ def test_a_request_is_a_form_post_to_images_edits() -> None:
 @pytest.mark.parametrize(
     ("sample", "expected"),
     [
-        (Sample("a cat"), {"size": "1024x1024"}),
-        (Sample(""), {"size": "1024x1024", "prompt": ""}),
+        (Sample("a cat"), {}),
+        (Sample(""), {"prompt": ""}),
         (Sample("a cat", width=64, height=32, seed=0, num_inference_steps=7),
          {"size": "64x32", "seed": "0", "num_inference_steps": "7"}),
         (Sample("a cat", extra={"guidance_scale": 4.5, "true_cfg_scale": 4, "negative_prompt": "é\r\nx"}),
-         {"size": "1024x1024", "guidance_scale": "4.5", "true_cfg_scale": "4", "negative_prompt": "é\r\nx"}),
+         {"guidance_scale": "4.5", "true_cfg_scale": "4", "negative_prompt": "é\r\nx"}),
         (Sample("a cat", extra={"bot_task": {"a": [1, None]}, "sys_type": True}),
-         {"size": "1024x1024", "bot_task": '{"a":[1,null]}', "sys_type": "true"}),
+         {"bot_task": '{"a":[1,null]}', "sys_type": "true"}),
         (Sample("a cat", seed=1, extra={"n": 2, "seed": None, "size": "8x8"}), {"size": "8x8", "n": "2"}),
-        (Sample("a cat", extra={"model": "x", "prompt": "y"}), {"size": "1024x1024"}),
+        (Sample("a cat", extra={"model": "x", "prompt": "y"}), {}),
     ],
     ids=["bare", "no prompt", "size, steps, seed 0", "scales", "JSON values", "extras win", "never model and prompt"],
 )  # fmt: skip

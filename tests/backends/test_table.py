@@ -234,3 +234,29 @@ def test_an_installed_endpoint_that_cannot_serve_is_named_with_what_it_lacks(
     install(site, module, source)
     with pytest.raises(UsageError, match=f"--backend mine: {problem}"):
         backend_for("mine", "t2i")
+
+
+@pytest.mark.parametrize(
+    ("backend", "fields"),
+    [
+        ("vllm-omni", {"bot_task", "return_stage_metrics"}),
+        ("openai", {"bot_task", "return_stage_metrics"}),
+        ("v1/images/edits", {"bot_task", "return_stage_metrics"}),
+        ("v1/videos", {"return_stage_metrics"}),
+        ("v1/videos/sync", {"return_stage_metrics"}),
+        ("somebody's own", set()),
+    ],
+)
+def test_a_flag_becomes_a_field_only_where_servers_read_it(backend: str, fields: set[str]) -> None:
+    target = TargetOptions(backend=backend, bot_task="think", return_stage_metrics=True)
+    (sample,) = with_extra_fields([sample_for("i2i")], target)
+    assert set(sample.extra) == fields
+
+
+def test_the_field_of_a_flag_gives_way_to_the_row_and_the_row_to_an_extra_body() -> None:
+    target = TargetOptions(backend="openai", bot_task="think", extra_body={"return_stage_metrics": None})
+    own, other = with_extra_fields([sample_for("t2i", bot_task="own"), sample_for("t2i")], target)
+    assert (own.extra["bot_task"], other.extra["bot_task"]) == ("own", "think")
+    target = TargetOptions(backend="openai", bot_task="think", extra_body={"bot_task": "mine"})
+    (sample,) = with_extra_fields([sample_for("t2i", bot_task="own")], target)
+    assert sample.extra["bot_task"] == "mine"

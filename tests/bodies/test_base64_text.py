@@ -41,7 +41,7 @@ def test_escapes_and_lines_in_a_text_shift_nothing(size: int, escape: bool, line
     video = mp4(64, 32, 5)
     data = video + os.urandom(size) + b"end"
     medium = medium_of(data, escape, lines)
-    assert describe(medium) == Media("video", "video/mp4", 64, 32)
+    assert describe(medium) == Media("video", "video/mp4", 64, 32, 5)
     assert len(medium) == len(data)
     assert medium[len(data) - 3 :] == b"end"
 

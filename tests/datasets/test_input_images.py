@@ -32,6 +32,15 @@ def test_a_file_that_is_no_readable_image_is_named(tmp_path: Path, content: byte
         read_image(path)
 
 
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP"])
+def test_an_image_that_is_cut_short_is_named(tmp_path: Path, file_format: str) -> None:
+    path = tmp_path / "half.img"
+    Image.effect_noise((60, 60), 50).convert("RGB").save(path, file_format)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError, match=r"half\.img: a broken image"):
+        read_image(path)
+
+
 def test_a_missing_image_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.png: cannot read this image: No such file"):
         read_image(tmp_path / "gone.png")

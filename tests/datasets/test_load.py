@@ -44,7 +44,7 @@ def test_frames_steps_seed_fps_and_negative_prompt_come_from_the_row_first(tmp_p
 @pytest.mark.parametrize(
     ("options", "count", "timestamps", "problem"),
     [
-        (DataOptions(dataset="coco"), 1, False, "--dataset coco: unknown; choose trace, vbench or random"),
+        (DataOptions(dataset="coco"), 1, False, "--dataset coco: unknown; choose vbench, trace, random, custom"),
         (DataOptions(dataset="random", task="t2x"), 1, False, "--task t2x: unknown; choose t2i"),
         (DataOptions(dataset="random"), 0, False, "--num-prompts 0"),
         (DataOptions(dataset="random"), 1, True, "--arrival trace: --dataset random has no timestamps"),

@@ -1,12 +1,14 @@
 import io
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from loadgen import datasets
-from loadgen.datasets import NEGATIVE_PROMPT, SampleSet
+from loadgen.datasets import SampleSet
 from loadgen.datasets.random import DEFAULT_COUNT
 from loadgen.errors import UsageError
+from loadgen.media.mp4 import fault
 from loadgen.options import DataOptions, Shape
 
 
@@ -64,7 +66,10 @@ def test_profiles_are_drawn_by_weight_and_seed() -> None:
         ('[{"width": "512"}]', "profile 1: width '512' is not a positive whole number"),
         ('[{"height": 0}]', "profile 1: height 0 is not"),
         ('[{"num_frames": true}]', "profile 1: num_frames True is not"),
-        ('[{"fps": 1.5}]', "profile 1: fps 1.5 is not"),
+        ('[{"fps": -1.5}]', "profile 1: fps -1.5 is not"),
+        ('[{"seed": 18446744073709551616}]', "profile 1: seed 1"),
+        ('[{"num_outputs_per_prompt": 0}]', "profile 1: num_outputs_per_prompt 0 is not"),
+        ('[{"prompt": 3}]', "profile 1: prompt 3 is not text"),
         ('[{"weight": -1}]', "profile 1: weight -1 is not"),
         ('[{"weight": true}]', "profile 1: weight True is not"),
         ('[{"weight": 0}, {"weight": 0.0}]', "every weight is 0"),
@@ -99,6 +104,21 @@ def test_an_image_task_needs_at_least_one_image() -> None:
         load(task="i2v", num_input_images=0)
 
 
-def test_the_negative_prompt_is_an_extra_where_asked_for() -> None:
+def test_each_negative_prompt_has_the_number_of_its_sample() -> None:
     assert load().samples[0].extra == {}
-    assert load(enable_negative_prompt=True).samples[0].extra == {"negative_prompt": NEGATIVE_PROMPT}
+    samples = load(2, enable_negative_prompt=True).samples
+    assert samples[1].extra == {"negative_prompt": "Negative prompt 1 for benchmarking diffusion models"}
+
+
+def test_a_profile_may_have_its_own_prompt_seed_outputs_and_a_fraction_of_a_frame_rate() -> None:
+    config = f'[{{"prompt": "a cat", "seed": {2**64 - 1}, "fps": 23.976, "num_outputs_per_prompt": 2}}]'
+    sample = load(random_request_config=config).samples[0]
+    assert (sample.prompt, sample.seed, sample.fps, sample.extra) == ("a cat", 2**64 - 1, 23.976, {"n": 2})
+    assert load(random_request_config='[{"seed": 0}]', shape=Shape(seed=3)).samples[0].seed == 0
+
+
+def test_a_video_task_gets_a_small_whole_mp4() -> None:
+    (video,) = load(task="v2v").samples[0].videos
+    assert isinstance(video, Path)
+    assert fault(video.read_bytes()) == ""
+    assert load(task="t2v").samples[0].videos == ()

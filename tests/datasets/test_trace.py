@@ -70,7 +70,7 @@ def test_every_key_of_a_row_reaches_its_field(tmp_path: Path) -> None:
         ("Request(prompt='a', height=512.5)", "height 512.5 is not a positive"),
         ("Request(prompt='a', num_frames=True)", "num_frames True is not a positive"),
         ("Request(prompt='a', num_inference_steps=1e999)", "num_inference_steps inf is not a positive"),
-        ("Request(prompt='a', fps=[16])", "fps [16] is not a positive"),
+        ("Request(prompt='a', fps=[16])", "fps [16] is not a finite number above 0"),
         ("Request(prompt='a', seed='x')", "seed 'x' is not a whole number"),
         ("Request(prompt='a', slo_ms=0)", "slo_ms 0 is not a finite number above 0"),
         ("Request(prompt='a', slo_ms=True)", "slo_ms True is not a finite number above 0"),
@@ -184,8 +184,8 @@ def test_images_are_looked_up_beside_the_trace(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ("Request(prompt='a')", "no image_path or image_paths, which task i2v needs"),
-        ("Request(prompt='a', image_paths=[])", "no image_path or image_paths"),
+        ("Request(prompt='a')", "no image_path, image_paths or image_urls, which task i2v needs"),
+        ("Request(prompt='a', image_paths=[])", "no image_path, image_paths or image_urls"),
         ("Request(prompt='a', image_path='gone.png')", "no image 'gone.png'"),
         ("Request(prompt='a', image_path=3)", "image_path 3 is not text"),
         ("Request(prompt='a', image_path='a\\x00b')", "no image"),
@@ -231,3 +231,56 @@ def test_arbitrary_text_is_read_or_refused_as_input(tmp_path_factory: pytest.Tem
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with contextlib.suppress(InputError):
         assert len(load(path)) >= 1
+
+
+@pytest.mark.parametrize("seed", [0, 2**63, 2**64 - 1, -(2**63)])
+def test_a_seed_may_have_64_bits(tmp_path: Path, seed: int) -> None:
+    assert load(written(tmp_path, f"Request(prompt='a', seed={seed})"))[0].seed == seed
+
+
+@pytest.mark.parametrize("seed", [2**64, -(2**63) - 1, 1.5, "1", True])
+def test_a_seed_that_no_server_can_read_is_named(tmp_path: Path, seed: object) -> None:
+    with pytest.raises(InputError, match=r"trace\.txt:1: seed .* is not a whole number that fits 64 bits"):
+        load(written(tmp_path, f"Request(prompt='a', seed={seed!r})"))
+
+
+@pytest.mark.parametrize(("fps", "sent"), [("23.976", 23.976), ("16.0", 16), ("30", 30)])
+def test_a_frame_rate_may_have_a_fraction_and_a_whole_one_has_no_decimal_point(
+    tmp_path: Path, fps: str, sent: float
+) -> None:
+    found = load(written(tmp_path, f"Request(prompt='a', fps={fps})"))[0].fps
+    assert (found, type(found)) == (sent, type(sent))
+
+
+def test_escaped_surrogate_pairs_are_the_characters_they_mean_wherever_they_are(tmp_path: Path) -> None:
+    row = r"Request(request_id='\ud83d\ude00', prompt='a \ud83d\ude00', negative_prompt='\ud83d\ude01',"
+    row += r" tags=['\ud83d\ude02', {'\ud83d\ude03': '\ud83d\ude04'}])"
+    sample = load(written(tmp_path, row))[0]
+    assert (sample.request_id, sample.prompt) == ("\U0001f600", "a \U0001f600")
+    tags = ["\U0001f602", {"\U0001f603": "\U0001f604"}]
+    assert sample.extra == {"negative_prompt": "\U0001f601", "tags": tags}
+
+
+@pytest.mark.parametrize(
+    "row", [r"prompt='a \ude00\ud83d'", r"prompt='a', tags=['\ud83d']", r"prompt='a', x={'\ud83d': 1}"]
+)
+def test_half_a_surrogate_pair_is_named(tmp_path: Path, row: str) -> None:
+    with pytest.raises(InputError, match=r"trace\.txt:2: .* half a character"):
+        load(written(tmp_path, "Request(prompt='fine')", f"Request({row})"))
+
+
+def test_hidden_traces_in_a_folder_are_skipped(tmp_path: Path) -> None:
+    written(tmp_path, "Request(prompt='a')")
+    for name in ("._trace.txt", ".git/notes.txt", "__MACOSX/trace.txt", "__MACOSX/._trace.txt"):
+        written(tmp_path, "junk", name=name)
+    assert [sample.prompt for sample in load(tmp_path)] == ["a"]
+    assert [sample.prompt for sample in load(f"{tmp_path}/**/*.txt")] == ["a"]
+
+
+def test_a_row_of_a_video_task_names_its_video(tmp_path: Path) -> None:
+    (tmp_path / "in.mp4").write_bytes(b"x")
+    path = written(tmp_path, "Request(prompt='a', video_path='in.mp4', video_urls=['http://h/v.mp4'])")
+    assert load(path, "v2v")[0].videos == (tmp_path / "in.mp4", "http://h/v.mp4")
+    assert load(path, "t2v")[0].videos == ()
+    with pytest.raises(InputError, match="no video_path or video_url, which task v2v needs"):
+        load(written(tmp_path, "Request(prompt='a')"), "v2v")

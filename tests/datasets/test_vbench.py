@@ -92,5 +92,94 @@ def test_an_image_task_needs_a_folder_with_images(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--dataset-path .*: no images"):
         load(tmp_path, "i2i")
     (tmp_path / "file.txt").write_text("a prompt")
-    with pytest.raises(UsageError, match=r"--dataset-path .*: no such folder"):
+    with pytest.raises(UsageError, match=r"--dataset-path .*: a file; task i2v needs a folder of images"):
         load(tmp_path / "file.txt", "i2v")
+
+
+def test_hidden_files_in_a_folder_of_images_are_skipped(tmp_path: Path) -> None:
+    for name in ("cat.png", "._cat.png", ".DS_Store", ".hidden.jpg", "Thumbs.db", "__MACOSX/._cat.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert [sample.images for sample in load(tmp_path, "i2v").samples] == [(tmp_path / "cat.png",)]
+
+
+PLACES = (".", "data", "data/origin", "data/crop", "data/crop/16-9", "data/i2v-bench-info.json", "data/../data/origin")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_any_path_of_a_vbench_folder_leads_to_it(tmp_path: Path, place: str) -> None:
+    image_set(tmp_path / "data", [{"file_name": "a.jpg", "caption": "an ant"}], "a.jpg")
+    (tmp_path / "data/crop/16-9").mkdir(parents=True)
+    (tmp_path / "data/crop/16-9/a.jpg").write_bytes(b"y")
+    (sample,) = load(tmp_path / place, "i2v").samples
+    chosen = "data/crop/16-9" if place.endswith("16-9") else "data/origin"
+    assert (sample.prompt, sample.images) == ("an ant", (tmp_path.resolve() / chosen / "a.jpg",))
+    if Path(place).name != "origin" and "crop" not in place:
+        assert [each.prompt for each in load(tmp_path / place, "t2v").samples] == ["an ant"]
+
+
+def test_a_folder_beside_a_list_of_captions_is_not_taken_for_its_images(tmp_path: Path) -> None:
+    image_set(tmp_path, [{"file_name": "a.jpg", "caption": "an ant"}], "a.jpg")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "b.png").write_bytes(b"x")
+    assert [sample.prompt for sample in load(tmp_path / "mine", "i2v").samples] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "place", ["subject_consistency.txt", "prompts/prompts_per_dimension/subject_consistency.txt", "mine.txt"]
+)
+def test_a_folder_with_one_list_of_prompts_leads_to_it(tmp_path: Path, place: str) -> None:
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_text("a cat\n")
+    (tmp_path / "._mine.txt").write_bytes(b"\0\xff")
+    assert [sample.prompt for sample in load(tmp_path, "t2v").samples] == ["a cat"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "prompts"),
+    [
+        ("a.csv", 'id,Prompt\n1,a cat\n2,"a dog, sleeping"\n3,\n', ["a cat", "a dog, sleeping"]),
+        ("a.tsv", "caption\tid\na cat\t1\n", ["a cat"]),
+        ("a.csv", "\ufeffprompt\na cat\n", ["a cat"]),
+        ("a.jsonl", '{"prompt": "a cat", "id": 3}\n\n{"caption": "\\ud83d\\ude00"}\n', ["a cat", "\U0001f600"]),
+        ("a.txt", '{"prompt_en": "a cat"}\n', ["a cat"]),
+        ("a.json", '[{"prompt_en": "a cat", "dimension": ["x"]}, "a dog"]', ["a cat", "a dog"]),
+        ("a.txt", "[cat] a cat\n{cat}\n", ["[cat] a cat", "{cat}"]),
+    ],
+)
+def test_a_plain_table_of_prompts_is_read(tmp_path: Path, name: str, content: str, prompts: list[str]) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    assert [sample.prompt for sample in load(tmp_path / name, "t2v").samples] == prompts
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.csv", "id,words\n1,a cat\n", r"a\.csv:1: no column named prompt, caption, prompt_en or text"),
+        ("a.csv", "", r"a\.csv:1: no column named"),
+        ("a.jsonl", '{"prompt": "a", "image_path": "a.png"}', r"a\.jsonl:1: has image_path, .*--dataset custom"),
+        ("a.jsonl", '{"prompt": "a"}\n{"prompt": "b", "width": 3}', r"a\.jsonl:2: has width, .*--dataset custom"),
+        ("a.jsonl", '{"words": "a"}', r"a\.jsonl:1: no key prompt, caption, prompt_en or text"),
+        ("a.jsonl", '{"prompt": "a"}\n{"prompt"', r"a\.jsonl:2: not JSON"),
+        ("a.json", '[{"prompt": "a"}, 3]', r"a\.json: entry 2: not an object"),
+        ("trace.txt", "Request(prompt='a')\n", r"trace\.txt: a trace, .*--dataset trace"),
+    ],
+)
+def test_a_file_of_another_data_set_is_named_with_the_right_one(
+    tmp_path: Path, name: str, content: str, problem: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=problem):
+        load(tmp_path / name, "t2v")
+
+
+@pytest.mark.parametrize("task", ["i2v", "i2i"])
+def test_a_table_given_for_a_task_with_images_is_sent_to_the_custom_data_set(tmp_path: Path, task: str) -> None:
+    (tmp_path / "a.jsonl").write_text('{"prompt": "a", "image_path": "a.png"}')
+    with pytest.raises(UsageError, match="--dataset custom"):
+        load(tmp_path / "a.jsonl", task)
+
+
+def test_vbench_has_no_videos_to_send(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--dataset vbench has no videos for --task v2v; use --dataset custom"):
+        load(tmp_path, "v2v")

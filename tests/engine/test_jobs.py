@@ -168,7 +168,7 @@ def test_without_delete_nothing_follows_the_content() -> None:
         ((QUEUED, RUNNING, says("queued", id="v2")), "poll_invalid_body", "id is 'v2'", True),
         ((QUEUED, DONE, Answer(0, 0, 0, 409, b"wait")), "content_http_409", "wait", True),
         ((QUEUED, DONE, breaks(ErrorKind.DISCONNECTED)), "content_disconnected", "broken", True),
-        ((QUEUED, DONE, Answer(0, 0, 0, 200, b"")), "content_no_media", "no MP4", True),
+        ((QUEUED, DONE, Answer(0, 0, 0, 200, b"")), "content_no_media", "no video", True),
     ],
 )
 def test_a_job_that_goes_wrong_is_a_failure_that_says_where(

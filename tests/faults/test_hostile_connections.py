@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import uvloop
 
-from loadgen.runs.warmups import wait_for_answer
+from loadgen.runs.warmups import wait_for_answers
 from loadgen.transport import NAMES
 from tests.support import hostile
 from tests.support.commands import T2I, run
@@ -141,6 +141,6 @@ def test_a_warm_up_without_an_answer_is_mentioned_again_and_again() -> None:
                 yield None, {"kind": "warmed"}
 
     told: list[str] = []
-    message = wait_for_answer(Silence(), "sender-0", "warm-up 1 of 2", told.append, 0.01)  # type: ignore[arg-type]
+    (message,) = wait_for_answers(Silence(), "warm-up 1 of 2", told.append, 0.01)  # type: ignore[arg-type]
     assert message == {"kind": "warmed"}
     assert told == ["warm-up 1 of 2 has no answer after 0 s"] * 3

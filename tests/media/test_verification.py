@@ -11,7 +11,9 @@ import orjson
 import pytest
 from PIL import Image
 
+from collector.records.record import FORMATS, ErrorKind
 from collector.saved.run_folder import read_run
+from loadgen.backends import videos
 from loadgen.media import mp4
 from loadgen.media.verification import HeaderVerifier, decode_fault
 from loadgen.simulator.engine.mp4 import mp4 as video
@@ -37,22 +39,73 @@ def encoded(file_format: str, width: int, height: int) -> bytes:
         (png(64, 32), "t2i", (32, 64), "image/png with 64x32 where 32x64 was requested"),
         (video(64, 32, 2), "t2v", (64, 64), "video/mp4 with 64x32 where 64x64 was requested"),
         (png(64, 32)[:20], "t2i", (64, 32), "image/png with an unreadable size where 64x32 was requested"),
+        (png(64, 32)[:20], "t2i", (0, 0), "image/png with an unreadable size: it is incomplete"),
         (video(64, 32, 2)[:40], "i2v", (64, 32), "video/mp4 with an unreadable size"),
         (png(64, 32), "t2v", (64, 32), "image/png where video was requested"),
         (video(64, 32, 2), "t2i", (64, 32), "video/mp4 where image was requested"),
-        (b"GIF89a" + bytes(50), "t2i", (0, 0), "no PNG, JPEG, WebP or MP4, but b'GIF89a"),
-        (b"", "t2i", (0, 0), "no PNG, JPEG, WebP or MP4, but b''"),
+        (b"<html>" + bytes(50), "t2i", (0, 0), "no image of a known format, but b'<html>"),
+        (b"", "t2v", (0, 0), "no video of a known format, but b''"),
     ],
 )
 def test_a_header_shows_kind_and_size(medium: bytes, task: str, size: tuple[int, int], fault: str) -> None:
-    found = HeaderVerifier(task).fault([medium], size)
+    found, _ = HeaderVerifier(task, "exact").examine([medium], size)
     assert found.startswith(fault) if fault else found == ""
 
 
+@pytest.mark.parametrize(
+    ("requested", "came", "any_", "near", "exact"),
+    [
+        ((1000, 1000), (1000, 1000), True, True, True),
+        ((1000, 1000), (992, 992), True, True, False),
+        ((1000, 1000), (960, 1024), True, True, False),
+        ((1000, 1000), (959, 1000), True, False, False),
+        ((854, 480), (848, 480), True, True, False),
+        ((512, 512), (513, 512), True, False, False),
+        ((512, 512), (1024, 1024), True, False, False),
+        ((0, 0), (17, 4), True, True, True),
+    ],
+)
+def test_a_size_other_than_asked_is_a_failure_only_where_that_is_asked_for(
+    requested: tuple[int, int], came: tuple[int, int], any_: bool, near: bool, exact: bool
+) -> None:
+    for mode, passes in (("any", any_), ("near", near), ("exact", exact)):
+        fault, info = HeaderVerifier("t2i", mode).examine([png(*came)], requested)
+        assert (fault == "") == passes
+        assert fault == "" or f"(--verify-size {mode})" in fault
+        assert info[:3] == (1, *came)
+
+
+def animated(file_format: str) -> bytes:
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (64, 32), colour) for colour in ("red", "teal")]
+    frames[0].save(file, file_format, save_all=True, append_images=frames[1:], duration=100, loop=0)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP"])
+def test_an_animation_is_an_image_and_a_video_and_a_still_one_is_no_video(file_format: str) -> None:
+    mime = f"image/{file_format.lower()}"
+    for task in ("t2i", "t2v"):
+        fault, info = HeaderVerifier(task).examine([animated(file_format)], (0, 0))
+        assert (fault, info.width, FORMATS[info.file_format]) == ("", 64, mime)
+    fault, _ = HeaderVerifier("t2v").examine([encoded(file_format, 64, 32)], (0, 0))
+    assert fault == f"{mime} where video was requested"
+    assert videos.read(animated(file_format), "t2v").error is ErrorKind.NONE
+    assert videos.read(encoded(file_format, 64, 32), "t2v").error is ErrorKind.NO_MEDIA
+
+
+def test_what_a_record_keeps_is_of_the_first_medium_and_fits_into_it() -> None:
+    fault, info = HeaderVerifier("t2v").examine([video(64, 32, 3), video(8, 8, 1)], (0, 0))
+    assert (fault, info) == ("", (2, 64, 32, 3, FORMATS.index("video/mp4")))
+    huge = png(8, 8)[:16] + struct.pack(">II", 70_000, 1) + png(8, 8)[24:]
+    assert HeaderVerifier("t2i").examine([huge], (0, 0))[1][:3] == (1, 65_535, 1)
+
+
 def test_every_medium_counts_and_the_cost_is_kept() -> None:
-    verifier = HeaderVerifier("t2i")
-    assert verifier.fault([png(8, 8), png(8, 9)], (8, 8)) == "image/png with 8x9 where 8x8 was requested"
-    assert verifier.fault([png(8, 8)], (8, 8)) == ""
+    verifier = HeaderVerifier("t2i", "exact")
+    fault, _ = verifier.examine([png(8, 8), png(8, 9)], (8, 8))
+    assert fault == "image/png with 8x9 where 8x8 was requested (--verify-size exact)"
+    assert verifier.examine([png(8, 8)], (8, 8))[0] == ""
     signs = verifier.signs()
     assert signs["verified"] == 2
     assert 0 < signs["longest_verify_s"] <= signs["verify_s"]
@@ -82,7 +135,7 @@ class Counted:
 )
 def test_of_a_large_medium_only_a_few_hundred_bytes_are_looked_at(medium: bytes, task: str) -> None:
     counted = Counted(medium)
-    assert HeaderVerifier(task).fault([counted], (64, 32)) == ""
+    assert HeaderVerifier(task).examine([counted], (64, 32))[0] == ""
     assert counted.asked < 500
 
 
@@ -91,7 +144,7 @@ def test_of_a_large_medium_only_a_few_hundred_bytes_are_looked_at(medium: bytes,
 )
 def test_hostile_bytes_cost_a_bounded_number_of_looks(hostile: bytes) -> None:
     counted = Counted(hostile)
-    assert HeaderVerifier("t2i" if hostile[0] else "t2v").fault([counted], (8, 8))
+    assert HeaderVerifier("t2i" if hostile[0] else "t2v").examine([counted], (8, 8))[0]
     assert counted.asked < 100_000
 
 
@@ -150,7 +203,12 @@ def verified(url: str, environment: dict[str, str], *words: str, code: int = 0) 
 def test_a_wrong_size_is_a_failure_of_its_own_kind_unless_nobody_looks(tmp_path: Path) -> None:
     environment = answering(png(256, 255), tmp_path)
     with server(base_ms=1) as url:
-        result = verified(url, environment, code=4)
+        result = verified(url, environment)
+        assert result["outcomes"]["ok"] == 4
+        remark = {"kind": "size", "requested": "256x256", "received": "256x255", "count": 4, "of": 4}
+        assert result["media"]["remarks"] == [remark]
+        assert verified(url, environment, "--verify-size", "near", code=4)["outcomes"]["error"] == 4
+        result = verified(url, environment, "--verify-size", "exact", code=4)
         assert (result["outcomes"]["error"], result["errors"]["wrong_media"]["count"]) == (4, 4)
         assert "256x255 where 256x256 was requested" in result["errors"]["wrong_media"]["example"]
         assert (result["media"]["verify"], result["media"]["verified"]) == ("header", 4)
@@ -190,7 +248,7 @@ def test_videos_are_decoded_as_far_as_their_structure_goes(backend: str) -> None
     assert (result["outcomes"]["ok"], result["media"]["decoded"], result["media"]["undecoded"]) == (3, 3, 0)
     assert result["peak_memory_mb_max"] > 6_000
     assert set(result["stage_durations_mean"]) >= {"queue", "denoise", "decode"}
-    assert ("inference" in result["stage_durations_mean"]) == (backend == "v1/videos/sync")
+    assert (result["server_inference"] is not None) == (backend == "v1/videos/sync")
 
 
 def test_without_pillow_decoding_images_is_bad_usage_that_names_the_extra(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from collector.report.terminal.progress import figures, progress, wrap
 from collector.summary.result import ArrivalAudit, Figures, Result, SecondCount, SecondCounts, Snapshot
 from collector.summary.summary import RunInfo, RunNotes, summarise
 from collector.text import quantity
+from collector.text.failures import error_kinds
 from tests.support.runs import START, S, info, jobs, records
 
 
@@ -119,10 +120,41 @@ def test_what_the_run_knows_of_its_slo_joins_what_was_counted() -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_the_report_begins_with_the_verdict_and_stays_within_the_width(width: int) -> None:
-    for result in (small_run("word " * 80), empty_run()):
+    for result, start in (
+        (small_run("word " * 80), "VALID load, 2 of 10 requests failed (1"),
+        (empty_run(), "VALID: "),
+    ):
         text = printed(result, width)
-        assert text.startswith("VALID: ")
+        assert text.startswith(start)
         assert max(map(len, text.splitlines())) <= width
+
+
+def test_the_share_that_failed_stands_beside_the_verdict_in_bold() -> None:
+    screen = io.StringIO()
+    terminal.render(small_run(), Console(file=screen, width=80, force_terminal=True, color_system="standard"))
+    first = screen.getvalue().splitlines()[0]
+    assert "\x1b[1;32mVALID\x1b[0m load, \x1b[1;31m2 of 10 requests failed\x1b[0m (1 http_503, 1 timeout)" in first
+
+
+@pytest.mark.parametrize(
+    ("errors", "text"),
+    [
+        ({}, ""),
+        ({"http_503": 7}, "http_503"),
+        ({"http_503": 7, "timeout": 2000}, "2,000 timeout, 7 http_503"),
+        ({"a": 3, "b": 2, "c": 1}, "3 a, 2 b, 1 other kind"),
+        ({"a": 3, "b": 2, "c": 1, "d": 1}, "3 a, 2 b, 2 other kinds"),
+    ],
+)
+def test_the_most_frequent_error_kinds_are_named(errors: dict[str, int], text: str) -> None:
+    assert error_kinds(errors) == text
+
+
+def test_outputs_are_shown_only_where_an_answer_may_hold_several() -> None:
+    assert "outputs" not in printed(small_run(), 80)
+    result = small_run()
+    result["num_outputs_per_prompt"], result["completed_outputs"], result["output_throughput_ops"] = 4, 32, 3.2
+    assert re.search("outputs +3.20/s outputs, 32 in 8 successful requests", printed(result, 80))
 
 
 def test_the_table_shows_service_and_response_and_explains_its_gaps() -> None:

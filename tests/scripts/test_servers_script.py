@@ -75,7 +75,7 @@ def test_the_table_tells_the_date_the_count_and_what_is_wrong() -> None:
 
 def test_the_stand_ins_lie_where_vbench_is_looked_for(cache: Path) -> None:
     assert len(prompts(cache / "diffusion-loadgen/vbench/subject_consistency.txt", None)) == 6
-    assert images(cache / "diffusion-loadgen/vbench-i2v", 2)[1].prompt == "a stand-in caption for 1.png"
+    assert images(cache / "diffusion-loadgen/vbench-i2v", 2, "i2v")[1].prompt == "a stand-in caption for 1.png"
 
 
 @pytest.mark.parametrize(

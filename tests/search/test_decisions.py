@@ -137,17 +137,17 @@ def test_runs_that_come_out_invalid_leave_a_rate_open_and_are_soon_given_up() ->
 
 
 @pytest.mark.parametrize(
-    ("server", "attainment", "budget_s"),
+    ("server", "attainment", "time_limit_s"),
     [(Server(mu=100, slo_s=0.06), 0.9, 120), (Server(mu=1, slo_s=5), 0.9, 3 * 3600)],
 )
-def test_the_bracket_contains_the_truth(server: Server, attainment: float, budget_s: float) -> None:
+def test_the_bracket_contains_the_truth(server: Server, attainment: float, time_limit_s: float) -> None:
     """docs/search.md has more seeds and servers."""
     truth, seeds = server.truth(attainment), 20
-    goal = SearchGoal(attainment, budget_s, capacity=server.mu)
+    goal = SearchGoal(attainment, time_limit_s, capacity=server.mu)
     found = [search(server, goal, seed, server.mu * (0.4 + 0.01 * seed), 1.5) for seed in range(seeds)]
     assert sum(contains(ends, truth) for ends, _, _ in found) >= 17  # of 20 at 0.95: fewer in 1 of 60
     assert sum(None not in (ends.holds, ends.fails) for ends, _, _ in found) >= 12
-    assert max(took_s for _, _, took_s in found) <= 1.02 * budget_s  # the last run drains; with processes it is cut
+    assert max(took_s for _, _, took_s in found) <= 1.02 * time_limit_s  # the last run drains; with processes it is cut
 
 
 def test_the_truth_is_that_of_the_queue() -> None:

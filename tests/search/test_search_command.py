@@ -1,4 +1,4 @@
-"""`loadgen search` as people run it, against the simulated server, and the deadline that keeps its budget."""
+"""`loadgen search` as people run it, against the simulated server, and the deadline that keeps its time limit."""
 
 import signal
 import time
@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from loadgen.options import ArrivalOptions, BenchOptions, DataOptions
+from loadgen.options import ArrivalOptions, BenchOptions, DataOptions, SloOptions
 from loadgen.planning.plan import Plan
 from loadgen.runs.run import CompletedRun
 from loadgen.search.deadline import Deadline
@@ -22,45 +22,45 @@ SEARCH = ("search", *T2I, "--arrival", "poisson", "--slo-ms", "200", "--min-atta
 QUICK = "--simulate=--base-ms 5 --unit-ms 0 --service exponential"
 
 
-def test_a_search_never_takes_longer_than_its_budget_even_where_the_server_never_answers() -> None:
-    hanging = command(*SEARCH, "--simulate=--base-ms 3600000", "--budget", "15", "--output-file", "-")
+def test_a_search_never_takes_longer_than_its_time_limit_even_where_the_server_never_answers() -> None:
+    hanging = command(*SEARCH, "--simulate=--base-ms 3600000", "--time-limit", "15", "--output-file", "-")
     capped = command(
-        *SEARCH, "--simulate=--base-ms 3600000", "--budget", "15", "--start-rate", "5", "--warmup-requests", "0",
+        *SEARCH, "--simulate=--base-ms 3600000", "--time-limit", "15", "--start-rate", "5", "--warmup-requests", "0",
         "--output-file", "-",
     )  # fmt: skip
     for process in (hanging, capped):
         out, err = process.communicate(timeout=LIMIT_S)
         found = orjson.loads(out)
         assert found["bracket"] == [None, None]
-        assert found["ended"] == "budget"
-        assert found["took_s"] <= found["budget_s"] == 15
+        assert found["ended"] == "time_limit"
+        assert found["duration_s"] <= found["time_limit_s"] == 15
         assert "no rate is shown to hold, none is shown to fail" in err
 
 
-def test_a_search_says_what_it_looked_at(tmp_path: Path) -> None:
-    words = (QUICK, "--budget", "20", "--start-rate", "20", "--search-dir", str(tmp_path / "runs"))
+def test_a_search_reports_the_rates_that_it_tested(tmp_path: Path) -> None:
+    words = (QUICK, "--time-limit", "20", "--start-rate", "20", "--search-dir", str(tmp_path / "runs"))
     code, out, err = run(*SEARCH, *words, "--output-file", str(tmp_path / "found.json"))
     found = orjson.loads((tmp_path / "found.json").read_bytes())
     assert code == 0, err
-    assert found["looks"][0]["rate"] == 20
-    assert found["took_s"] <= 20
+    assert found["tests"][0]["rate"] == 20
+    assert found["duration_s"] <= 20
     assert found["needs_n"] == 73  # log 0.001 / log 0.9 / 0.9 = 72.8
     runs = sorted(path.name for path in (tmp_path / "runs").iterdir())
     assert runs[0] == "run-001-rate-20"
-    assert len(runs) >= sum(len(look["runs"]) for look in found["looks"])
+    assert len(runs) >= sum(len(test["runs"]) for test in found["tests"])
     assert "20.0/s" in out
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--budget", "5"), "--budget 5"),
-        (("--budget", "60", "--num-prompts", "5"), "--num-prompts"),
-        (("--budget", "60", "--request-rate", "5"), "--request-rate"),
-        (("--budget", "60", "--rate-series", "0:1,5:2"), "--rate-series"),
-        (("--budget", "60", "--precision", "1"), "--precision"),
-        (("--budget", "60", "--min-attainment", "0.5"), "--min-attainment 0.5"),
-        (("--budget", "60", "--search-dir", str(Path(__file__).parent)), "--search-dir"),
+        (("--time-limit", "5"), "--time-limit 5"),
+        (("--time-limit", "60", "--num-prompts", "5"), "--num-prompts"),
+        (("--time-limit", "60", "--request-rate", "5"), "--request-rate"),
+        (("--time-limit", "60", "--rate-series", "0:1,5:2"), "--rate-series"),
+        (("--time-limit", "60", "--precision", "1"), "--precision"),
+        (("--time-limit", "60", "--min-attainment", "0.5"), "--min-attainment 0.5"),
+        (("--time-limit", "60", "--search-dir", str(Path(__file__).parent)), "--search-dir"),
     ],
 )
 def test_a_search_that_cannot_be_is_one_clear_line(words: tuple[str, ...], says: str) -> None:
@@ -71,9 +71,10 @@ def test_a_search_that_cannot_be_is_one_clear_line(words: tuple[str, ...], says:
 
 
 def test_a_search_without_a_target_is_bad_usage() -> None:
-    code, _, err = run("search", *T2I, QUICK, "--min-attainment", "0.9", "--budget", "30", "--start-rate", "20")
+    words = ("search", *T2I, "--base-url", "http://127.0.0.1:9", "--min-attainment", "0.9", "--time-limit", "30")
+    code, _, err = run(*words)  # before it asks for the server
     assert code == 2
-    assert "no request has a target; give --slo, or --slo-ms" in err
+    assert "no request has an SLO target; give --slo-ms MS, or --slo" in err
 
 
 def test_a_deadline_interrupts_what_is_under_way_and_says_that_it_was_it() -> None:
@@ -111,13 +112,17 @@ def test_a_fault_ends_a_search_that_keeps_what_it_found(tmp_path: Path) -> None:
         return CompletedRun(result, interrupted=False, died=())
 
     result: Any = {"slo": {"requests": 100}}
-    options = BenchOptions(DataOptions(dataset="random", task="t2i"), ArrivalOptions("poisson", 1.0))
+    options = BenchOptions(
+        DataOptions(dataset="random", task="t2i"),
+        ArrivalOptions("poisson", 1.0),
+        slo=SloOptions(flat_ms=200, enabled=True),
+    )
     search_options, notices = SearchOptions(0.9, 60, time.monotonic(), start_rate=20), list[str]()
     search = Search(search_options, options, run_at_rate, tmp_path, notices.append)
     search.run(lambda _: options)
     found = search.result({})
     assert found["ended"] == "fault"
-    assert [look["rate"] for look in found["looks"]] == [20]
+    assert [test["rate"] for test in found["tests"]] == [20]
     assert "No space left on device" in notices[-1]
 
 

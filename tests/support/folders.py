@@ -40,6 +40,7 @@ def write_run(
     records["outcome"] = Outcome.OK if outcome is None else outcome
     records["error"] = np.where(records["outcome"] == Outcome.ERROR, ErrorKind.RESET, ErrorKind.NONE)
     parameters = {
+        "output_format": "",
         "max_concurrency": cap,
         "asked_rate": str(rate),
         "latency_from": "scheduled",

@@ -75,7 +75,7 @@ class Generation(Fields):
     model: str
     prompt: str
     n: Count = 1
-    size: str = Field(pattern=r"^\d+x\d+$")
+    size: str = Field("64x32", pattern=r"^\d+x\d+$")
     response_format: Literal["b64_json"]
 
 
@@ -150,8 +150,9 @@ def add_images(peer: FastAPI, seen: Seen) -> None:
 
     @peer.post("/v1/images/edits")
     async def edits(
-        authorization: Bearer, model: Text, prompt: Text, size: Annotated[str, Form(pattern=r"^\d+x\d+$")],
+        authorization: Bearer, model: Text, prompt: Text,
         response_format: Annotated[Literal["b64_json"], Form()], image: Annotated[list[UploadFile], File()],
+        size: Annotated[str, Form(pattern=r"^\d+x\d+$")] = "64x32",
         num_inference_steps: OptionalCount = None, seed: OptionalInt = None, guidance_scale: OptionalFloat = None,
         negative_prompt: OptionalText = None, n: OptionalCount = None,
     ) -> dict[str, Any]:  # fmt: skip

@@ -38,8 +38,9 @@ def estimate(value: float | None, ci: tuple[float, float | None] | None = None) 
 def point(rate: float, throughput: float, mean: float | None, state: str = "VALID") -> Point:
     none = estimate(None)
     return Point(
-        rate=rate, folder=f"rate-{rate:g}", state=state, reasons=[], requests=100, failed=0, achieved_rate=rate,
-        max_in_flight=1, throughput=estimate(throughput), attainment=none, p50=none, p99=none, mean=mean,
+        rate=rate, folder=f"rate-{rate:g}", state=state, reasons=[], requests=100, sent=100, failed=0,
+        request_errors={}, achieved_rate=rate, max_in_flight=1, throughput=estimate(throughput),
+        attainment=none, p50=none, p99=none, mean=mean,
     )  # fmt: skip
 
 

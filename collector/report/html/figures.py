@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from collector.report.html.distribution import TIMES
-from collector.report.html.markup import Cell, bar, cards, note, section, shortened, table, text
-from collector.report.terminal import completion, processes
-from collector.report.terminal.run_report import MEANING, ROWS, UNTIL_STOP
+from collector.report.html.markup import Cell, bar, cards, note, section, shortened, table, text, verdict_title
+from collector.report.terminal import completion, processes, server_times
+from collector.report.terminal import media as terminal_media
+from collector.report.terminal.run_report import ROWS
+from collector.report.terminal.verdict import MEANING, UNTIL_STOP
 from collector.text import quantity
 
 Result = Mapping[str, Any]
@@ -30,8 +32,12 @@ def verdict(result: Result) -> str:
     warning_text = "".join(
         f"<p><strong>warning</strong>: {text(own['warning'])}</p>" for own in warnings if own.get("warning")
     )
-    head = f"<h2>{text(state + partial)}</h2><p>{text(meaning[:1].upper() + meaning[1:])}.</p>"
-    return f'<section class="verdict {text(state)}">{head}{why}{warning_text}</section>\n'
+    notes = "".join(note(f"Note: {remark}.") for remark in result.get("remarks", ()))
+    title = verdict_title(
+        state + partial, result["failed_requests"], result["offered"]["sent"], result["request_errors"]
+    )
+    head = f"<h2>{title}</h2><p>{text(meaning[:1].upper() + meaning[1:])}.</p>"
+    return f'<section class="verdict {text(state)}">{head}{why}{warning_text}{notes}</section>\n'
 
 
 def headline(result: Result, budget: int) -> str:
@@ -48,6 +54,9 @@ def _cards(result: Result, budget: int) -> Iterator[tuple[str, str, str]]:
     yield "offered", quantity.rate(offered["achieved_rate"]), requested + count
     over = f"n = {result['completed_requests']:,} over {quantity.seconds(result['duration'])}, {failed:,} failed"
     yield "throughput", quantity.rate(result["throughput_qps"]), over
+    if max(result["completed_outputs"] - result["completed_requests"], result["num_outputs_per_prompt"] - 1) > 0:
+        outputs = f"{result['completed_outputs']:,} images or videos in {result['completed_requests']:,} requests"
+        yield "outputs", quantity.rate(result["output_throughput_ops"]), outputs
     name = latency_name(result)
     for label, key in (("p50", "p50"), ("p95", "p95"), ("p99", "p99")):
         yield f"{label} of {name}", quantity.seconds(result[name][key]), _beside(result, name, key)
@@ -174,11 +183,19 @@ def server(result: Result) -> str:
         keys = ("stage_durations_mean", "stage_durations_p50", "stage_durations_p99")
         rows = ([Cell(name), *(Cell(quantity.seconds(result[key].get(name))) for key in keys)] for name in stages)
         content.append(table("Stage times reported by the server, successful requests", heads, rows))
+    content += [note(f"{name.capitalize()}: {times}.") for name, times in server_times.lines(result)]
     if result["peak_memory_mb_max"] is not None:
         parts = (f"{name} {result[f'peak_memory_mb_{name}']:,.0f} MB" for name in ("mean", "median", "max"))
         content.append(note(f"Peak memory: {', '.join(parts)}."))
+    content += map(note, server_times.missing_stages(result))
     n = f"n = {result['completed_requests']:,} succeeded, {result['failed_requests']:,} failed."
     return section("Server-reported times and memory", *content, note(n)) if content else ""
+
+
+def media(result: Result) -> str:
+    """What the server chose otherwise than requested, and what was verified and saved; empty if there is nothing."""
+    rows = [[Cell(name), Cell(content, number=False)] for name, content in terminal_media.lines(result["media"])]
+    return section("Media", table("Media", [Cell("", number=False), Cell("", number=False)], rows)) if rows else ""
 
 
 def tool(result: Result) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from collector.text import quantity
+from collector.text.failures import error_kinds, failed_requests
 from collector.text.printable import printable
 
 EXAMPLE_LENGTH = 600  # characters of a server's message that are shown
@@ -38,6 +39,15 @@ def shortened(value: str) -> str:
 def section(title: str, *parts: str) -> str:
     """Make a section; parts are markup."""
     return f"<section><h2>{text(title)}</h2>{''.join(parts)}</section>\n"
+
+
+def verdict_title(state: str, failed: int, sent: int, errors: Mapping[str, int]) -> str:
+    """Make a verdict, which is about the load, and the share of the requests that failed."""
+    if not failed:
+        return text(state)
+    kinds = error_kinds(errors)
+    share = f'<strong class="failed">{text(failed_requests(failed, sent))}</strong>'
+    return f"{text(state)} load, {share}{text(f' ({kinds})') if kinds else ''}"
 
 
 def note(value: str) -> str:

@@ -11,6 +11,7 @@ from collector.report.html.plots import Figure
 from collector.report.html.series import Series
 from collector.report.terminal import server_metrics
 from collector.saved.metrics_series import Moved
+from collector.text.failures import failed_requests
 
 _SHOWN_ELSEWHERE = ("by_class", "over_time")  # of the SLO, elsewhere on the page
 _PLANNED = "Requests planned, sent and succeeded."
@@ -27,9 +28,9 @@ def page(result: Mapping[str, Any], series: Series, moved: Sequence[Moved] = ())
     figures_by_name = _figures(result, series, moved)
     shown = [each.plot for each in figures_by_name.values() if series.sent]
     title = f"{result['model']}, {result['task']}, {result['dataset']}"
-    return document(title, result["verdict"]["state"], _body(result, series, figures_by_name), shown).encode(
-        errors="replace"
-    )
+    failed = failed_requests(result["failed_requests"], result["offered"]["sent"])
+    state = ", ".join(filter(None, [result["verdict"]["state"], failed]))
+    return document(title, state, _body(result, series, figures_by_name), shown).encode(errors="replace")
 
 
 def _figures(result: Mapping[str, Any], series: Series, moved: Sequence[Moved]) -> dict[str, Figure]:
@@ -83,6 +84,7 @@ def _body(result: Mapping[str, Any], series: Series, figures_by_name: Mapping[st
         ),
         figures.attainment(result),
         figures.errors(result),
+        figures.media(result),
         figures.server(result),
         section("Configuration and environment", _configuration(result)),
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from collector.report.html.document import document
-from collector.report.html.markup import Cell, info, note, section, table, text
+from collector.report.html.markup import Cell, info, note, section, table, text, verdict_title
 from collector.report.html.plot import Color, Line, Plot, Unit, Values, line
 from collector.report.terminal.sweep import FIGURES, Name, ends
 from collector.sweeps.point import Estimate, Point
@@ -29,8 +29,9 @@ def page(sweep: Mapping[str, Any]) -> bytes:
     state = "no knee found" if rate is None else f"knee at {quantity.rate(rate)}"
     bands = f"Bands: {quantity.share(sweep['confidence'])} CI of each figure; none where n is too small."
     figures = "".join(section(plot.label[:1].upper() + plot.label[1:], _figure(plot, bands)) for plot in plots)
+    remarks = "".join(note(f"Note: {text}.") for text in sweep.get("remarks", ()))
     parts = (
-        section(state.capitalize(), note(sweep["knee"]["note"]), _table(points, rate)),
+        section(state.capitalize(), note(sweep["knee"]["note"]), remarks, _table(points, rate)),
         figures,
         section("Configuration", f'<div class="facts">{info("config", sweep["config"])}</div>'),
     )
@@ -71,13 +72,18 @@ def _figure(plot: Plot, label: str) -> str:
 def _table(points: Sequence[Point], knee: float | None) -> str:
     head = [Cell("asked", number=False), Cell("verdict", number=False), Cell("requests"), Cell("failed")]
     head += [Cell(label) for _, label, _, _ in FIGURES]
-    rows = []
+    rows: list[list[Cell | str]] = []
     for point in points:
         mark = "knee" if point["rate"] == knee else ""
-        row = [Cell(quantity.rate(point["rate"]), mark), Cell(point["state"], " ".join(point["reasons"]), number=False)]
+        row: list[Cell | str] = [Cell(quantity.rate(point["rate"]), mark), _verdict(point)]
         row += [Cell(f"{point[count]:,}") for count in ("requests", "failed")]
         rows.append([*row, *(_cell(point[name], write) for name, _, write, _ in FIGURES)])
     return table("Each rate", head, rows)
+
+
+def _verdict(point: Point) -> str:
+    title = verdict_title(point["state"], point["failed"], point["sent"], point["request_errors"])
+    return f'<td class="text">{title}<small>{text(" ".join(point["reasons"]))}</small></td>'
 
 
 def _cell(figure: Estimate, write: Callable[[float | None], str]) -> Cell:

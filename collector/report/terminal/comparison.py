@@ -13,8 +13,9 @@ from rich.text import Text
 
 from collector.comparison.compare import Comparison, Side
 from collector.comparison.difference import Difference, worsening
-from collector.report.terminal.run_report import MEANING, STYLES
+from collector.report.terminal.verdict import MEANING, headline
 from collector.text import quantity
+from collector.text.failures import error_kinds, failed_requests
 from collector.text.printable import printable
 
 _STYLES: Final = {"worse": "bold red", "better": "bold green"}
@@ -37,7 +38,8 @@ def markdown(comparison: Comparison) -> str:
     """Write one comparison as Markdown, for a pull request."""
     lines = [f"### At {_rate(comparison['rate'])}\n"] if comparison["rate"] is not None else []
     for name, side in _sides(comparison):
-        lines.append(f"- **{name}** {escaped(side['path'])}: **{_state(side)}**, {_meaning(side)}")
+        meaning = MEANING[side["verdict"]["state"]]
+        lines.append(f"- **{name}** {escaped(side['path'])}: {_markdown_title(side)}, {meaning}")
         lines += [f"  - {escaped(text)}" for text in _reasons(side)]
     lines += [f"- {escaped(text)}" for text in _warnings(comparison)]
     head = ("figure", "A", "B", "difference", "change", f"{quantity.share(comparison['confidence'])} CI", "")
@@ -73,20 +75,20 @@ def _sides(comparison: Comparison) -> tuple[tuple[str, Side], tuple[str, Side]]:
 
 
 def _verdict(name: str, side: Side) -> Iterator[RenderableType]:
-    state = side["verdict"]["state"]
-    yield Text.assemble(
-        (f"{name} ", "bold"), f"{_line(side['path'])}: ", (_state(side), STYLES[state]), f", {_meaning(side)}"
-    )
+    state, partial = side["verdict"]["state"], " (partial)" if side["partial"] else ""
+    title = headline(state, side["failed"], side["sent"], side["request_errors"], partial)
+    yield Text.assemble((f"{name} ", "bold"), f"{_line(side['path'])}: ", title, f", {MEANING[state]}")
     for text in _reasons(side):
         yield Padding(Text(_line(text)), (0, 0, 0, 2))
 
 
-def _state(side: Side) -> str:
-    return side["verdict"]["state"] + (" (partial)" if side["partial"] else "")
-
-
-def _meaning(side: Side) -> str:
-    return MEANING[side["verdict"]["state"]]
+def _markdown_title(side: Side) -> str:
+    """The verdict, which is about the load, and the share of the requests that failed."""
+    state = f"**{side['verdict']['state']}{' (partial)' if side['partial'] else ''}**"
+    if not side["failed"]:
+        return state
+    kinds = error_kinds(side["request_errors"])
+    return f"{state} load, **{failed_requests(side['failed'], side['sent'])}**{escaped(f' ({kinds})') if kinds else ''}"
 
 
 def _reasons(side: Side) -> list[str]:

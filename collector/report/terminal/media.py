@@ -1,13 +1,17 @@
-"""The media section of the report: answers verified, decoded and saved."""
+"""The media section of the report: what the server chose otherwise, and answers verified, decoded and saved."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from collector.summary.media_remarks import sentence
 from collector.text import quantity
 
 
 def lines(media: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (name, text) rows."""
+    yield from map(sentence, media.get("remarks", []))
+    if media.get("response_format") == "url":
+        yield "fetched", "from the URLs in the answers, by a second request; its time is part of service and response"
     if media.get("verified"):
         cost = f"{quantity.seconds(media['verify_s'])} total, {quantity.seconds(media['longest_verify_s'])} max"
         yield "verified", f"headers of {media['verified']} answers: {cost}"

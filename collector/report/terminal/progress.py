@@ -11,9 +11,11 @@ from rich.text import Text
 
 from collector.summary.result import Snapshot
 from collector.text import quantity
+from collector.text.printable import printable
 
 EVERY_S = 5.0  # minimum interval of plain lines, in run time
 SEPARATOR = "  "
+EXAMPLE_LENGTH = 200  # characters of a server's message that are shown
 
 
 class Progress(Protocol):
@@ -56,6 +58,7 @@ class PlainLines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._next_s = 0.0
+        self._in_storm = False
         self._pending: Snapshot | None = None  # the latest snapshot, until it is printed
 
     def __enter__(self) -> Self:
@@ -68,6 +71,10 @@ class PlainLines:
     def show(self, snapshot: Snapshot) -> None:
         """Print the snapshot if the interval has passed, else keep it for the end."""
         self._pending = snapshot
+        if bool(snapshot["storm"]) != self._in_storm:
+            self._in_storm = not self._in_storm
+            line = storm(snapshot) or f"fewer requests fail: {snapshot['failed']:,} failed so far"
+            self._console.print(Text(line), soft_wrap=True)
         if snapshot["elapsed_s"] >= self._next_s:
             self._next_s = snapshot["elapsed_s"] + EVERY_S
             self._print(snapshot)
@@ -110,6 +117,8 @@ class _Frame:
             text = Text(line, no_wrap=True)
             text.truncate(width, overflow="ellipsis")
             yield text
+        if line := storm(self._snapshot):
+            yield Text(line, style="bold red")
 
 
 def figures(snapshot: Snapshot) -> list[str]:
@@ -127,6 +136,17 @@ def figures(snapshot: Snapshot) -> list[str]:
         f"{_clock(snapshot['elapsed_s'])} elapsed",
         f"{quantity.UNKNOWN if remaining_s is None else _clock(remaining_s)} remaining",
     ]
+
+
+def storm(snapshot: Snapshot) -> str:
+    """Say what fails while most requests do: the share, the most frequent error and one message of it; else empty."""
+    found = snapshot["storm"]
+    if found is None:
+        return ""
+    example = " ".join(printable(found["example"] or "").split())
+    short = example if len(example) <= EXAMPLE_LENGTH else example[: EXAMPLE_LENGTH - 3] + "..."
+    text = f"most requests fail: {found['failed']:,} of the last {found['ended']:,}, {found['error']}"
+    return f"{text}: {short}" if short else text
 
 
 def _silent(snapshot: Snapshot) -> list[str]:

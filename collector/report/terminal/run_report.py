@@ -5,26 +5,18 @@ from typing import Any, Literal
 
 from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from collector.report.terminal import completion, media, over_time, processes, server_metrics
+from collector.report.terminal import completion, media, over_time, processes, server_metrics, server_times
+from collector.report.terminal.verdict import verdict_lines
 from collector.statistics.order_statistics import Spread
 from collector.summary.result import ArrivalAudit, Result, RetryAfter
 from collector.text import quantity
 from collector.text.printable import printable
 
-STYLES = {"VALID": "bold green", "CAPPED": "bold yellow", "INVALID": "bold red"}
-MEANING = {
-    "VALID": "the requested load was sent as scheduled",
-    "CAPPED": "the concurrency budget limited the load",
-    "INVALID": "these figures are not reliable",
-}
-UNTIL_STOP = "until the stop, the requested load was sent as scheduled"
 EXAMPLE_LENGTH = 600  # characters of a server's message that are shown
 SHOWN_CLASSES = 6
-OWN_TIME = "server-reported time"  # X-Inference-Time-S
 TimeName = Literal["response", "service", "wait", "lag"]
 TIMES: tuple[TimeName, ...] = ("response", "service", "wait", "lag")
 ROWS: tuple[tuple[str, Literal["mean", "p50", "p90", "p95", "p99", "p99_9", "max"]], ...] = (
@@ -41,7 +33,7 @@ def render(result: Result, console: Console) -> None:
 def layout(result: Result) -> Group:
     """Lay out the whole report; text from the server is shown as text, never as markup."""
     sections = (
-        _verdict,
+        verdict_lines,
         _offered,
         _times,
         _over_time,
@@ -52,17 +44,9 @@ def layout(result: Result) -> Group:
         _errors,
         _media,
         _tool,
+        _remarks,
     )
     return Group(*(part for section in sections for part in section(result)))
-
-
-def _verdict(result: Result) -> Iterator[RenderableType]:
-    state = result["verdict"]["state"]
-    partial = " (partial)" if result["partial"] else ""
-    meaning = UNTIL_STOP if partial and state == "VALID" else MEANING[state]
-    yield Text.assemble((state + partial, STYLES[state]), f": {meaning}")
-    for reason in result["verdict"]["reasons"]:
-        yield Padding(Text(printable(f"{reason['cause']}: {reason['text']}")), (0, 0, 0, 2))
 
 
 def _offered(result: Result) -> Iterator[RenderableType]:
@@ -84,12 +68,20 @@ def _offered(result: Result) -> Iterator[RenderableType]:
     _row(table, "outcomes", ", ".join(f"{count} {name}" for name, count in ended.items()) + retried)
     throughput = quantity.rate(result["throughput_qps"])
     _row(table, "throughput", f"{throughput} successful, over {quantity.seconds(result['duration'])}")
+    if max(result["completed_outputs"] - result["completed_requests"], result["num_outputs_per_prompt"] - 1) > 0:
+        _row(table, "outputs", _outputs(result))
     _row(table, "max in flight", str(result["max_in_flight"]))
     if arrivals := _arrivals(result["arrival_audit"]):
         _row(table, "arrivals", arrivals)
     if result["warmup"].get("requests"):
         _row(table, "warm-up", _warmup(result["warmup"]))
     yield from (Text(), table)
+
+
+def _outputs(result: Result) -> str:
+    """The images and videos of the successful answers, where one may hold several."""
+    rate = quantity.rate(result["output_throughput_ops"])
+    return f"{rate} outputs, {result['completed_outputs']:,} in {result['completed_requests']:,} successful requests"
 
 
 def _arrivals(audit: ArrivalAudit) -> str:
@@ -227,18 +219,28 @@ def _tool(result: Result) -> Iterator[RenderableType]:
         yield from (Text(), table)
 
 
+def _remarks(result: Result) -> Iterator[RenderableType]:
+    """Yield what else is to be said, such as flags without effect."""
+    if result.get("remarks"):
+        yield Text()
+    yield from (Text(printable(f"note: {text}"), style="yellow") for text in result.get("remarks", ()))
+
+
 def _server(result: Result) -> Iterator[RenderableType]:
     """Yield the stage times and peak memory that the server reports."""
     table = _grid()
     for stage, p50_s in result["stage_durations_p50"].items():
         mean, p99 = result["stage_durations_mean"][stage], result["stage_durations_p99"][stage]
         times = f"mean {quantity.seconds(mean)}, p50 {quantity.seconds(p50_s)}, p99 {quantity.seconds(p99)}"
-        _row(table, OWN_TIME if stage == "inference" else "stage " + stage, times)
+        _row(table, "stage " + stage, times)
+    for name, text in server_times.lines(result):
+        _row(table, name, text)
     if result["peak_memory_mb_max"] is not None:
         figures = (f"{name} {result[key]:,.0f} MB" for name, key in _MEMORY)
         _row(table, "peak memory", ", ".join(figures))
     if table.row_count:
         yield from (Text(), table)
+    yield from (Text(sentence, style="dim") for sentence in server_times.missing_stages(result))
 
 
 _MEMORY: tuple[tuple[str, Literal["peak_memory_mb_mean", "peak_memory_mb_median", "peak_memory_mb_max"]], ...] = (

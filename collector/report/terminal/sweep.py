@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from collector.report.terminal import chart
-from collector.report.terminal.run_report import STYLES
+from collector.report.terminal.verdict import headline
 from collector.sweeps.point import Estimate, Point
 from collector.text import quantity
 
@@ -38,6 +38,7 @@ def _knee(sweep: Mapping[str, Any]) -> Iterator[RenderableType]:
             f"{missing} of {len(sweep['rates'])} rates are not measured yet: run the same command to continue",
             style="yellow",
         )
+    yield from (Text(f"note: {text}", style="yellow") for text in sweep.get("remarks", ()))
     for point in sweep["points"]:
         for reason in point["reasons"]:
             yield Text(f"{quantity.rate(point['rate'])}, {point['state']}: {reason}", style="dim")
@@ -50,10 +51,9 @@ def _table(sweep: Mapping[str, Any]) -> Iterator[RenderableType]:
         table.add_column(name, justify="left" if name == "verdict" else "right")
     for point in sweep["points"]:
         figures = (_figure(point[name], write) for name, _, write, _ in FIGURES)
-        state = Text(point["state"], style=STYLES[point["state"]])
+        state = headline(point["state"], point["failed"], point["sent"], point["request_errors"])
         mark = " knee" if point["rate"] == sweep["knee"]["rate"] else ""
-        failed = f"\n{point['failed']:,} failed" if point["failed"] else ""
-        table.add_row(quantity.rate(point["rate"]) + mark, state, f"{point['requests']:,}{failed}", *figures)
+        table.add_row(quantity.rate(point["rate"]) + mark, state, f"{point['requests']:,}", *figures)
     yield from (Text(), table)
     latency = "response" if sweep["latency_from"] == "scheduled" else "service"
     level = quantity.share(sweep["confidence"])

@@ -1,0 +1,35 @@
+"""The server's own times, by its answers: inference, and the wait of jobs in its queue."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collector.records.record import Outcome
+from collector.statistics import order_statistics
+from collector.summary.answer_figures import ServerTime
+
+
+def inference(kept: NDArray[np.void]) -> ServerTime | None:
+    """`inference_time_s` of the successes; None if the server never reports it."""
+    ok = kept[kept["outcome"] == Outcome.OK]
+    return _server_time(ok["inference_s"][np.isfinite(ok["inference_s"])].astype(np.float64))
+
+
+def queue(kept: NDArray[np.void]) -> ServerTime | None:
+    """From the sending of a job to the first poll that said it runs, late by up to a poll interval; None if unknown."""
+    ok = kept[(kept["outcome"] == Outcome.OK) & (kept["started_ns"] > 0)]
+    return _server_time(order_statistics.seconds(ok["started_ns"] - ok["sent_ns"]))
+
+
+def _server_time(values_s: NDArray[np.float64]) -> ServerTime | None:
+    if not len(values_s):
+        return None
+    ordered = np.sort(values_s)
+    return ServerTime(
+        n=len(ordered),
+        mean=order_statistics.mean(ordered),
+        p50=order_statistics.percentile(ordered, 0.5),
+        p90=order_statistics.percentile(ordered, 0.9),
+        p95=order_statistics.percentile(ordered, 0.95),
+        p99=order_statistics.percentile(ordered, 0.99),
+        max=order_statistics.percentile(ordered, 1.0),
+    )
