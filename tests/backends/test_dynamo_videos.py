@@ -129,5 +129,5 @@ def test_a_run_against_the_simulated_server(role: str, transport: str) -> None:
 @pytest.mark.parametrize("transport", NAMES)
 def test_failed_generations_are_failures_though_their_status_is_200(transport: str) -> None:
     with server(base_ms=5, server="dynamo", kind="video", fail_rate=1) as url:
-        result = bench(*DYNAMO, "--base-url", url, "--model", "wan", "--transport", transport, code=4)
+        result = bench(*DYNAMO, "--base-url", url, "--model", "wan", "--force", "--transport", transport, code=4)
     assert result["errors"] == {"server_error": {"count": 4, "example": "injected by --fail-rate"}}

@@ -149,9 +149,11 @@ def test_an_answer_without_urls_is_left_alone() -> None:
 
 @pytest.mark.parametrize("transport", NAMES)
 def test_a_run_fetches_saves_and_says_that_the_fetch_is_inside_the_latency(transport: str, tmp_path: Path) -> None:
-    words = ("--backend", "openai", "--response-format", "url", "--num-prompts", "3", "--transport", transport)
+    words = ("--backend", "openai", "--model", "m", "--response-format", "url", "--num-prompts", "3")
     with images(PATH) as (url, seen):
-        code, out, err = run("bench", *T2I, "--base-url", url, *words, "--save-dir", str(tmp_path / "media"))
+        code, out, err = run(
+            "bench", *T2I, "--base-url", url, *words, "--transport", transport, "--save-dir", str(tmp_path / "media")
+        )
         assert code == 0, err
         assert "its time is part of service and response" in " ".join((out + err).split())
     assert seen == [PATH] * 4  # a warm-up too
@@ -160,7 +162,8 @@ def test_a_run_fetches_saves_and_says_that_the_fetch_is_inside_the_latency(trans
 
 def test_without_the_flag_a_url_is_no_medium_and_the_message_names_the_flag() -> None:
     with images(PATH) as (url, seen):
-        result = bench(*T2I, "--base-url", url, "--backend", "openai", "--num-prompts", "2", code=4)
+        words = ("--backend", "openai", "--model", "m", "--num-prompts", "2", "--force")
+        result = bench(*T2I, "--base-url", url, *words, code=4)
     assert "--response-format url fetches it" in result["errors"]["no_media"]["example"]
     assert seen == []
 
