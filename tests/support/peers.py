@@ -151,14 +151,16 @@ def add_images(peer: FastAPI, seen: Seen) -> None:
     @peer.post("/v1/images/edits")
     async def edits(
         authorization: Bearer, model: Text, prompt: Text,
-        response_format: Annotated[Literal["b64_json"], Form()], image: Annotated[list[UploadFile] | None, File()] = None,
+        response_format: Annotated[Literal["b64_json"], Form()],
+        image: Annotated[list[UploadFile] | None, File()] = None,
         several: Annotated[list[UploadFile] | None, File(alias="image[]")] = None,
         size: Annotated[str, Form(pattern=r"^\d+x\d+$")] = "64x32",
         num_inference_steps: OptionalCount = None, seed: OptionalInt = None, guidance_scale: OptionalFloat = None,
         negative_prompt: OptionalText = None, n: OptionalCount = None,
     ) -> dict[str, Any]:  # fmt: skip
         seen.append(said(
-            model=model, prompt=prompt, size=size, response_format=response_format, files=await files(image or several or []), n=n,
+            model=model, prompt=prompt, size=size, response_format=response_format, n=n,
+            files=await files(image or several or []),
             num_inference_steps=num_inference_steps, seed=seed, guidance_scale=guidance_scale,
             negative_prompt=negative_prompt,
         ))  # fmt: skip
@@ -177,7 +179,8 @@ def add_videos(peer: FastAPI, seen: Seen) -> None:
         size: OptionalText = None,
     ) -> dict[str, str]:  # fmt: skip
         seen.append(said(
-            model=model, size=size, prompt=prompt, height=height, width=width, num_frames=num_frames, fps=fps, seed=seed,
+            model=model, size=size,
+            prompt=prompt, height=height, width=width, num_frames=num_frames, fps=fps, seed=seed,
             num_inference_steps=num_inference_steps, guidance_scale=guidance_scale, negative_prompt=negative_prompt,
             files=await files([input_reference] if input_reference else []),
         ))  # fmt: skip
