@@ -179,8 +179,8 @@ def add_videos(peer: FastAPI, seen: Seen) -> None:
         size: OptionalText = None,
     ) -> dict[str, str]:  # fmt: skip
         seen.append(said(
-            model=model, size=size, prompt=prompt, height=height, width=width, num_frames=num_frames, fps=fps,
-            seed=seed,
+            model=model, size=size,
+            prompt=prompt, height=height, width=width, num_frames=num_frames, fps=fps, seed=seed,
             num_inference_steps=num_inference_steps, guidance_scale=guidance_scale, negative_prompt=negative_prompt,
             files=await files([input_reference] if input_reference else []),
         ))  # fmt: skip
