@@ -94,11 +94,18 @@ ROWS: Final = (
     _of("2 figures", ("s-image", "s-edit", "v-video", "s-video"), RANDOM, "server inference"),
     _of("2 figures", ("v-image",), f"{RANDOM} --slo", "--enable-diffusion-pipeline-profiler"),
     # 3: jobs, and several outputs
-    _of("3 failed jobs", VIDEOS, f"{RANDOM} {FAILING} --force", "job_failed", "made up|injected", code=FAILED),
+    _of(
+        "3 failed jobs",
+        VIDEOS,
+        f"{RANDOM} {FAILING} --warmup-requests 0",
+        "job_failed",
+        "made up|injected",
+        code=FAILED,
+    ),
     Row(
         "3 time limit",
         VIDEOS,
-        f"{RANDOM} {SLOW} --video-timeout 1 --force --warmup-requests 0",
+        f"{RANDOM} {SLOW} --video-timeout 1 --warmup-requests 0",
         code=FAILED,
         text=("timeout",),
         real_only=True,

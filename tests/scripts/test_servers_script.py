@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,13 +19,6 @@ NO_FLAGS = [(row, name) for row in ROWS if row.section == "defaults" and not row
 SECTIONS = {
     row.section: (row, row.servers[-1]) for row in reversed(ROWS) if not row.real_only and row.section != "defaults"
 }
-PENDING = {"1 missing path", "2 size", "2 url answers", "2 figures", "3 failed jobs", "3 outputs"}
-
-
-def _case(pair: tuple[Row, str]) -> Any:
-    """A row as a parameter; one that waits for another part of the tool may fail."""
-    pending = pytest.mark.xfail(reason="not built yet", strict=False) if pair[0].section in PENDING else ()
-    return pytest.param(*pair, marks=pending)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +82,7 @@ def test_a_command_is_run_against_its_server_and_shown_without_its_address(
     assert made.command == f"bench --base-url URL --dataset random {flags} --num-prompts 5"
 
 
-@pytest.mark.parametrize(("row", "server"), [*NO_FLAGS, *map(_case, SECTIONS.values())])
+@pytest.mark.parametrize(("row", "server"), [*NO_FLAGS, *SECTIONS.values()])
 def test_a_row_is_as_expected_on_the_simulated_server(urls: dict[str, str], cache: Path, row: Row, server: str) -> None:
     made = attempt(row, server, urls[server], cache)
     assert made.faults == (), made.outcome
