@@ -5,7 +5,7 @@ LoadgenError              exit code
 │   ├── InputError        2  a line of a file (path:line) that cannot be used
 │   ├── DownloadError     2  a dataset that cannot be downloaded
 │   └── UnreachableError  2  the server did not answer the health check
-├── WarmupError           4  targets or rates need a success, and none succeeded
+├── WarmupError           4  no warm-up succeeded, or none of the requests that rates need
 ├── ProcessError          1  a process of this tool died or hung
 └── OutputError           1  the result could not be written after the run
 
@@ -48,7 +48,7 @@ class UnreachableError(UsageError):
 
 
 class WarmupError(LoadgenError):
-    """SLO targets or rates are to be based on requests of which none succeeded."""
+    """No warm-up succeeded, or no request that SLO targets or rates are to be based on."""
 
     exit_code = 4
 

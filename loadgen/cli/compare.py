@@ -136,4 +136,5 @@ def _show(comparisons: list[Comparison], lines: list[str], console: Console) -> 
     for comparison in comparisons:
         report.render(comparison, console)
     for line in lines:
-        console.print(Text(printable(line), style="bold red" if line.startswith(_RED) else ""))
+        text = Text(printable(line), style="bold red" if line.startswith(_RED) else "")
+        console.print(text, soft_wrap=not console.is_terminal)

@@ -35,11 +35,11 @@ def check(
     urls = [hide(f"{server.origin}{server.path_of(path)}") for server in servers]
     failed = [warmup for warmup in warmups if warmup.error is not None]
     if failed and len(failed) == len(warmups):
-        text = f"no warm-up succeeded ({len(failed)} of {len(warmups)} failed): {answers(failed, urls)}"
+        count = f"no warm-up succeeded ({len(failed)} of {len(warmups)} failed)"
         if not options.force:
             advice = _advice(failed, servers)
-            raise WarmupError(f"{text}; so no load was sent: {advice}")
-        return notify(f"{text}; --force sends the load all the same")
+            raise WarmupError(f"{count}, so no load was sent: {answers(failed, urls)}; {advice}")
+        return notify(f"{count}, and --force sends the load all the same: {answers(failed, urls)}")
     for replica in sorted({warmup.replica for warmup in failed}):
         own = [warmup for warmup in warmups if warmup.replica == replica]
         if all(warmup.error is not None for warmup in own):
@@ -48,7 +48,7 @@ def check(
 
 
 def answers(failed: Sequence[Warmup], urls: Sequence[str]) -> str:
-    """Return the first distinct answers in one line: the error with its status, the URL, and the server's message."""
+    """Return the first distinct answers in one line: the URL, the error with its status, and the server's message."""
     distinct = list(dict.fromkeys(_answer(warmup, urls) for warmup in failed))
     more = len(distinct) - SHOWN_ANSWERS
     return "; ".join([*distinct[:SHOWN_ANSWERS], *([f"{more} other answers"] if more > 0 else [])])
@@ -57,7 +57,7 @@ def answers(failed: Sequence[Warmup], urls: Sequence[str]) -> str:
 def _answer(warmup: Warmup, urls: Sequence[str]) -> str:
     detail = " ".join(warmup.detail.split())
     short = detail if len(detail) <= SHOWN_CHARS else detail[: SHOWN_CHARS - 3] + "..."
-    return f"{warmup.error} from POST {urls[warmup.replica]}{': ' if short else ''}{short}"
+    return f"POST {urls[warmup.replica]}: {warmup.error}{', ' if short else ''}{short}"
 
 
 def _advice(failed: Sequence[Warmup], servers: Sequence[Target]) -> str:

@@ -12,8 +12,8 @@ from collector.records.record import ErrorKind, Outcome
 from collector.report import json
 from collector.report.terminal import processes
 from collector.report.terminal import run_report as terminal
-from collector.report.terminal.progress import figures, progress, wrap
-from collector.summary.result import ArrivalAudit, Figures, Result, SecondCount, SecondCounts, Snapshot
+from collector.report.terminal.progress import figures, progress, storm, wrap
+from collector.summary.result import ArrivalAudit, ErrorStorm, Figures, Result, SecondCount, SecondCounts, Snapshot
 from collector.summary.summary import RunInfo, RunNotes, summarise
 from collector.text import quantity
 from collector.text.failures import error_kinds
@@ -101,6 +101,38 @@ def test_infinity_is_a_string_and_nan_is_null_wherever_they_stand() -> None:
     result = small_run(rates=[1.0, float("inf")], deep={"nan": float("nan"), "low": -float("inf")})
     config = std_json.loads(json.dump(result))["config"]
     assert config == {"rates": [1.0, "inf"], "deep": {"nan": None, "low": "-inf"}}
+
+
+def test_the_report_tells_what_the_server_chose_and_its_own_times() -> None:
+    found = records(*[(k, float(k), k + 0.5, Outcome.OK) for k in range(4)])
+    found["outputs"], found["width"], found["height"], found["inference_s"] = 1, 992, 992, 0.25
+    found["started_ns"] = found["sent_ns"] + S // 10
+    times = [float(k) for k in range(4)]
+    known = replace(info(times, list(times)), shapes=np.array([(1000, 1000, 0, 50)] * 4, np.int32))
+    result = whole(summarise(found, known, RunNotes()))
+    text = " ".join(printed(result, 200).split())
+    assert "resized 1000x1000 -> 992x992, 4 of 4" in text
+    assert "server inference mean 250 ms, p50 250 ms" in text
+    assert "server queue mean 100 ms" in text
+    assert "known to within the poll interval" in text
+    assert "no stage times" not in text
+
+
+@pytest.mark.parametrize(
+    ("slo", "extra_body", "said"),
+    [(True, {}, True), (False, {"return_stage_metrics": True}, True), (False, {}, False)],
+)
+def test_stage_times_that_are_missed_come_with_the_flags_that_turn_them_on(
+    slo: bool, extra_body: dict[str, object], said: bool
+) -> None:
+    known = replace(info([0.0], [0.0]), slo_enabled=slo)
+    found = records((0, 0.0, 0.5, Outcome.OK))
+    result = whole(summarise(found, known, RunNotes()), target={"extra_body": extra_body})
+    text = " ".join(printed(result, 200).split())
+    assert ("--enable-diffusion-pipeline-profiler" in text) == said
+    assert ("--return-stage-metrics" in text) == said
+    staged = whole(summarise(found, known, RunNotes({"vae": [0.1]})), target={"extra_body": extra_body})
+    assert "no stage times" not in printed(staged, 200)
 
 
 def test_a_file_name_that_is_no_utf8_does_not_cost_the_report() -> None:
@@ -302,6 +334,37 @@ def test_what_servers_said_of_when_to_come_back_is_summed_up(values: list[str], 
     assert result["retry_after"] is not None
     assert result["retry_after"]["count"] == len(values)
     assert small_run()["retry_after"] is None
+
+
+STORM = ErrorStorm(failed=15, ended=20, error="http_503", example='{"error":\n"busy\x1b[2J"}')
+STORM_LINE = 'most requests fail: 15 of the last 20, http_503: {"error": "busy [2J"}'
+
+
+def test_an_error_storm_is_one_line_when_it_begins_and_one_when_it_is_over() -> None:
+    screen = io.StringIO()
+    with progress(console=Console(file=screen, width=20)) as display:
+        for snapshot, found in zip(snapshots(0, 1, 2, 3, 4, 4.5), (None, STORM, STORM, None, None, STORM), strict=True):
+            display.show({**snapshot, "storm": found})
+    lines = [line for line in screen.getvalue().splitlines() if "elapsed" not in line]
+    assert lines == [STORM_LINE, "fewer requests fail: 0 failed so far", STORM_LINE]
+
+
+@pytest.mark.parametrize("width", [20, 60, 120])
+def test_a_live_display_shows_an_error_storm_while_it_lasts(width: int) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, width=width, force_terminal=True, color_system=None, _environ={"TERM": "xterm"})
+    with progress(console=console) as display:
+        display.show({**snapshots(1)[0], "storm": STORM})
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue()).replace("\r", "\n")
+    assert "most requests fail: 15 of the last 20, http_503" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) < width
+
+
+def test_a_storm_without_a_message_and_one_with_a_long_message_are_short() -> None:
+    (snapshot,) = snapshots(1)
+    assert storm({**snapshot, "storm": {**STORM, "example": None}}).endswith("of the last 20, http_503")
+    assert len(storm({**snapshot, "storm": {**STORM, "example": "x" * 1000}})) < 300
+    assert storm(snapshot) == ""
 
 
 def test_the_last_line_is_not_said_twice() -> None:

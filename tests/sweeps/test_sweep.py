@@ -2,30 +2,36 @@
 
 import argparse
 import asyncio
+import io
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
+from rich.console import Console
 
 from collector.report.html.sweep import page
 from collector.report.terminal import chart
+from collector.report.terminal.sweep import render
 from collector.summary.result import LAYOUT
 from collector.sweeps.knee import knee
 from collector.sweeps.point import Estimate, Point
+from loadgen.cli.exit_codes import Gates
 from loadgen.cli.sweep import rates
 from loadgen.errors import WarmupError
 from loadgen.options import BenchOptions, DataOptions, TrafficOptions
 from loadgen.planning.plan import Plan
-from loadgen.runs.run import CompletedRun
+from loadgen.runs.run import CompletedRun, Notify
+from loadgen.sweeps import sweep as sweeps
 from loadgen.sweeps.capacity_estimate import capacity
 from loadgen.sweeps.runner import Runner
+from loadgen.sweeps.slo_check import with_own_targets
 from loadgen.sweeps.sweep import choose_rates
-from loadgen.sweeps.sweep_folder import differences
+from loadgen.sweeps.sweep_folder import SweepDir, differences
 from tests.report.test_html import looked_at
 from tests.support.browser import tab
-from tests.support.commands import T2I, run
+from tests.support.commands import SMALL, T2I, run
 
 SWEEP = ("sweep", *T2I, "--arrival", "poisson", "--cool-down", "0", "--num-prompts", "30", "--slo-ms", "500")
 QUICK = "--simulate=--base-ms 5 --unit-ms 0"
@@ -198,6 +204,72 @@ def test_the_capacity_estimate_stays_within_max_concurrency() -> None:
 def test_a_capacity_estimate_without_a_success_says_so() -> None:
     with pytest.raises(WarmupError, match="no request of the capacity estimate succeeded"):
         capacity(runner_with({})[0])
+
+
+def test_warm_ups_that_all_fail_end_a_sweep_which_keeps_the_rates_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_point(_folder: SweepDir, _runner: Runner, rate: float, _notify: Notify) -> Point:
+        if rate > 1:
+            raise WarmupError("no warm-up succeeded")
+        return point(rate, rate, 1)
+
+    monkeypatch.setattr(sweeps, "_point", one_point)
+    notices: list[str] = []
+    with sweeps.open_sweep_dir(tmp_path, {}) as folder:
+        completed = sweeps.run_all_rates(runner_with({})[0], folder, (1.0, 2.0, 3.0), notices.append)
+        with pytest.raises(WarmupError):
+            sweeps.run_all_rates(runner_with({})[0], folder, (2.0, 3.0), notices.append)
+    assert completed.warmup_error == "2.00/s: no warm-up succeeded"
+    assert [one["rate"] for one in completed.result["points"]] == [1.0]
+    assert notices[0].startswith("no request has an SLO target, so there will be no attainment; give --slo-ms or --slo")
+
+
+def test_a_sweep_judges_by_the_targets_of_its_data_set_without_a_flag(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.txt"
+    row = "Request(request_id='{}', timestamp={}, prompt='a cat', height=64, width=64{})\n"
+    for slo, enabled in (("", False), (", slo_ms=4000", True)):
+        trace.write_text("".join(row.format(k, k, slo if k else "") for k in range(3)))
+        data = DataOptions(dataset="trace", task="t2i", dataset_path=str(trace))
+        assert with_own_targets(BenchOptions(data=data)).slo.enabled == enabled
+    assert not with_own_targets(BenchOptions(data=DataOptions(dataset="random", task="t2i"))).slo.enabled
+
+
+def test_a_sweep_says_before_it_sends_anything_that_it_has_no_target(tmp_path: Path) -> None:
+    code, _, err = run(
+        *("sweep", *SMALL.split()[:-3], "--simulate=--base-ms 1", "--rates", "50,100", "--num-prompts", "3"),
+        *("--cool-down", "0", "--senders", "1"),
+    )
+    assert code == 0, err
+    assert err.index("no request has an SLO target") < err.index("50/s")
+
+
+def test_gates_of_a_sweep_name_the_rate_the_figure_and_the_bound() -> None:
+    failing = {**point(2, 2, 1), "failed": 30, "request_errors": {"http_503": 30}}
+    gates = Gates(strict=True, max_error_rate=0.05)
+    points = [point(1, 1, 1), cast("Point", failing), point(4, 4, 1, "CAPPED")]
+    assert gates.failures_of_sweep(points) == [
+        "at 2.00/s 30 of 100 requests failed (30 %: http_503), --max-error-rate is 5 %",
+        "at 4.00/s the verdict is CAPPED, --strict asks for VALID",
+    ]
+
+
+def test_the_share_that_failed_stands_beside_the_verdict_of_a_rate() -> None:
+    failing = cast("Point", {**point(2, 2, 1), "failed": 30, "request_errors": {"http_503": 30}})
+    swept = {
+        "rates": [1, 2],
+        "points": [point(1, 1, 1), failing],
+        "knee": {"rate": None, "note": "?"},
+        "slo": None,
+        "latency_from": "scheduled",
+        "confidence": 0.95,
+        "config": {"target": {"model": "m"}, "data": {"task": "t2i", "dataset": "random"}},
+    }
+    screen = io.StringIO()
+    render(swept, Console(file=screen, width=120))
+    assert "VALID load, 30 of 100 requests failed (http_503)" in " ".join(screen.getvalue().split())
+    html = page(swept).decode()
+    assert 'VALID load, <strong class="failed">30 of 100 requests failed</strong> (http_503)' in html
 
 
 def test_automatic_rates_go_up_by_a_constant_factor() -> None:

@@ -118,7 +118,7 @@ class _Frame:
             text.truncate(width, overflow="ellipsis")
             yield text
         if line := storm(self._snapshot):
-            yield Text(line, style="bold red")
+            yield from Text(line, style="bold red").wrap(console, width)
 
 
 def figures(snapshot: Snapshot) -> list[str]:
