@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from loadgen.transport import NAMES
-from tests.support.commands import run
+from tests.support.commands import ROOT, bench, run
 
 CONTENT = [{"image_url": {"url": "data:image/png;base64,AAAA"}}]
 ANSWER = orjson.dumps({"choices": [{"message": {"content": CONTENT}}], "data": [{"b64_json": "AAAA"}]})
@@ -147,3 +147,13 @@ def test_a_broken_image_in_a_folder_is_named(tmp_path: Path, content: bytes) -> 
     assert code == 2
     assert f"loadgen: {tmp_path / 'dog.png'}: " in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("transport", NAMES)
+def test_random_and_custom_data_have_videos_for_v2v(tmp_path: Path, transport: str) -> None:
+    (tmp_path / "in.mp4").write_bytes((ROOT / "loadgen" / "data" / "input_video.mp4").read_bytes())
+    (tmp_path / "r.jsonl").write_text('{"prompt": "slower", "video_path": "in.mp4"}')
+    for words in (("random",), ("custom", "--dataset-path", str(tmp_path / "r.jsonl"))):
+        common = ("--task", "v2v", "--num-frames", "2", "--num-prompts", "2", "--transport", transport)
+        result = bench("--simulate=--base-ms 1", *common, "--disable-tqdm", "--dataset", *words)
+        assert result["completed_requests"] == 2
