@@ -11,7 +11,8 @@ from collector.summary.answer_figures import ServerTime
 def inference(kept: NDArray[np.void]) -> ServerTime | None:
     """`inference_time_s` of the successes; None if the server never reports it."""
     ok = kept[kept["outcome"] == Outcome.OK]
-    return _server_time(ok["inference_s"][np.isfinite(ok["inference_s"])].astype(np.float64))
+    known = np.isfinite(ok["inference_s"]) & (ok["inference_s"] > 0)
+    return _server_time(ok["inference_s"][known].astype(np.float64))
 
 
 def queue(kept: NDArray[np.void]) -> ServerTime | None:

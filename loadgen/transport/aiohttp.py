@@ -55,6 +55,7 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[_trace_config()],
         )
+        self._session._retry_connection = False  # it would hide a GET that failed; `_exchange` decides on retries
 
     async def open(self, connections: int) -> int:
         """Open connections ahead of time, a few at once; return how many there are now."""

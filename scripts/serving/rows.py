@@ -89,10 +89,10 @@ ROWS: Final = (
     _of("2 size", VIDEOS, f"{RANDOM} --task t2v --width 854 --height 480 --num-frames 18", r"854x480 -> 848x480"),
     _of("2 size", EDITS, f"{RANDOM} --task i2i {ODD}", _RESIZED),
     _of("2 size", EDITS, f"{RANDOM} --task i2i"),
-    _of("2 url answers", ("s-image", "s-edit"), f"{RANDOM} --response-format url", r"url"),
+    _of("2 url answers", ("s-image", "s-edit"), f"{RANDOM} --response-format url", "fetched"),
     _of("2 url answers", ("v-image",), f"{RANDOM} --response-format url", "http_400", code=FAILED),
     _of("2 figures", ("s-image", "s-edit", "v-video", "s-video"), RANDOM, "server inference"),
-    _of("2 figures", ("v-image",), RANDOM, "--enable-diffusion-pipeline-profiler"),
+    _of("2 figures", ("v-image",), f"{RANDOM} --slo", "--enable-diffusion-pipeline-profiler"),
     # 3: jobs, and several outputs
     _of("3 failed jobs", VIDEOS, f"{RANDOM} {FAILING} --force", "job_failed", "made up|injected", code=FAILED),
     Row(

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 
 import orjson
 import pytest
@@ -129,6 +130,32 @@ def test_no_text_beside_large_pictures_changes_their_count(before: str, after: s
     items = [{"b64_json": BIG, "revised_prompt": f'"b64_json":"{before}'}, {'"b64_json"': short, "b64_json": "AA"}]
     reply = image_generations.read(json.dumps({"data": items, "note": before, "peak_memory_mb": 2}).encode(), "t2i", 2)
     assert reply.error is ErrorKind.NONE
+
+
+@pytest.mark.parametrize(
+    ("fields", "memory_mb", "stages", "inference_s"),
+    [
+        ({"metrics": {"stage_durations": {"vae": 0.5}}, "stage_durations": {}}, None, {"vae": 0.5}, None),
+        ({"metrics": {"stage_durations": {}}, "stage_durations": {"vae": 0.5}}, None, {"vae": 0.5}, None),
+        ({"metrics": {"stage_durations": None, "peak_memory_mb": 43210.5}}, 43210.5, {}, None),
+        ({"metrics": {"stage_durations": {"vae": "long", "dit": 1}}}, None, {"dit": 1.0}, None),
+        ({"metrics": {"stage_durations": {"vae": None}}, "stage_durations": {"dit": 1}}, None, {"dit": 1.0}, None),
+        ({"peak_memory_mb": 0.0, "inference_time_s": 0.1}, None, {}, 0.1),
+        ({"peak_memory_mb": -1}, None, {}, None),
+        ({"usage": {"peak_memory_mb": 0.0}, "peak_memory_mb": 5}, 5.0, {}, None),
+        ({"peak_memory_mb": "5", "inference_time_s": "0.1", "metrics": 7, "usage": []}, None, {}, None),
+        ({"inference_time_s": 1e300, "peak_memory_mb": 7}, 7.0, {}, None),
+        ({"inference_time_s": -0.5, "peak_memory_mb": True}, None, {}, None),
+        ({"usage": {"inference_time_s": 2}, "inference_time_s": 3}, None, {}, 2.0),
+    ],
+)
+def test_a_figure_that_makes_no_sense_costs_that_figure_and_nothing_else(
+    fields: dict[str, object], memory_mb: float | None, stages: dict[str, float], inference_s: float | None
+) -> None:
+    reply = image_generations.read(answer(PNG, **fields), "t2i", 1)
+    assert (reply.error, reply.stage_durations) == (ErrorKind.NONE, stages)
+    assert reply.peak_memory_mb == pytest.approx(math.nan if memory_mb is None else memory_mb, nan_ok=True)
+    assert reply.inference_s == pytest.approx(math.nan if inference_s is None else inference_s, nan_ok=True)
 
 
 JSON = st.recursive(

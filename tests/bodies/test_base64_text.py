@@ -14,6 +14,7 @@ from loadgen.bodies.base64_text import Base64Text
 from loadgen.media.headers import Media, describe
 from loadgen.media.mp4_atoms import Readable
 from loadgen.simulator.engine.mp4 import mp4
+from loadgen.simulator.engine.png import png
 
 
 def medium_of(data: bytes, escape: bool = False, lines: bool = False) -> Readable:
@@ -69,3 +70,22 @@ def test_pictures_of_a_json_list_are_read_by_place_too() -> None:
     data = [{"b64_json": base64.b64encode(each).decode()} for each in pictures]
     reply = image_generations.read(json.dumps({"data": data}).encode(), "t2i", 3)
     assert [medium[:] for medium in reply.media] == pictures
+
+
+@pytest.mark.parametrize("size", [1_000, 200_000])  # whole, and cut out before parsing
+@pytest.mark.parametrize("head", ["data:image/png;base64,", "DATA:;base64,", "data:image/png;name=x;base64,"])
+@pytest.mark.parametrize("escape", [False, True])
+def test_a_data_url_where_base64_was_expected_is_taken(size: int, head: str, escape: bool) -> None:
+    data = png(64, 32, size)
+    text = head + base64.b64encode(data).decode()
+    body = json.dumps({"data": [{"b64_json": text}]}).replace("/", "\\/" if escape else "/").encode()
+    (medium,) = image_generations.read(body, "t2i").media
+    assert len(medium) == len(data)
+    assert (medium[:24], medium[:]) == (data[:24], data)
+    assert list(image_generations.media(body)) == [data]
+
+
+@pytest.mark.parametrize("text", ["data:", "data:image/png;base64", "data:" + "x" * 300 + ",AAAA", "data:,"])
+def test_a_data_url_without_data_is_empty(text: str) -> None:
+    (medium,) = image_generations.read(json.dumps({"data": [{"b64_json": text}]}).encode(), "t2i").media
+    assert (len(medium), medium[:]) == (0, b"")

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
+from PIL import Image
 
 from loadgen.transport import NAMES
 from tests.support.commands import run
@@ -124,3 +125,25 @@ def test_so_many_warm_ups_are_in_flight_at_a_time(transport: str, concurrency: i
         assert code == 0, err
     assert len(bodies) == 7
     assert max(in_flight) == most
+
+
+@pytest.mark.parametrize("transport", NAMES)
+def test_hidden_files_of_a_folder_of_images_are_not_sent(tmp_path: Path, transport: str) -> None:
+    Image.new("RGB", (8, 6)).save(tmp_path / "cat.png")
+    for name in ("._cat.png", ".DS_Store", "Thumbs.db"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7 of macOS")
+    words = ("--task", "i2i", "--backend", "vllm-omni", "--dataset", "vbench", "--dataset-path", str(tmp_path))
+    bodies = sent(*words, "--num-prompts", "2", transport=transport)
+    assert [body["messages"][0]["content"][0]["text"] for body in bodies] == ["cat", "cat"]
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"half"])
+def test_a_broken_image_in_a_folder_is_named(tmp_path: Path, content: bytes) -> None:
+    Image.new("RGB", (80, 60)).save(tmp_path / "cat.png")
+    whole = (tmp_path / "cat.png").read_bytes()
+    (tmp_path / "dog.png").write_bytes(whole[: len(whole) - 20] if content == b"half" else content)
+    words = ("--task", "i2i", "--backend", "vllm-omni", "--dataset", "vbench", "--dataset-path", str(tmp_path))
+    code, _, err = run("bench", "--simulate", *words, "--num-prompts", "2", "--disable-tqdm")
+    assert code == 2
+    assert f"loadgen: {tmp_path / 'dog.png'}: " in err
+    assert len(err.splitlines()) == 1

@@ -9,7 +9,8 @@ from loadgen.errors import InputError, UsageError
 
 
 @pytest.mark.parametrize(
-    ("file_format", "mime"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")]
+    ("file_format", "mime"),
+    [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp"), ("GIF", "image/gif"), ("BMP", "image/bmp")],
 )
 def test_an_image_is_read_as_it_stands_whatever_its_name(tmp_path: Path, file_format: str, mime: str) -> None:
     path = tmp_path / "picture.bin"

@@ -103,6 +103,38 @@ def test_infinity_is_a_string_and_nan_is_null_wherever_they_stand() -> None:
     assert config == {"rates": [1.0, "inf"], "deep": {"nan": None, "low": "-inf"}}
 
 
+def test_the_report_tells_what_the_server_chose_and_its_own_times() -> None:
+    found = records(*[(k, float(k), k + 0.5, Outcome.OK) for k in range(4)])
+    found["outputs"], found["width"], found["height"], found["inference_s"] = 1, 992, 992, 0.25
+    found["started_ns"] = found["sent_ns"] + S // 10
+    times = [float(k) for k in range(4)]
+    known = replace(info(times, list(times)), shapes=np.array([(1000, 1000, 0, 50)] * 4, np.int32))
+    result = whole(summarise(found, known, RunNotes()))
+    text = " ".join(printed(result, 200).split())
+    assert "resized 1000x1000 -> 992x992, 4 of 4" in text
+    assert "server inference mean 250 ms, p50 250 ms" in text
+    assert "server queue mean 100 ms" in text
+    assert "known to within the poll interval" in text
+    assert "no stage times" not in text
+
+
+@pytest.mark.parametrize(
+    ("slo", "extra_body", "said"),
+    [(True, {}, True), (False, {"return_stage_metrics": True}, True), (False, {}, False)],
+)
+def test_stage_times_that_are_missed_come_with_the_flags_that_turn_them_on(
+    slo: bool, extra_body: dict[str, object], said: bool
+) -> None:
+    known = replace(info([0.0], [0.0]), slo_enabled=slo)
+    found = records((0, 0.0, 0.5, Outcome.OK))
+    result = whole(summarise(found, known, RunNotes()), target={"extra_body": extra_body})
+    text = " ".join(printed(result, 200).split())
+    assert ("--enable-diffusion-pipeline-profiler" in text) == said
+    assert ("--return-stage-metrics" in text) == said
+    staged = whole(summarise(found, known, RunNotes({"vae": [0.1]})), target={"extra_body": extra_body})
+    assert "no stage times" not in printed(staged, 200)
+
+
 def test_a_file_name_that_is_no_utf8_does_not_cost_the_report() -> None:
     assert std_json.loads(json.dump(small_run(path="a\udcff")))["config"] == {"path": "a?"}
 

@@ -151,13 +151,14 @@ def add_images(peer: FastAPI, seen: Seen) -> None:
     @peer.post("/v1/images/edits")
     async def edits(
         authorization: Bearer, model: Text, prompt: Text,
-        response_format: Annotated[Literal["b64_json"], Form()], image: Annotated[list[UploadFile], File()],
+        response_format: Annotated[Literal["b64_json"], Form()], image: Annotated[list[UploadFile] | None, File()] = None,
+        several: Annotated[list[UploadFile] | None, File(alias="image[]")] = None,
         size: Annotated[str, Form(pattern=r"^\d+x\d+$")] = "64x32",
         num_inference_steps: OptionalCount = None, seed: OptionalInt = None, guidance_scale: OptionalFloat = None,
         negative_prompt: OptionalText = None, n: OptionalCount = None,
     ) -> dict[str, Any]:  # fmt: skip
         seen.append(said(
-            model=model, prompt=prompt, size=size, response_format=response_format, files=await files(image), n=n,
+            model=model, prompt=prompt, size=size, response_format=response_format, files=await files(image or several or []), n=n,
             num_inference_steps=num_inference_steps, seed=seed, guidance_scale=guidance_scale,
             negative_prompt=negative_prompt,
         ))  # fmt: skip
@@ -172,10 +173,11 @@ def add_videos(peer: FastAPI, seen: Seen) -> None:
         prompt: Text, height: OptionalCount = None, width: OptionalCount = None, num_frames: OptionalCount = None,
         num_inference_steps: OptionalCount = None, seed: OptionalInt = None, fps: OptionalCount = None,
         guidance_scale: OptionalFloat = None, negative_prompt: OptionalText = None,
-        input_reference: Annotated[UploadFile | None, File()] = None,
+        input_reference: Annotated[UploadFile | None, File()] = None, model: OptionalText = None,
+        size: OptionalText = None,
     ) -> dict[str, str]:  # fmt: skip
         seen.append(said(
-            prompt=prompt, height=height, width=width, num_frames=num_frames, fps=fps, seed=seed,
+            model=model, size=size, prompt=prompt, height=height, width=width, num_frames=num_frames, fps=fps, seed=seed,
             num_inference_steps=num_inference_steps, guidance_scale=guidance_scale, negative_prompt=negative_prompt,
             files=await files([input_reference] if input_reference else []),
         ))  # fmt: skip

@@ -34,7 +34,7 @@ def info(scheduled_s: list[float], sent_s: list[float | None], *, cap: int = 100
 def records(*rows: tuple[int, float, float, Outcome]) -> NDArray[np.void]:
     """Records from (index, sent, done, outcome), seconds from time zero."""
     made = np.zeros(len(rows), RECORD)
-    made["peak_memory_mb"] = np.nan
+    made["peak_memory_mb"] = made["inference_s"] = np.nan
     for row, (index, sent_s, done_s, outcome) in zip(made, rows, strict=True):
         row["index"], row["outcome"], row["status"] = index, outcome, 200
         row["sent_ns"], row["done_ns"] = START + round(sent_s * S), START + round(done_s * S)
