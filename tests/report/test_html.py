@@ -236,7 +236,7 @@ def test_a_time_that_was_always_zero_is_named_and_not_drawn() -> None:
 def test_the_parts_of_the_page_stand_in_order_the_verdict_first() -> None:
     titles = re.findall(r"<h2>(.*?)</h2>", html_page(*run(60, failed=2)))
     assert titles == [
-        'VALID load, <strong class="failed">2 of 60 requests failed</strong> (http_503)',
+        'VALID load, <strong class="failed">2 of 60 requests failed</strong> <span class="kinds">(http_503)</span>',
         *("Key figures", "Requested and achieved rate", "Response over time", "Distributions"),
         *("Requests in flight", "Lag and the machine", "SLO attainment by class", "Errors"),
         *("Server-reported times and memory", "Configuration and environment"),

@@ -269,7 +269,10 @@ def test_the_share_that_failed_stands_beside_the_verdict_of_a_rate() -> None:
     render(swept, Console(file=screen, width=120))
     assert "VALID load, 30 of 100 requests failed (http_503)" in " ".join(screen.getvalue().split())
     html = page(swept).decode()
-    assert 'VALID load, <strong class="failed">30 of 100 requests failed</strong> (http_503)' in html
+    assert (
+        'VALID load, <strong class="failed">30 of 100 requests failed</strong> <span class="kinds">(http_503)</span>'
+        in html
+    )
 
 
 def test_automatic_rates_go_up_by_a_constant_factor() -> None:

@@ -47,7 +47,7 @@ def verdict_title(state: str, failed: int, sent: int, errors: Mapping[str, int])
         return text(state)
     kinds = error_kinds(errors)
     share = f'<strong class="failed">{text(failed_requests(failed, sent))}</strong>'
-    return f"{text(state)} load, {share}{text(f' ({kinds})') if kinds else ''}"
+    return f"{text(state)} load, {share}" + (f' <span class="kinds">({text(kinds)})</span>' if kinds else "")
 
 
 def note(value: str) -> str:

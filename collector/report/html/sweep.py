@@ -36,7 +36,8 @@ def page(sweep: Mapping[str, Any]) -> bytes:
         section("Configuration", f'<div class="facts">{info("config", sweep["config"])}</div>'),
     )
     target = sweep["config"]["target"]
-    title = f"{target['model']}, {sweep['config']['data']['task']}, {sweep['config']['data']['dataset']}: a sweep"
+    names = (target["model"], sweep["config"]["data"]["task"], sweep["config"]["data"]["dataset"])
+    title = f"{', '.join(filter(None, names))}: a sweep"  # without those that the server decides
     return document(title, state, "".join(parts), plots).encode(errors="replace")
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from collector.report.terminal import chart
-from collector.report.terminal.verdict import headline
+from collector.report.terminal.verdict import FAILED, STYLES, headline
 from collector.sweeps.point import Estimate, Point
 from collector.text import quantity
 
@@ -40,6 +40,9 @@ def _knee(sweep: Mapping[str, Any]) -> Iterator[RenderableType]:
         )
     yield from (Text(f"note: {text}", style="yellow") for text in sweep.get("remarks", ()))
     for point in sweep["points"]:
+        if point["failed"]:
+            share = headline(point["state"], point["failed"], point["sent"], point["request_errors"])
+            yield Text.assemble(f"{quantity.rate(point['rate'])}, ", share)
         for reason in point["reasons"]:
             yield Text(f"{quantity.rate(point['rate'])}, {point['state']}: {reason}", style="dim")
 
@@ -48,10 +51,11 @@ def _table(sweep: Mapping[str, Any]) -> Iterator[RenderableType]:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("rate", no_wrap=True)
     for name in ("verdict", "requests", *(label for _, label, _, _ in FIGURES)):
-        table.add_column(name, justify="left" if name == "verdict" else "right")
+        table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=name == "verdict")
     for point in sweep["points"]:
         figures = (_figure(point[name], write) for name, _, write, _ in FIGURES)
-        state = headline(point["state"], point["failed"], point["sent"], point["request_errors"])
+        failed = f"\n{point['failed']:,} failed" if point["failed"] else ""
+        state = Text.assemble((point["state"], STYLES[point["state"]]), (failed, FAILED))
         mark = " knee" if point["rate"] == sweep["knee"]["rate"] else ""
         table.add_row(quantity.rate(point["rate"]) + mark, state, f"{point['requests']:,}", *figures)
     yield from (Text(), table)
