@@ -17,7 +17,7 @@ from collector.cli.parser import Parser
 from collector.errors import RunError
 from collector.report import json
 from collector.report.saved_report import Report, damage_reported, report
-from collector.report.terminal import percentiles, run_report
+from collector.report.terminal import percentile_table, run_report
 from collector.saved import export
 from collector.saved.run_folder import FILES
 from collector.text.printable import forgive_streams, printable
@@ -86,12 +86,12 @@ def _report(folder: Path, arguments: argparse.Namespace, console: Console) -> No
     console.rule(Text(printable(str(folder))))
     console.print(content, highlight=False)
     if extra:
-        console.print(percentiles.table(extra, saved_report.info.confidence))
+        console.print(percentile_table.table(extra, saved_report.info.confidence))
     for line in messages:
         console.print(printable(line), markup=False, soft_wrap=True)
 
 
-def _write_files(saved_report: Report, extra: percentiles.Percentiles, arguments: argparse.Namespace) -> list[str]:
+def _write_files(saved_report: Report, extra: percentile_table.Percentiles, arguments: argparse.Namespace) -> list[str]:
     """Write the files that the flags name; return a message on each."""
     messages, folder = [], saved_report.saved.folder
     if arguments.export:

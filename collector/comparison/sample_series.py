@@ -12,7 +12,7 @@ from collector.records.record import Outcome
 from collector.saved.run_folder import SavedRun
 from collector.statistics.autocorrelation import Correlation, correlation
 from collector.statistics.intervals import min_n, share_interval
-from collector.statistics.order_statistics import NS_PER_S, seconds
+from collector.statistics.percentiles import NS_PER_S, seconds
 from collector.summary import slo
 from collector.summary import times as clock
 from collector.summary.times import ENDLESS

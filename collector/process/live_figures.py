@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from collector.process.error_storm import StormDetector
 from collector.records.record import Outcome, failures
-from collector.statistics.order_statistics import rank, seconds
+from collector.statistics.percentiles import rank, seconds
 from collector.summary.result import Snapshot
 from collector.summary.times import ENDLESS
 

@@ -12,8 +12,8 @@ from collector.errors import RunError
 from collector.report import json
 from collector.report.html.page import page
 from collector.report.html.series import Series
-from collector.report.terminal import percentiles
-from collector.report.terminal.percentiles import Percentiles
+from collector.report.terminal import percentile_table
+from collector.report.terminal.percentile_table import Percentiles
 from collector.saved import export, metrics_series
 from collector.saved.run_folder import RUN, SUMMARY, SavedRun, read_run
 from collector.summary import times as clock
@@ -40,7 +40,7 @@ class Report:
     def percentiles(self, shares: Mapping[str, float]) -> Percentiles:
         """Return more percentiles and their intervals in seconds; `shares` is {name: fraction}, {"99.5": 0.995}."""
         times = clock.of_run(clock.first_records(self.saved.records, self.info.planned), self.info)
-        return percentiles.compute(times, shares, self.info.confidence)
+        return percentile_table.compute(times, shares, self.info.confidence)
 
     def export(self, file_format: str, path: Path) -> int:
         """Write one row per planned request to a new csv, jsonl or parquet file; return the number of rows."""

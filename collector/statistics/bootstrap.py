@@ -51,7 +51,7 @@ class Resamples:
         return self.counts @ np.bincount(self._position(np.arange(self.n)), values, self.counts.shape[1])
 
     def percentiles(self, values: Floats, shares: Sequence[float]) -> Floats:
-        """Percentiles of each resample, float64[len(shares), rounds]; rank ceil(p n), as in order_statistics.py.
+        """Percentiles of each resample, float64[len(shares), rounds]; rank ceil(p n), as in percentiles.py.
 
         `values` float64[n] in schedule order: inf ranks last, nan is no observation.
         """

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.statistics.gamma import gamma_cdf
+from collector.statistics.gamma_distribution import gamma_cdf
 from collector.summary.result import ArrivalAudit, SecondCount, SecondCounts
 from collector.summary.run_info import RunInfo
 from collector.summary.times import Times

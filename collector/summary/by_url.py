@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from collector.records.record import Outcome
-from collector.statistics import order_statistics
+from collector.statistics import percentiles
 from collector.summary import slo
 from collector.summary.result import Outcomes, UrlFigures
 from collector.summary.run_info import RunInfo
@@ -50,10 +50,8 @@ def _figures(number: int, times: Times, info: RunInfo, duration_s: float) -> Url
         throughput_qps=ended["ok"] / duration_s if duration_s > 0 else None,
         outcomes=ended,
         max_in_flight=own.max_in_flight,
-        service=order_statistics.spread(order_statistics.seconds(own.service_ns[own.ok]), own.endless, info.confidence),
-        response=order_statistics.spread(
-            order_statistics.seconds(own.response_ns[own.ok]), own.endless, info.confidence
-        ),
+        service=percentiles.spread(percentiles.seconds(own.service_ns[own.ok]), own.endless, info.confidence),
+        response=percentiles.spread(percentiles.seconds(own.response_ns[own.ok]), own.endless, info.confidence),
         slo_attainment_rate=met.rate if met else None,
         slo_met_success=met.met if met else None,
     )

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.statistics import order_statistics
-from collector.statistics.order_statistics import seconds
+from collector.statistics import percentiles
+from collector.statistics.percentiles import seconds
 from collector.summary import slo
 from collector.summary.result import Stretch
 from collector.summary.run_info import RunInfo
@@ -90,10 +90,10 @@ def _row(from_s: float, to_s: float, counts: _Counts, times: Times, info: RunInf
         requests=len(ok),
         failed=int((~ok).sum()),
         in_flight=counts.max_in_flight(from_s, to_s),
-        latency=order_statistics.spread(seconds(here.latency_ns(info.latency_from)[ok]), endless, info.confidence),
-        service_p50=order_statistics.percentile(seconds(here.service_ns[ok]), 0.5, endless),
-        wait_p99=order_statistics.percentile(seconds(here.wait_ns), 0.99),
-        lag_p99=order_statistics.percentile(seconds(here.lag_ns), 0.99),
+        latency=percentiles.spread(seconds(here.latency_ns(info.latency_from)[ok]), endless, info.confidence),
+        service_p50=percentiles.percentile(seconds(here.service_ns[ok]), 0.5, endless),
+        wait_p99=percentiles.percentile(seconds(here.wait_ns), 0.99),
+        lag_p99=percentiles.percentile(seconds(here.lag_ns), 0.99),
         attainment=float(met.mean()) if len(met) else None,
     )
 

@@ -7,7 +7,7 @@ that falls among requests that never ended) is null. Times are in seconds.
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypedDict
 
-from collector.statistics.order_statistics import Spread
+from collector.statistics.percentiles import Spread
 from collector.statistics.stationarity import Stationarity
 from collector.summary.answer_figures import ServerTime
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.records.record import Outcome
-from collector.statistics import order_statistics
+from collector.statistics import percentiles
 from collector.summary.answer_figures import ServerTime
 
 
@@ -18,7 +18,7 @@ def inference(kept: NDArray[np.void]) -> ServerTime | None:
 def queue(kept: NDArray[np.void]) -> ServerTime | None:
     """From the sending of a job to the first poll that said it runs, late by up to a poll interval; None if unknown."""
     ok = kept[(kept["outcome"] == Outcome.OK) & (kept["started_ns"] > 0)]
-    return _server_time(order_statistics.seconds(ok["started_ns"] - ok["sent_ns"]))
+    return _server_time(percentiles.seconds(ok["started_ns"] - ok["sent_ns"]))
 
 
 def _server_time(values_s: NDArray[np.float64]) -> ServerTime | None:
@@ -27,10 +27,10 @@ def _server_time(values_s: NDArray[np.float64]) -> ServerTime | None:
     ordered = np.sort(values_s)
     return ServerTime(
         n=len(ordered),
-        mean=order_statistics.mean(ordered),
-        p50=order_statistics.percentile(ordered, 0.5),
-        p90=order_statistics.percentile(ordered, 0.9),
-        p95=order_statistics.percentile(ordered, 0.95),
-        p99=order_statistics.percentile(ordered, 0.99),
-        max=order_statistics.percentile(ordered, 1.0),
+        mean=percentiles.mean(ordered),
+        p50=percentiles.percentile(ordered, 0.5),
+        p90=percentiles.percentile(ordered, 0.9),
+        p95=percentiles.percentile(ordered, 0.95),
+        p99=percentiles.percentile(ordered, 0.99),
+        max=percentiles.percentile(ordered, 1.0),
     )

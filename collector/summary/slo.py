@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from collector.statistics.autocorrelation import Correlation, correlation
 from collector.statistics.intervals import share_interval
-from collector.statistics.order_statistics import percentile
+from collector.statistics.percentiles import percentile
 from collector.summary.run_info import RunInfo
 from collector.summary.times import Times
 

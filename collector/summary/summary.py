@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.records.record import RETRIED, Outcome, error_names, failures
-from collector.statistics import order_statistics, stationarity
-from collector.statistics.order_statistics import Spread
+from collector.statistics import percentiles, stationarity
+from collector.statistics.percentiles import Spread
 from collector.summary import arrival_audit, attainment, by_url, over_time, server_times, slo, verdict
 from collector.summary import times as clock
 from collector.summary.media_remarks import media_remarks
@@ -38,8 +38,8 @@ def summarise(records: NDArray[np.void], info: RunInfo, notes: RunNotes) -> Figu
         **_server(kept, notes),
         **_slo(times, info),
         "offered": _offered(times, info),
-        "lag": order_statistics.spread(order_statistics.seconds(times.lag_ns), confidence=info.confidence),
-        "wait": order_statistics.spread(order_statistics.seconds(times.wait_ns), confidence=info.confidence),
+        "lag": percentiles.spread(percentiles.seconds(times.lag_ns), confidence=info.confidence),
+        "wait": percentiles.spread(percentiles.seconds(times.wait_ns), confidence=info.confidence),
         "service": service,
         "response": response,
         "completion_width": _completion_width(kept, times, info),
@@ -53,7 +53,7 @@ def summarise(records: NDArray[np.void], info: RunInfo, notes: RunNotes) -> Figu
         "failed_polls": int(kept["failed_polls"].sum(dtype=np.int64)),
         "max_in_flight": times.max_in_flight,
         "stationarity": stationarity.judge(
-            order_statistics.seconds(times.latency_ns(info.latency_from)[times.ok]), changing=bool(info.rate_series)
+            percentiles.seconds(times.latency_ns(info.latency_from)[times.ok]), changing=bool(info.rate_series)
         ),
         "arrival_audit": arrival_audit.audit(times, info),
         "over_time": over_time.over_time(times, info),
@@ -104,12 +104,12 @@ def _server(kept: NDArray[np.void], notes: RunNotes) -> ServerFigures:
     memory = memory[np.isfinite(memory)]
     stages = {stage: np.array(values, dtype=np.float64) for stage, values in notes.stage_durations.items()}
     return ServerFigures(
-        peak_memory_mb_max=order_statistics.percentile(memory, 1.0),
-        peak_memory_mb_mean=order_statistics.mean(memory),
-        peak_memory_mb_median=order_statistics.percentile(memory, 0.5),
-        stage_durations_mean=_per_stage(stages, order_statistics.mean),
-        stage_durations_p50=_per_stage(stages, lambda values: order_statistics.percentile(values, 0.5)),
-        stage_durations_p99=_per_stage(stages, lambda values: order_statistics.percentile(values, 0.99)),
+        peak_memory_mb_max=percentiles.percentile(memory, 1.0),
+        peak_memory_mb_mean=percentiles.mean(memory),
+        peak_memory_mb_median=percentiles.percentile(memory, 0.5),
+        stage_durations_mean=_per_stage(stages, percentiles.mean),
+        stage_durations_p50=_per_stage(stages, lambda values: percentiles.percentile(values, 0.5)),
+        stage_durations_p99=_per_stage(stages, lambda values: percentiles.percentile(values, 0.99)),
         server_inference=server_times.inference(kept),
         server_queue=server_times.queue(kept),
     )
@@ -136,19 +136,19 @@ def _slo(times: Times, info: RunInfo) -> SloFigures:
 
 
 def _of_successes(times: Times, part_ns: NDArray[np.int64], confidence: float) -> Spread:
-    return order_statistics.spread(order_statistics.seconds(part_ns[times.ok]), times.endless, confidence)
+    return percentiles.spread(percentiles.seconds(part_ns[times.ok]), times.endless, confidence)
 
 
 def _completion_width(kept: NDArray[np.void], times: Times, info: RunInfo) -> Spread | None:
     """The widths of the completion intervals of the successful jobs; None if there were no jobs."""
     if not np.any(kept["accepted_ns"]):
         return None
-    return order_statistics.spread(order_statistics.seconds(times.width_ns[times.ok]), confidence=info.confidence)
+    return percentiles.spread(percentiles.seconds(times.width_ns[times.ok]), confidence=info.confidence)
 
 
 def _duration_s(kept: NDArray[np.void], info: RunInfo) -> float:
     """Seconds from time zero to the last completion on record; 0 if there is none."""
-    return max(int(kept["done_ns"].max()) - info.started_ns, 0) / order_statistics.NS_PER_S if len(kept) else 0.0
+    return max(int(kept["done_ns"].max()) - info.started_ns, 0) / percentiles.NS_PER_S if len(kept) else 0.0
 
 
 def _per_stage(
@@ -159,7 +159,7 @@ def _per_stage(
 
 def _offered(times: Times, info: RunInfo) -> Offered:
     sent = len(times.index)
-    span_s = int(np.ptp(times.sent_ns)) / order_statistics.NS_PER_S if sent else 0.0
+    span_s = int(np.ptp(times.sent_ns)) / percentiles.NS_PER_S if sent else 0.0
     return Offered(
         planned=info.planned,
         sent=sent,

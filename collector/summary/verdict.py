@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from collector.records.record import ErrorKind, Outcome
 from collector.records.stalls import stalled_ns as stalled
-from collector.statistics.order_statistics import percentile, seconds
+from collector.statistics.percentiles import percentile, seconds
 from collector.summary.result import Reason, Verdict
 from collector.summary.run_info import RunInfo
 from collector.summary.slo import due

@@ -8,7 +8,7 @@ import numpy as np
 
 from collector.saved.run_folder import SavedRun
 from collector.statistics.autocorrelation import correlation
-from collector.statistics.order_statistics import seconds
+from collector.statistics.percentiles import seconds
 from collector.summary import times as clock
 from collector.summary.times import Times
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from collector.statistics.affine import MIN_SIZES
+from collector.statistics.latency_model import MIN_SIZES
 from loadgen.backends import backend_for
 from loadgen.bodies import extra_fields
 from loadgen.cli import video_flags

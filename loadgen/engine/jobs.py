@@ -18,7 +18,7 @@ from loadgen.backends import Job, JobBackend, ParsedAnswer, Request, State
 from loadgen.bodies.json_body import short
 from loadgen.clock import now_ns
 from loadgen.engine.job_deletes import JobDeletes
-from loadgen.engine.polling import Polling
+from loadgen.engine.poll_intervals import Polling
 from loadgen.options import JobOptions
 from loadgen.transport.interface import NO_JOB, Answer, Exchange, Milestones, Transport
 

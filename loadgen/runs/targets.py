@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.statistics import affine
+from collector.statistics import latency_model
 from collector.summary import slo as work
 from loadgen.errors import UsageError, WarmupError
 from loadgen.options import SloOptions
@@ -37,10 +37,10 @@ def check(plan: Plan, options: SloOptions) -> None:
             " warm-ups; give --warmup-requests 1 or more, or --slo-ms"
         )
     sizes = len(np.unique(_units(plan.shapes[list(plan.warmups)])))
-    if options.model == "affine" and sizes < affine.MIN_SIZES:
+    if options.model == "affine" and sizes < latency_model.MIN_SIZES:
         raise UsageError(
             f"--slo-model affine: {len(plan.warmups)} warm-ups of {sizes} distinct sizes, and it needs"
-            f" {affine.MIN_SIZES} sizes or more; give more --warmup-requests, a workload of more sizes (width x"
+            f" {latency_model.MIN_SIZES} sizes or more; give more --warmup-requests, a workload of more sizes (width x"
             " height x frames x steps), or --slo-model linear"
         )
 
@@ -82,12 +82,12 @@ def _linear(plan: Plan, succeeded: list[Warmup], options: SloOptions) -> Targets
 
 def _affine(plan: Plan, succeeded: list[Warmup], options: SloOptions) -> Targets:
     units, latency_ms = _warmed(succeeded), np.array([warmup.latency_ms for warmup in succeeded])
-    if (sizes := len(np.unique(units))) < affine.MIN_SIZES:
+    if (sizes := len(np.unique(units))) < latency_model.MIN_SIZES:
         raise WarmupError(
-            f"--slo-model affine needs {affine.MIN_SIZES} distinct sizes, and warm-ups of only {sizes} succeeded;"
-            " check the server, or give more --warmup-requests"
+            f"--slo-model affine needs {latency_model.MIN_SIZES} distinct sizes, and only {sizes}"
+            " succeeded; check the server, or give more --warmup-requests"
         )
-    model, planned = affine.fit(latency_ms, units), _planned(plan)
+    model, planned = latency_model.fit(latency_ms, units), _planned(plan)
     predicted_ms = model.latency_ms(units)
     fits = [
         {"units": float(u), "latency_ms": float(y), "predicted_ms": float(f), "residual_ms": float(y - f)}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.saved.run_folder import SavedRun
-from collector.statistics.order_statistics import seconds
+from collector.statistics.percentiles import seconds
 from collector.summary import slo
 from collector.summary import times as clock
 

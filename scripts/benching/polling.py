@@ -19,7 +19,7 @@ import uvloop
 from loadgen.backends import Request, videos
 from loadgen.clock import SECOND_NS
 from loadgen.engine.jobs import Jobs
-from loadgen.engine.polling import Polling
+from loadgen.engine.poll_intervals import Polling
 from loadgen.options import JobOptions, TargetOptions
 from loadgen.server.target import Target, resolve
 from loadgen.transport import make_transport

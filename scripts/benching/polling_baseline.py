@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from loadgen.backends import videos
-from loadgen.engine.polling import Polling
+from loadgen.engine.poll_intervals import Polling
 from loadgen.server.target import Target
 from loadgen.transport.answer_reader import SCRATCH
 from loadgen.transport.request_head import RequestHeads

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.statistics.intervals import binomial_cdf, quantile_ranks
-from collector.statistics.order_statistics import PERCENTILES, spread
+from collector.statistics.percentiles import PERCENTILES, spread
 from collector.statistics.stationarity import judge
 from scripts.benching.table import markdown
 

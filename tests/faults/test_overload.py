@@ -14,7 +14,7 @@ import pytest
 
 from collector.report import saved_report as report
 from collector.saved.run_folder import read_run
-from collector.statistics.order_statistics import percentile, seconds
+from collector.statistics.percentiles import percentile, seconds
 from tests.faults.test_stops import children, wait_for
 from tests.support.commands import T2I, bench, fetch, run, server
 

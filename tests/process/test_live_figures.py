@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from collector.process.live_figures import LiveFigures
 from collector.records.record import RECORD, Outcome
-from collector.statistics.order_statistics import percentile
+from collector.statistics.percentiles import percentile
 from tests.support.runs import START, S, records
 
 

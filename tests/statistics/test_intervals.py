@@ -8,7 +8,7 @@ from scipy import stats as scipy_stats
 
 from collector.statistics.autocorrelation import correlation
 from collector.statistics.intervals import binomial_cdf, min_n, quantile_ranks, share_interval
-from collector.statistics.order_statistics import spread
+from collector.statistics.percentiles import spread
 
 
 @pytest.mark.parametrize(("p", "needed"), [(0.5, 6), (0.9, 36), (0.95, 72), (0.99, 368), (0.999, 3688)])

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.records.stalls import Stalls
-from collector.statistics.order_statistics import NS_PER_S, seconds
+from collector.statistics.percentiles import NS_PER_S, seconds
 from collector.summary import times as clock
 from collector.summary.run_info import RunInfo
 from collector.summary.slo import NS_PER_MS

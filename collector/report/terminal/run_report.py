@@ -10,7 +10,7 @@ from rich.text import Text
 
 from collector.report.terminal import completion, media, over_time, processes, server_metrics, server_times
 from collector.report.terminal.verdict import verdict_lines
-from collector.statistics.order_statistics import Spread
+from collector.statistics.percentiles import Spread
 from collector.summary.result import ArrivalAudit, Result, RetryAfter
 from collector.text import quantity
 from collector.text.printable import printable

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize
 
-from collector.statistics.affine import Affine, fit
+from collector.statistics.latency_model import Affine, fit
 
 MS = st.floats(0.1, 1e4)
 

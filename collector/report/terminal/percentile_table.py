@@ -6,7 +6,7 @@ from typing import Any, Final
 from rich import box
 from rich.table import Table
 
-from collector.statistics import order_statistics
+from collector.statistics import percentiles
 from collector.summary.times import Times
 from collector.text import quantity
 
@@ -28,7 +28,7 @@ def compute(times: Times, shares: Mapping[str, float], confidence: float) -> Per
         "lag": (times.lag_ns, 0),
     }
     by_kind = {
-        kind: order_statistics.quantiles(order_statistics.seconds(ns), shares, endless, confidence)
+        kind: percentiles.quantiles(percentiles.seconds(ns), shares, endless, confidence)
         for kind, (ns, endless) in samples.items()
     }
     return {

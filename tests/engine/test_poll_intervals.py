@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadgen.engine.polling import MAX_INTERVAL_S, MIN_INTERVAL_S, RECENT, Polling
+from loadgen.engine.poll_intervals import MAX_INTERVAL_S, MIN_INTERVAL_S, RECENT, Polling
 
 S = 1_000_000_000
 

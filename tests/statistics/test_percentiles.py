@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from collector.statistics.order_statistics import percentile, rank, seconds, spread
+from collector.statistics.percentiles import percentile, rank, seconds, spread
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from collector.statistics.gamma import gamma_cdf
+from collector.statistics.gamma_distribution import gamma_cdf
 
 
 @given(st.floats(0.01, 1e4), st.lists(st.floats(1e-6, 0.999999), min_size=1, max_size=20))
