@@ -183,7 +183,7 @@ def test_a_whole_frame_rate_is_sent_without_a_decimal_point(text: str, kind: typ
 
 @pytest.mark.parametrize("command", ["bench", "sweep", "search"])
 def test_the_custom_data_set_is_a_choice_of_every_command(command: str) -> None:
-    more = {"bench": (), "sweep": ("--rates", "1,2"), "search": ("--min-attainment", "0.9", "--budget", "30")}[command]
+    more = {"bench": (), "sweep": ("--rates", "1,2"), "search": ("--min-attainment", "0.9", "--time-limit", "30")}[command]
     found: list[argparse.Namespace] = []
     words = (command, *more, "--dataset", "custom", "--dataset-path", "x.jsonl")
     assert main(words, run=lambda namespace: found.append(namespace) or 0) == 0  # type: ignore[func-returns-value]

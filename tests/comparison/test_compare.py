@@ -315,8 +315,8 @@ def emptied(folder: Path) -> None:
     ("damage", "says"),
     [
         (cut, "records.bin: is damaged"),
-        (edit("run.json", layout=99), "run.json: layout 99, expected layout 5"),
-        (edit("summary.json", layout=4), "summary.json: layout 4, expected layout 5"),
+        (edit("run.json", layout=99), "run.json: layout 99, expected layout 6"),
+        (edit("summary.json", layout=4), "summary.json: layout 4, expected layout 6"),
         (edit("run.json", plan={"requests": 600, "digest": 7}), "plan"),
         (lambda folder: (folder / "run.json").write_bytes(b"{"), "run.json: is damaged"),
         (never_began, "nothing to report"),
@@ -348,8 +348,8 @@ def test_bad_input_is_one_line_and_changes_nothing(
     [
         (b"{", "is damaged"),
         (b"[]", "is damaged"),
-        (b'{"layout": 4, "verdict": {}}', "odd.json: layout 4, expected layout 5; make it again, or read it with the"),
-        (b'{"verdict": {}}', "odd.json: no layout, expected layout 5"),
+        (b'{"layout": 4, "verdict": {}}', "odd.json: layout 4, expected layout 6; make it again, or read it with the"),
+        (b'{"verdict": {}}', "odd.json: no layout, expected layout 6"),
         (b"{}", "is not a result"),
         (b'{"config": {}, "offered": {"planned": 1}, "confidence": "x"}', "is not a result"),
     ],
