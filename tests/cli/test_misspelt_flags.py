@@ -22,7 +22,7 @@ def refused(*words: str) -> int:
         (("bench", "-n", "3"), "-n", "--n", "loadgen bench"),
         (("sweep", "--rate", "1,2"), "--rate", "--rates", "loadgen sweep"),
         (
-            ("search", "--min-attainmnt", "0.9", "--budget", "30"),
+            ("search", "--min-attainmnt", "0.9", "--time-limit", "30"),
             "--min-attainmnt",
             "--min-attainment",
             "loadgen search",

@@ -89,7 +89,7 @@ def test_a_temporary_folder_goes_after_its_parent_though_somebody_still_writes_t
 COMMANDS: dict[str, Sequence[str]] = {
     "bench": ("bench", *LONG, "--html", "page.html"),
     "sweep": ("sweep", "--rates", "50,60", "--num-prompts", "2000"),
-    "search": ("search", "--min-attainment", "0.9", "--slo-ms", "100", "--budget", "60", "--start-rate", "50"),
+    "search": ("search", "--min-attainment", "0.9", "--slo-ms", "100", "--time-limit", "60", "--start-rate", "50"),
 }
 
 
