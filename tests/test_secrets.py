@@ -46,7 +46,7 @@ def test_a_secret_is_in_nothing_that_is_shown_or_kept_though_the_server_says_it_
         given = [word.format(place) for word in ("--base-url", where, *words)]
         kept = ("--output-file", str(tmp_path / "out.json"), "--run-dir", str(tmp_path / "run"))
         env = {} if "--api-key" in words or USERINFO in where else {"OPENAI_API_KEY": KEY}
-        code, out, err = run("bench", *T2I[:-1], "--num-prompts", "3", *given, *kept, **env)
+        code, out, err = run("bench", *T2I[:-1], "--num-prompts", "3", "--force", *given, *kept, **env)
     main(["report", str(tmp_path / "run")])
     again = "".join(capsys.readouterr())
     files = {path.name: path.read_bytes().decode(errors="replace") for path in tmp_path.rglob("*") if path.is_file()}
@@ -87,7 +87,15 @@ def test_a_secret_is_not_in_the_line_that_says_what_is_wrong_with_it(
 def test_a_secret_of_a_file_is_used_and_not_shown(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"{KEY}\nsecond line\n")
     with echo_server() as place:
-        words = ("--base-url", f"http://{place}", "--api-key-file", str(tmp_path / "key"), "--num-prompts", "1")
+        words = (
+            "--base-url",
+            f"http://{place}",
+            "--api-key-file",
+            str(tmp_path / "key"),
+            "--num-prompts",
+            "1",
+            "--force",
+        )
         _, out, err = run("bench", *T2I, *words, OPENAI_API_KEY="another")
     assert f"Authorization: Bearer {HIDDEN}" in out
     assert KEY not in out + err

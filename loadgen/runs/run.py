@@ -82,9 +82,9 @@ def run(
         pool = ProcessPool(processes, plan, options, servers, folders)
         _report_scrape_problems(pool, options, notify)
         warmups = warmup.warm_up(pool, plan, len(servers), notify, options.warmup.concurrency)
-        warmup_check.check(warmups, servers, plan.store["path"], options.warmup, notify, hide)
         if shortage := _shortage(plan, options, warmups):
             notify(shortage)
+        warmup_check.check(warmups, servers, plan.store["path"], options.warmup, notify, hide)
         targets = slo.targets(plan, warmups, options.slo)
         pool.set_slo(targets.slo_ms)
         metadata = run_metadata(plan, options, warmups, targets)

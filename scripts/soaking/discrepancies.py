@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from collector.records.record import RETRIED, ErrorKind, Outcome, error_name
+from collector.records.record import FORMAT_SHIFT, FORMATS, RETRIED, ErrorKind, Outcome, error_name
 from collector.saved.run_folder import SavedRun
 
 # What each fault of the simulated server is called in the report; any other kind of error is unexplained.
@@ -52,7 +52,8 @@ def _odd_rows(saved: SavedRun) -> Iterator[str]:
     yield from _some("successes without status 200, a first byte or a body", ok & _incomplete(rows))
     yield from _some("errors without a kind, or kinds without an error", error != (rows["error"] != ErrorKind.NONE))
     yield from _some("stamps out of order", (stamps[0] > stamps[1]) | (stamps[1] > first) | (first > stamps[3]))
-    yield from _some("flags that have no name", (rows["flags"] & ~np.uint16(RETRIED)) != 0)
+    bits, formats = rows["flags"] & (2**FORMAT_SHIFT - 1), rows["flags"] >> FORMAT_SHIFT
+    yield from _some("flags that have no name", ((bits & ~np.uint16(RETRIED)) != 0) | (formats >= len(FORMATS)))
     kinds = {error_name(kind, 0) for kind in np.unique(rows["error"]).tolist()}
     yield from (f"unexplained: the kind {kind}" for kind in kinds if kind.startswith("kind_"))
 

@@ -164,7 +164,9 @@ def test_sockets_lie_in_a_folder_that_only_we_can_enter_whatever_the_umask() -> 
 def test_what_a_run_saves_can_be_written_by_nobody_else_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        bench(*T2I, "--simulate", "--fail-rate 0.5", "--num-prompts", "20", "--run-dir", str(tmp_path / "run"))
+        bench(
+            *T2I, "--simulate", "--fail-rate 0.5", "--force", "--num-prompts", "20", "--run-dir", str(tmp_path / "run")
+        )
     finally:
         os.umask(before)
     places = [tmp_path / "run", *(tmp_path / "run").iterdir()]
@@ -232,7 +234,9 @@ def test_what_a_trace_or_a_server_says_is_text_in_the_page_and_plain_on_the_term
         str(tmp_path / "run"),
     )
     with echo_server() as place:
-        code, out, err = run("bench", *words, "--base-url", f"http://{place}/as-body", "--num-prompts", "5", *kept)
+        code, out, err = run(
+            "bench", *words, "--base-url", f"http://{place}/as-body", "--num-prompts", "5", "--force", *kept
+        )
     assert code == 4, err
     assert "onerror=alert(1)" in orjson.loads((tmp_path / "out.json").read_bytes())["errors"]["http_503"]["example"]
     assert [c for c in out + err if not (c.isprintable() or c == "\n")] == []

@@ -121,7 +121,7 @@ def test_a_character_that_the_terminal_does_not_have_costs_no_report(encoding: s
     arguments = ("bench", *T2I, "--simulate", "--num-prompts", "1", "--model", "\u65e5\u672c")
     code, out, err = command(*arguments, PYTHONIOENCODING=encoding)
     assert (code, err) == (0, "")
-    assert ", ??, t2i" in out
+    assert "??" in out
 
 
 @pytest.mark.parametrize("flag", ["--output-file", "--html", "--save-dir", "--rate-series", "--api-key-file"])
