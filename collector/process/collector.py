@@ -124,7 +124,7 @@ class Collector:
         if (note := self.accounting.refuse(refused)) and self._folder:
             self._folder.note(refused[0][0], note)
         figures = self.accounting.close(self._started_ns, ending)
-        usage = {**self._usage.signs(), "max_batch": self._most_at_once}
+        usage = {**self._usage.figures(), "max_batch": self._most_at_once}
         faults = [self.accounting.record_file.fault, self._folder.fault if self._folder else None]
         unwritten = ", ".join(filter(None, faults)) or None
         self._channel.send("figures", figures=figures, usage=usage, unwritten=unwritten)

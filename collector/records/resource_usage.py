@@ -25,7 +25,7 @@ class ResourceUsage:
         self._began = time.monotonic()
         self._usage = resource.getrusage(resource.RUSAGE_SELF)
 
-    def signs(self) -> ResourceFigures:
+    def figures(self) -> ResourceFigures:
         """The usage since construction."""
         before, usage = self._usage, resource.getrusage(resource.RUSAGE_SELF)
         wall_s = time.monotonic() - self._began

@@ -37,16 +37,16 @@ class AnswerWriter:
             for index, body in ring.take():
                 self._save(index, body)
 
-    def finish(self, patience_s: float) -> dict[str, Any]:
-        """Write the remaining bodies for at most `patience_s`; return the write errors and the resource usage."""
-        deadline = time.monotonic() + patience_s
+    def finish(self, time_limit_s: float) -> dict[str, Any]:
+        """Write the remaining bodies for at most `time_limit_s`; return the write errors and the resource usage."""
+        deadline = time.monotonic() + time_limit_s
         for ring in self._rings:
             for index, body in ring.take():
                 if time.monotonic() < deadline:
                     self._save(index, body)
                 else:
-                    self._write_errors.add(index, f"the disk took more than {patience_s:g} s after the run")
-        return {"lost": asdict(self._write_errors), **self._usage.signs()}
+                    self._write_errors.add(index, f"the disk took more than {time_limit_s:g} s after the run")
+        return {"lost": asdict(self._write_errors), **self._usage.figures()}
 
     def _save(self, index: int, body: memoryview) -> None:
         """Write to a temporary name, then rename: a partial file must not look like an answer."""
@@ -85,7 +85,7 @@ def _handle(message: Message, writer: AnswerWriter | None, channel: Channel) -> 
     elif message["kind"] == "exit":
         raise Closed
     elif message["kind"] == "stop" and writer:
-        channel.send("idle", **writer.finish(message["patience_s"]))
+        channel.send("idle", **writer.finish(message["time_limit_s"]))
     return writer
 
 

@@ -47,7 +47,7 @@ class MediaDecoder:
     extract: Extract
     name: Callable[[int], str]
 
-    def develop(self, answers: Path, tell: Callable[[str], None], stopped: Callable[[], bool]) -> DecodedMedia:
+    def decode_all(self, answers: Path, tell: Callable[[str], None], stopped: Callable[[], bool]) -> DecodedMedia:
         """Decode every captured answer, in plan order, until `stopped()`; `tell` gets a progress line now and then."""
         done, began = DecodedMedia(), time.monotonic()
         paths, reported = sorted(answers.glob(f"*{SUFFIX}"), key=lambda path: int(path.stem)), began

@@ -16,7 +16,7 @@ from loadgen.options import VIDEO_TASKS, BenchOptions
 from loadgen.planning import remarks
 from loadgen.planning.plan import Plan
 from loadgen.processes.child_processes import ChildProcess
-from loadgen.processes.simulated_server import attended, parse_simulator
+from loadgen.processes.simulated_server import parse_simulator, running_simulator
 from loadgen.runs.run import CompletedRun, Notify, run
 from loadgen.secrets import Secrets
 from loadgen.server.discovery import discover
@@ -69,7 +69,7 @@ class Session:
         """Start the simulated server if --simulate is given, wait for the server, and return options with its URL."""
         if self.arguments.simulate is not None:
             media = "video" if self.options.data.task in VIDEO_TASKS else "image"
-            url, server = stack.enter_context(attended(parse_simulator(self.arguments.simulate, media)))
+            url, server = stack.enter_context(running_simulator(parse_simulator(self.arguments.simulate, media)))
             self.required = (server,)
             self.options = replace(self.options, target=replace(self.options.target, base_url=url, further_urls=()))
         if not self.arguments.skip_health_check:

@@ -127,7 +127,7 @@ class AnswerHandler:
         """Send the remaining records; return the capture errors and the cost of verification."""
         self._record_sender.flush()
         capture_errors = {"lost": asdict(self._capture.write_errors)} if self._capture else {}
-        return {**capture_errors, **(self._verifier.signs() if self._verifier else {})}
+        return {**capture_errors, **(self._verifier.figures() if self._verifier else {})}
 
 
 def error_of(parsed: ParsedAnswer, answer: Answer) -> str:

@@ -45,13 +45,13 @@ class LoopMonitor:
             self._spin_ns += now_ns() - self._spin_since_ns
             self._spin_since_ns = 0
 
-    def signs(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
         """Resource usage, stalls, and `busy_share`: the CPU share without the busy wait."""
-        signs = self._usage.signs()
-        spin_share = self._spin_ns / SECOND_NS / signs["wall_s"] if signs["wall_s"] else 0.0
+        figures = self._usage.figures()
+        spin_share = self._spin_ns / SECOND_NS / figures["wall_s"] if figures["wall_s"] else 0.0
         return {
-            **signs,
-            "busy_share": max(signs["cpu_share"] - spin_share, 0.0),
+            **figures,
+            "busy_share": max(figures["cpu_share"] - spin_share, 0.0),
             "stalls": self._stalls,
             "longest_stall_s": self._longest_ns / SECOND_NS,
         }

@@ -59,7 +59,7 @@ class Scheduler:
         """Stop emitting; return the resource usage and the smallest lead of a token (s)."""
         self._next = len(self._arrivals)
         least_s = None if self._least_lead_ns is None else self._least_lead_ns / SECOND_NS
-        return {**self._usage.signs(), "min_lead_s": least_s}
+        return {**self._usage.figures(), "min_lead_s": least_s}
 
     def emit(self) -> float | None:
         """Emit the tokens due within the lead; return seconds until the next batch, None if there is none."""

@@ -183,7 +183,7 @@ class Sender:
     def figures(self) -> dict[str, Any]:
         """Resource usage and stalls (see LoopMonitor), the longest token queue, the most requests in flight."""
         return {
-            **self._loop_monitor.signs(),
+            **self._loop_monitor.figures(),
             "max_queued": self._tokens.max_length,
             "max_in_flight": self._most_in_flight,
         }

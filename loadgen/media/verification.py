@@ -92,7 +92,7 @@ class HeaderVerifier:
             return ""
         return f"{found.mime} with {found.width}x{found.height}{_requested(size)} (--verify-size {self._size_mode})"
 
-    def signs(self) -> dict[str, float]:
+    def figures(self) -> dict[str, float]:
         """The number of verified answers, and the seconds taken: in total, and the longest."""
         spent_s, longest_s = self._spent_ns / SECOND_NS, self._longest_ns / SECOND_NS
         return {"verified": self._count, "verify_s": spent_s, "longest_verify_s": longest_s}

@@ -172,7 +172,7 @@ class Scraper:
                 scraping.result()  # an unexpected error ends this process, and the parent reports it
         if self._stop.is_set():
             self._log.end(now_ns())
-            self._channel.send("idle", **usage.signs(), **self._placement)
+            self._channel.send("idle", **usage.figures(), **self._placement)
         await self._exit.wait()
 
     def _receive(self) -> None:

@@ -129,7 +129,7 @@ class ChildProcesses:
         child.channel.send("setup", folder=str(self.folder) if self.folder else None, **setup)
         return child
 
-    def news(self, timeout_s: float | None, wake: Sequence[int] = ()) -> Iterator[tuple[ChildProcess, Message]]:
+    def messages(self, timeout_s: float | None, wake: Sequence[int] = ()) -> Iterator[tuple[ChildProcess, Message]]:
         """Wait for messages and yield them; a death is the message `died`. Descriptors in `wake` end the wait too."""
         living = {child.channel.fileno(): child for child in [*self.children, *self.watched] if child.alive}
         for descriptor in readable([*living, *wake], timeout_s):
@@ -160,7 +160,7 @@ class ChildProcesses:
                 raise ProcessError(
                     f"{names} did not report {kind} within {timeout_s:g} s; the machine may be overloaded, try again"
                 )
-            for child, message in self.news(0.5):
+            for child, message in self.messages(0.5):
                 if message["kind"] == "died":
                     raise ProcessError(f"{child.name} died before the start ({child.exit_reason()})")
                 if message["kind"] == kind:

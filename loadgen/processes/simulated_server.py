@@ -34,12 +34,12 @@ def parse_simulator(text: str, media: str) -> simulator.SimulatorOptions:
 @contextmanager
 def simulated(options: simulator.SimulatorOptions) -> Iterator[str]:
     """Run a simulated server; yield its base URL."""
-    with attended(options) as (url, _):
+    with running_simulator(options) as (url, _):
         yield url
 
 
 @contextmanager
-def attended(options: simulator.SimulatorOptions) -> Iterator[tuple[str, ChildProcess]]:
+def running_simulator(options: simulator.SimulatorOptions) -> Iterator[tuple[str, ChildProcess]]:
     """Run a simulated server; yield its base URL, and its process so that a run can watch it."""
     with ChildProcesses(sockets=False) as processes:
         server = processes.start("simulator", "loadgen.simulator", options=dataclasses.asdict(options))

@@ -168,7 +168,7 @@ def _decode_and_save(
     extract = find_backend(options.target.backend).media
     decoder = MediaDecoder(Path(save_dir) if save_dir else None, decode, extract, plan.name)
     before = run_loop.poll()
-    decoded = decoder.develop(answers, notify, lambda: run_loop.poll() > before)
+    decoded = decoder.decode_all(answers, notify, lambda: run_loop.poll() > before)
     lost = WriteErrors()
     for index in pool.unsaved():
         lost.add(index, "not written: the disk is full, or the writer process died")
@@ -191,7 +191,7 @@ def _media(options: BenchOptions, decoded: DecodedMedia, run_loop: RunLoop) -> d
         "longest_verify_s": max((report["longest_verify_s"] for report in verified), default=0.0),
         "decoded": decoded.decoded,
         "undecoded": decoded.undecoded,
-        "develop_s": decoded.took_s,
+        "decode_s": decoded.took_s,
         "save_dir": options.traffic.save_dir,
         "saved_files": decoded.saved,
         "lost": asdict(decoded.write_errors),

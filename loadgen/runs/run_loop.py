@@ -98,13 +98,13 @@ class RunLoop:
         silent_s = (now - max(self._last_message_ns, self._ended_ns)) / SECOND_NS
         return silent_s > SILENT_S or (now - self._ended_ns) / SECOND_NS > CLOSING_S
 
-    def _finish_writing(self, patience_s: float) -> None:
+    def _finish_writing(self, time_limit_s: float) -> None:
         """Let the writer save the remaining answers; a second Ctrl-C stops that."""
         writer = self._pool.writer
         if writer is None:
             return
-        self._pool.send("stop", [writer], patience_s=patience_s)
-        self._wait_until(lambda: writer.name in self.idle or not writer.alive, patience_s + ABANDON_S)
+        self._pool.send("stop", [writer], time_limit_s=time_limit_s)
+        self._wait_until(lambda: writer.name in self.idle or not writer.alive, time_limit_s + ABANDON_S)
 
     def poll(self) -> int:
         """Handle the messages that have arrived; return the number of Ctrl-C so far."""
@@ -193,7 +193,7 @@ class RunLoop:
         return all(child.name in self.idle or not child.alive for child in children)
 
     def _receive(self, timeout_s: float) -> None:
-        for child, message in self._pool.processes.news(timeout_s, [self._interrupts.fileno()]):
+        for child, message in self._pool.processes.messages(timeout_s, [self._interrupts.fileno()]):
             self._handle(child, message)
         self._interrupts.drain()
 

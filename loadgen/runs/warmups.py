@@ -62,7 +62,7 @@ def wait_for_answers(
     began_s = reminded_s = time.monotonic()
     while True:
         answers: list[dict[str, Any]] = []
-        for child, message in processes.news(every_s):
+        for child, message in processes.messages(every_s):
             if message["kind"] == "died":
                 raise ProcessError(f"{child.name} died during {what} ({child.exit_reason()})")
             if message["kind"] == "warmed":

@@ -73,10 +73,10 @@ class Desk:
         self.writer = AnswerWriter({"answers": str(folder), "rings": [numbers], "wakeup": self.wakeup})
         self._ends = (self.wakeup, wakeup)
 
-    def finish(self, patience_s: float = 60) -> WriteErrors:
+    def finish(self, time_limit_s: float = 60) -> WriteErrors:
         for each in self._ends:
             os.close(each)
-        return WriteErrors(**self.writer.finish(patience_s)["lost"])
+        return WriteErrors(**self.writer.finish(time_limit_s)["lost"])
 
 
 def kept(folder: Path, *bodies: bytes) -> Path:
@@ -95,7 +95,7 @@ def never() -> bool:
 
 def test_kept_answers_become_files_named_by_index_and_id(tmp_path: Path) -> None:
     answers = kept(tmp_path / "answers", b"what is this", PICTURE)
-    done = buffer(tmp_path).develop(answers, print, never)
+    done = buffer(tmp_path).decode_all(answers, print, never)
     assert sorted(path.name for path in tmp_path.glob("*.*")) == [
         "000000-0.bin",
         "000000-1.png",
@@ -109,7 +109,7 @@ def test_kept_answers_become_files_named_by_index_and_id(tmp_path: Path) -> None
 def test_answers_that_hold_nothing_or_cannot_be_written_are_counted_and_named(tmp_path: Path) -> None:
     answers = kept(tmp_path / "answers", PICTURE, b"no json", PICTURE)
     nowhere = tmp_path / "gone"
-    done = buffer(nowhere, decode=True).develop(answers, print, never)
+    done = buffer(nowhere, decode=True).decode_all(answers, print, never)
     assert (done.saved, done.write_errors.count, done.write_errors.requests) == (0, 3, [0, 1, 2])
     assert str(nowhere) in done.write_errors.example
     assert (done.decoded, done.undecoded, list(done.refused)) == (3, 0, [1])
@@ -119,7 +119,7 @@ def test_answers_that_hold_nothing_or_cannot_be_written_are_counted_and_named(tm
 def test_a_stop_leaves_the_rest_and_says_so(tmp_path: Path) -> None:
     answers = kept(tmp_path / "answers", PICTURE, PICTURE, PICTURE)
     asked = iter([False, True])
-    done = buffer(tmp_path, decode=True).develop(answers, print, lambda: next(asked))
+    done = buffer(tmp_path, decode=True).decode_all(answers, print, lambda: next(asked))
     assert (done.saved, done.decoded, done.undecoded) == (2, 1, 2)
     assert (done.write_errors.count, done.write_errors.requests) == (2, [1, 2])
 

@@ -134,7 +134,7 @@ def test_a_warm_up_without_an_answer_is_mentioned_again_and_again() -> None:
 
         left = 3
 
-        def news(self, timeout_s: float) -> Iterator[tuple[None, dict[str, str]]]:
+        def messages(self, timeout_s: float) -> Iterator[tuple[None, dict[str, str]]]:
             time.sleep(timeout_s)
             self.left -= 1
             if self.left < 0:

@@ -106,9 +106,9 @@ def test_every_medium_counts_and_the_cost_is_kept() -> None:
     fault, _ = verifier.examine([png(8, 8), png(8, 9)], (8, 8))
     assert fault == "image/png with 8x9 where 8x8 was requested (--verify-size exact)"
     assert verifier.examine([png(8, 8)], (8, 8))[0] == ""
-    signs = verifier.signs()
-    assert signs["verified"] == 2
-    assert 0 < signs["longest_verify_s"] <= signs["verify_s"]
+    figures = verifier.figures()
+    assert figures["verified"] == 2
+    assert 0 < figures["longest_verify_s"] <= figures["verify_s"]
 
 
 class Counted:

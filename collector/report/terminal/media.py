@@ -17,7 +17,7 @@ def lines(media: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "verified", f"headers of {media['verified']} answers: {cost}"
     if media.get("decoded") or media.get("undecoded"):
         rest = f"; {media['undecoded']} were not decoded and keep their outcome" if media["undecoded"] else ""
-        yield "decoded", f"{media['decoded']} answers, after the run, in {quantity.seconds(media['develop_s'])}{rest}"
+        yield "decoded", f"{media['decoded']} answers, after the run, in {quantity.seconds(media['decode_s'])}{rest}"
     if media.get("save_dir") is not None:
         yield "saved", f"{media['saved_files']} files in {media['save_dir']}"
         if media["lost"]["count"]:
